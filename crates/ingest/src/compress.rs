@@ -1,0 +1,144 @@
+//! Compressed files, told by their first bytes.
+
+use flate2::read::MultiGzDecoder;
+use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
+use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
+use std::io::{self, BufRead, BufReader, Read};
+
+/// How a file is packed.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Compression {
+    Gzip,
+    Zstd,
+}
+
+impl Compression {
+    pub(crate) fn of(head: &[u8]) -> Option<Compression> {
+        if head.starts_with(&[0x1f, 0x8b]) {
+            Some(Compression::Gzip)
+        } else if head.starts_with(&[0x28, 0xb5, 0x2f, 0xfd]) {
+            Some(Compression::Zstd)
+        } else {
+            None
+        }
+    }
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Compression::Gzip => "gzip",
+            Compression::Zstd => "zstd",
+        }
+    }
+
+    pub(crate) fn reader(self, packed: Box<dyn Read + Send>) -> Box<dyn Read + Send> {
+        let packed = BufReader::with_capacity(1 << 16, packed);
+        match self {
+            Compression::Gzip => Box::new(MultiGzDecoder::new(packed)),
+            Compression::Zstd => Box::new(Zstd::new(packed)),
+        }
+    }
+}
+
+/// A zstd file may hold several frames one after the other (`cat a.zst b.zst`, parallel
+/// compressors); `ruzstd` reads one at a time.
+struct Zstd<R> {
+    packed: R,
+    decoder: FrameDecoder,
+    in_frame: bool,
+}
+
+/// The most memory that a frame may ask for (its window): the limit of the reference
+/// implementation's command line.
+const WINDOW: u64 = 128 << 20;
+
+impl<R: BufRead> Zstd<R> {
+    fn new(packed: R) -> Zstd<R> {
+        let mut decoder = FrameDecoder::new();
+        decoder.set_max_window_size(WINDOW);
+        Zstd {
+            packed,
+            decoder,
+            in_frame: false,
+        }
+    }
+}
+
+impl<R: BufRead> Read for Zstd<R> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        while !buf.is_empty() {
+            if !self.in_frame {
+                if self.packed.fill_buf()?.is_empty() {
+                    return Ok(0);
+                }
+                match self.decoder.reset(&mut self.packed) {
+                    Ok(()) => self.in_frame = true,
+                    Err(FrameDecoderError::ReadFrameHeaderError(
+                        ReadFrameHeaderError::SkipFrame { length, .. },
+                    )) => {
+                        let mut skipped = (&mut self.packed).take(u64::from(length));
+                        io::copy(&mut skipped, &mut io::sink())?;
+                        continue;
+                    }
+                    Err(error) => return Err(io::Error::other(error)),
+                }
+            }
+            while self.decoder.can_collect() == 0 && !self.decoder.is_finished() {
+                self.decoder
+                    .decode_blocks(&mut self.packed, BlockDecodingStrategy::UptoBlocks(1))
+                    .map_err(io::Error::other)?;
+            }
+            let count = self.decoder.read(buf)?;
+            if count > 0 {
+                return Ok(count);
+            }
+            self.in_frame = false;
+        }
+        Ok(0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+
+    #[test]
+    fn gzip_members_follow_each_other() {
+        let mut packed = Vec::new();
+        for part in ["one ", "two"] {
+            let mut encoder = flate2::write::GzEncoder::new(&mut packed, Default::default());
+            encoder.write_all(part.as_bytes()).unwrap();
+            encoder.finish().unwrap();
+        }
+        let kind = Compression::of(&packed).unwrap();
+        let mut text = String::new();
+        kind.reader(Box::new(io::Cursor::new(packed)))
+            .read_to_string(&mut text)
+            .unwrap();
+        assert_eq!(text, "one two");
+    }
+
+    #[test]
+    fn zstd_frames_follow_each_other_and_skippable_ones_are_skipped() {
+        let frame = |text: &str| {
+            ruzstd::encoding::compress_to_vec(
+                text.as_bytes(),
+                ruzstd::encoding::CompressionLevel::Fastest,
+            )
+        };
+        let skippable = [&[0x50, 0x2a, 0x4d, 0x18, 3, 0, 0, 0][..], b"abc"].concat();
+        let packed = [frame("one "), skippable, frame("two")].concat();
+        let kind = Compression::of(&packed).unwrap();
+        let mut text = String::new();
+        kind.reader(Box::new(io::Cursor::new(packed.clone())))
+            .read_to_string(&mut text)
+            .unwrap();
+        assert_eq!(text, "one two");
+        let cut = packed[..packed.len() - 3].to_vec();
+        assert!(
+            kind.reader(Box::new(io::Cursor::new(cut)))
+                .read_to_string(&mut text)
+                .is_err()
+        );
+    }
+}

@@ -1,0 +1,566 @@
+//! What a file seems to be, from its beginning (decision D16).
+//!
+//! Everything here is a guess from shapes, made the same way every time, told to the person with
+//! the flag that overrules it, and never applied over what the caller gave.
+
+use crate::batch::Batch;
+use crate::error::ErrorKind;
+use crate::source::Confidence;
+use crate::split::{Dialect, End, Scan};
+use crate::{Choice, Encoding};
+use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
+
+/// Rows looked at.
+const ROWS: usize = 500;
+/// Bytes of decoded text looked at.
+const TEXT: usize = 1 << 18;
+
+/// The encoding and the length of the byte order mark.
+pub(crate) fn encoding(
+    head: &[u8],
+    whole: bool,
+    choice: Choice<Encoding>,
+) -> Result<(Encoding, usize, Confidence), ErrorKind> {
+    let bom = match head {
+        [0xef, 0xbb, 0xbf, ..] => Some((Encoding::Utf8, 3, "UTF-8")),
+        [0xff, 0xfe, 0, 0, ..] | [0, 0, 0xfe, 0xff, ..] => {
+            return Err(ErrorKind::Unsupported {
+                what: "a text in UTF-32",
+                advice: "save it as UTF-8",
+            });
+        }
+        [0xff, 0xfe, ..] => Some((Encoding::Ucs2Le, 2, "UCS-2LE (UTF-16)")),
+        [0xfe, 0xff, ..] => Some((Encoding::Ucs2Be, 2, "UCS-2BE (UTF-16)")),
+        _ => None,
+    };
+    let (encoding, confidence) = match (choice, bom) {
+        (Choice::Auto, Some((encoding, len, _))) => {
+            return Ok((encoding, len, Confidence::Certain));
+        }
+        (
+            Choice::Given(Encoding::Ucs2),
+            Some((encoding @ (Encoding::Ucs2Le | Encoding::Ucs2Be), len, _)),
+        ) => {
+            return Ok((encoding, len, Confidence::Given));
+        }
+        (Choice::Given(encoding), Some((marked, len, name))) => {
+            return if encoding == marked {
+                Ok((encoding, len, Confidence::Given))
+            } else {
+                Err(ErrorKind::BomContradicts {
+                    bom: name,
+                    encoding,
+                })
+            };
+        }
+        (Choice::Given(Encoding::Ucs2), None) => match byte_order(head) {
+            Some(encoding) => (encoding, Confidence::Given),
+            None if head.is_empty() => (Encoding::Ucs2Le, Confidence::Given),
+            None => return Err(ErrorKind::UnknownByteOrder),
+        },
+        (Choice::Given(encoding), None) => (encoding, Confidence::Given),
+        (Choice::Auto, None) => guess_encoding(head, whole)?,
+    };
+    Ok((encoding, 0, confidence))
+}
+
+fn guess_encoding(head: &[u8], whole: bool) -> Result<(Encoding, Confidence), ErrorKind> {
+    if memchr::memchr(0, head).is_some() {
+        return match byte_order(head) {
+            Some(encoding) => Ok((encoding, Confidence::Likely)),
+            None => Err(ErrorKind::Binary),
+        };
+    }
+    let utf8 = match std::str::from_utf8(head) {
+        Ok(_) => true,
+        // The sample may end inside a character.
+        Err(error) => error.error_len().is_none() && !whole,
+    };
+    if utf8 {
+        return Ok((Encoding::Utf8, Confidence::Likely));
+    }
+    if is_binary(head.iter().map(|&byte| char::from(byte))) {
+        return Err(ErrorKind::Binary);
+    }
+    Ok(match legacy(head) {
+        Some(encoding) => (encoding, Confidence::Likely),
+        None => (Encoding::Windows1252, Confidence::Guess),
+    })
+}
+
+/// UCS-2 without a mark: digits, delimiters and line ends have a NUL in every pair, on one side.
+fn byte_order(head: &[u8]) -> Option<Encoding> {
+    let count = |side: usize| {
+        head.iter()
+            .skip(side)
+            .step_by(2)
+            .filter(|&&b| b == 0)
+            .count()
+    };
+    let (even, odd) = (count(0), count(1));
+    let pairs = head.len() / 2;
+    let clear = |some: usize, few: usize| some * 10 >= pairs.max(1) && few * 50 <= some;
+    match (clear(odd, even), clear(even, odd)) {
+        (true, false) => Some(Encoding::Ucs2Le),
+        (false, true) => Some(Encoding::Ucs2Be),
+        _ => None,
+    }
+}
+
+/// The one-byte encoding that fits the bytes best, if it is one of ours.
+fn legacy(bytes: &[u8]) -> Option<Encoding> {
+    let mut detector = EncodingDetector::new(Iso2022JpDetection::Deny);
+    detector.feed(bytes, true);
+    match detector.guess(None, Utf8Detection::Deny).name() {
+        "windows-1251" | "ISO-8859-5" | "x-mac-cyrillic" => Some(Encoding::Windows1251),
+        "KOI8-U" | "KOI8-R" => Some(Encoding::Koi8R),
+        "IBM866" => Some(Encoding::Cp866),
+        "windows-1252" => Some(Encoding::Windows1252),
+        _ => None,
+    }
+}
+
+/// What else the bytes could be that are not `encoding`.
+pub(crate) fn other_encoding(bytes: &[u8], encoding: Encoding) -> Option<Encoding> {
+    let other = match std::str::from_utf8(bytes) {
+        Ok(_) => Some(Encoding::Utf8),
+        Err(error) if error.error_len().is_none() && error.valid_up_to() > 0 => {
+            Some(Encoding::Utf8)
+        }
+        Err(_) => legacy(bytes),
+    };
+    other.filter(|&other| other != encoding)
+}
+
+/// Whether so many control characters are there that this is no text. A NUL is told elsewhere;
+/// a stray control character in a cell is no reason to refuse a file.
+pub(crate) fn is_binary(chars: impl Iterator<Item = char>) -> bool {
+    let (mut all, mut odd) = (0u32, 0u32);
+    for c in chars {
+        all += 1;
+        odd += u32::from(
+            matches!(c, '\u{1}'..='\u{8}' | '\u{e}'..='\u{19}' | '\u{1b}'..='\u{1f}' | '\u{7f}'),
+        );
+    }
+    odd > 0 && odd * 20 >= all
+}
+
+/// Delimiter and enclosure.
+pub(crate) fn dialect(
+    sample: &str,
+    whole: bool,
+    delimiter: Choice<Option<char>>,
+    enclosure: Choice<Option<char>>,
+) -> (Dialect, Confidence, Confidence) {
+    let sample = head_of(sample);
+    let (quote, quote_confidence) = match enclosure {
+        Choice::Given(quote) => (quote, Confidence::Given),
+        Choice::Auto => guess_enclosure(sample),
+    };
+    let (delimiter, confidence) = match delimiter {
+        Choice::Given(delimiter) => (delimiter, Confidence::Given),
+        Choice::Auto => guess_delimiter(sample, whole, quote),
+    };
+    let dialect = Dialect {
+        delimiter,
+        enclosure: quote,
+    };
+    (dialect, confidence, quote_confidence)
+}
+
+fn head_of(text: &str) -> &str {
+    let mut end = text.len().min(TEXT);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
+}
+
+const DELIMITERS: [char; 4] = [',', ';', '\t', '|'];
+
+/// A quote encloses if it is seen to open *and* close fields; a lone one at a field's start
+/// (Excel's text mark `'380…`) does not.
+fn guess_enclosure(sample: &str) -> (Option<char>, Confidence) {
+    let is_border =
+        |c: Option<char>| c.is_none_or(|c| c == '\n' || c == '\r' || DELIMITERS.contains(&c));
+    let evidence = |quote: char| {
+        let mut opens = 0usize;
+        let mut pairs = 0usize;
+        let mut open = false;
+        let mut previous = None;
+        let mut chars = sample.chars().peekable();
+        while let Some(c) = chars.next() {
+            if c == quote {
+                if !open && is_border(previous) {
+                    (open, opens) = (true, opens + 1);
+                } else if open && chars.peek() == Some(&quote) {
+                    chars.next(); // doubled
+                } else if open && is_border(chars.peek().copied()) {
+                    (open, pairs) = (false, pairs + 1);
+                }
+            } else if open && (c == '\n' || c == '\r') && pairs == 0 {
+                // Nothing has been enclosed so far: do not let a stray quote eat the sample.
+                open = false;
+            }
+            previous = Some(c);
+        }
+        (pairs, opens)
+    };
+    let (double, single) = (evidence('"'), evidence('\''));
+    match (double.0, single.0) {
+        (0, 0) if double.1 > 0 || single.1 > 0 => (None, Confidence::Guess),
+        (0, 0) => (Some('"'), Confidence::Likely),
+        (d, s) if d >= s => (Some('"'), Confidence::Likely),
+        _ => (Some('\''), Confidence::Likely),
+    }
+}
+
+fn guess_delimiter(sample: &str, whole: bool, quote: Option<char>) -> (Option<char>, Confidence) {
+    // A split that leaves one column of clean numbers beats one that cuts across cells.
+    let mut best: Option<((usize, usize, usize), char)> = None;
+    for delimiter in DELIMITERS {
+        let dialect = Dialect {
+            delimiter: Some(delimiter),
+            enclosure: quote,
+        };
+        let rows = rows(sample, whole, dialect);
+        let widths: Vec<usize> = rows.iter().map(Vec::len).collect();
+        let (width, count) = commonest(&widths);
+        // A column more than one, in most rows.
+        if width < 2 || count * 10 < widths.len() * 6 {
+            continue;
+        }
+        let permille = count * 1000 / widths.len();
+        let score = (recipient_scores(&rows).1, permille, width);
+        if best.is_none_or(|(best, _)| score > best) {
+            best = Some((score, delimiter));
+        }
+    }
+    match best {
+        Some(((_, permille, _), delimiter)) if permille >= 900 => {
+            (Some(delimiter), Confidence::Likely)
+        }
+        Some((_, delimiter)) => (Some(delimiter), Confidence::Guess),
+        None => (None, Confidence::Likely),
+    }
+}
+
+/// The rows that the sample holds whole.
+pub(crate) fn rows(sample: &str, whole: bool, dialect: Dialect) -> Vec<Vec<String>> {
+    let sample_is_cut = sample.len() > TEXT;
+    let sample = head_of(sample);
+    let last = whole && !sample_is_cut;
+    let mut batch = Batch::new();
+    let mut start = 0;
+    while start < sample.len() && batch.len() < ROWS {
+        match dialect.row_end(&sample[start..], &mut Scan::default(), last) {
+            End::Row(found) => {
+                if found.len > 0 {
+                    dialect.fields(&sample[start..start + found.len], &mut batch);
+                    batch.end_row(0, 0);
+                }
+                start += found.with_terminator;
+            }
+            End::More { .. } => break,
+        }
+    }
+    if batch.is_empty() && start < sample.len() && !sample.is_empty() {
+        // One row, longer than the sample or with an open quote: it is all there is to go by.
+        dialect.fields(&sample[start..], &mut batch);
+        batch.end_row(0, 0);
+    }
+    batch
+        .rows()
+        .map(|row| row.fields().map(str::to_owned).collect())
+        .collect()
+}
+
+/// The commonest value and how often it comes; the first one on a tie.
+pub(crate) fn commonest(values: &[usize]) -> (usize, usize) {
+    let count = |value: usize| values.iter().filter(|&&v| v == value).count();
+    let mut best = (0, 0);
+    for &value in values {
+        if value != best.0 {
+            let times = count(value);
+            if times > best.1 {
+                best = (value, times);
+            }
+        }
+    }
+    best
+}
+
+/// Whether the first row is a header.
+pub(crate) fn has_header(rows: &[Vec<String>], choice: Choice<bool>) -> (bool, Confidence) {
+    if let Choice::Given(skip) = choice {
+        return (skip, Confidence::Given);
+    }
+    let Some((first, rest)) = rows.split_first() else {
+        return (false, Confidence::Likely);
+    };
+    if first.iter().any(|cell| phone_likeness(cell) > 0) {
+        return (false, Confidence::Likely);
+    }
+    if first.iter().any(|cell| names_recipients(cell)) {
+        return (true, Confidence::Likely);
+    }
+    // Names without digits over columns of which one holds numbers. In a list of one column such
+    // a row may as well be a bad recipient, and none may be lost.
+    let named = first.len() > 1
+        && first.iter().all(|cell| {
+            cell.chars().any(char::is_alphabetic) && !cell.chars().any(|c| c.is_ascii_digit())
+        });
+    let (_, score) = recipient_scores(rest);
+    if named && score >= 600 {
+        (true, Confidence::Guess)
+    } else {
+        (false, Confidence::Likely)
+    }
+}
+
+/// The column with the recipients, from 0.
+pub(crate) fn recipient_column(
+    header: Option<&[String]>,
+    rows: &[Vec<String>],
+    columns: usize,
+) -> (usize, Confidence) {
+    if let Some(header) = header {
+        let exact = header
+            .iter()
+            .take(columns)
+            .position(|name| name == "recipient");
+        if let Some(column) = exact {
+            return (column, Confidence::Certain);
+        }
+    }
+    let (scores, _) = recipient_scores(rows);
+    let named = |column: usize| {
+        header.is_some_and(|header| {
+            header
+                .get(column)
+                .is_some_and(|name| names_recipients(name))
+        })
+    };
+    let score = |column: usize| {
+        let shape = scores.get(column).copied().unwrap_or(0);
+        (
+            shape + if named(column) { 500 } else { 0 },
+            usize::MAX - column,
+        )
+    };
+    let Some(best) = (0..columns.max(1)).max_by_key(|&column| score(column)) else {
+        return (0, Confidence::Guess);
+    };
+    let others_are_worse = (0..columns).all(|c| c == best || score(c).0 + 200 < score(best).0);
+    match score(best).0 {
+        0 => (0, Confidence::Guess),
+        _ if columns <= 1 || others_are_worse => (best, Confidence::Likely),
+        _ => (best, Confidence::Guess),
+    }
+}
+
+/// How much each column looks like phone numbers, 0 to 1000, and the best of them.
+fn recipient_scores(rows: &[Vec<String>]) -> (Vec<usize>, usize) {
+    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let scores: Vec<usize> = (0..columns)
+        .map(|column| {
+            let cells = rows.iter().filter_map(|row| row.get(column));
+            let filled: Vec<_> = cells.filter(|cell| !cell.trim().is_empty()).collect();
+            let sum: usize = filled.iter().map(|cell| phone_likeness(cell)).sum();
+            sum / filled.len().max(1)
+        })
+        .collect();
+    let best = scores.iter().copied().max().unwrap_or(0);
+    (scores, best)
+}
+
+/// How much a cell looks like a phone number, 0 to 1000: by its digits and by what stands
+/// between them. Eight digits may be a date or an article, so they count for little.
+fn phone_likeness(cell: &str) -> usize {
+    let (mut digits, mut strange) = (0, 0);
+    let mut exponent = false;
+    for c in cell.chars() {
+        if c.is_numeric() {
+            digits += 1;
+        } else if digits > 0 && (c == 'E' || c == 'e') {
+            exponent = true;
+        } else if c.is_alphabetic()
+            || matches!(c, ':' | '@' | '$' | '€' | '₽' | '₴' | '%' | '=' | '&' | '?')
+        {
+            strange += 1;
+        }
+    }
+    match (digits, strange) {
+        (_, strange) if strange > 0 && digits < 9 => 0,
+        (9..=15, 0) => 1000,
+        (9..=15, _) => 300,
+        (4..=19, 0) if exponent => 800,
+        (16..=40, 0) => 300, // several numbers, or too many digits
+        (7..=8, 0) => 300,
+        _ => 0,
+    }
+}
+
+/// Headings that people give to the column.
+fn names_recipients(name: &str) -> bool {
+    const WORDS: [&str; 29] = [
+        "recipient",
+        "recipients",
+        "phone",
+        "phones",
+        "phonenumber",
+        "mobile",
+        "mobilephone",
+        "msisdn",
+        "tel",
+        "telephone",
+        "cell",
+        "cellphone",
+        "gsm",
+        "number",
+        "телефон",
+        "телефоны",
+        "тел",
+        "моб",
+        "мобильный",
+        "номер",
+        "получатель",
+        "абонент",
+        "celular",
+        "telefone",
+        "telefon",
+        "telefonnummer",
+        "handy",
+        "numero",
+        "móvil",
+    ];
+    name.to_lowercase()
+        .split(|c: char| !c.is_alphanumeric())
+        .any(|word| WORDS.contains(&word))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn guess(sample: &str) -> (Option<char>, Option<char>) {
+        let (dialect, _, _) = dialect(sample, true, Choice::Auto, Choice::Auto);
+        (dialect.delimiter, dialect.enclosure)
+    }
+
+    #[test]
+    fn d16_delimiter_and_enclosure() {
+        for (sample, expected) in [
+            ("a;b\n1;2\n", (Some(';'), Some('"'))),
+            ("a,b\n\"x, y\",2\n\"z\",3\n", (Some(','), Some('"'))),
+            (
+                "'x, y',380971112233\n'z',380971112234\n",
+                (Some(','), Some('\'')),
+            ),
+            ("380971112233\n79101112233\n", (None, Some('"'))),
+            // Excel's text mark is no enclosure.
+            ("'380971112233\n'79101112233\n", (None, None)),
+            // A cell with two numbers does not make a list of one column wide.
+            (
+                "380971112233\n79101112233;77071112233\n380971112255\n",
+                (None, Some('"')),
+            ),
+            (
+                "Last, First;380971112233;1,5\nX, Y;79101112233;2,5\n",
+                (Some(';'), Some('"')),
+            ),
+            ("name\tphone\nA\t380971112233\n", (Some('\t'), Some('"'))),
+        ] {
+            assert_eq!(guess(sample), expected, "{sample:?}");
+        }
+    }
+
+    #[test]
+    fn d16_encodings() {
+        let auto = |bytes: &[u8]| encoding(bytes, true, Choice::Auto).map(|found| found.0);
+        let text = "Получатель;Имя\n380971112233;Василий Петрович\n79101112233;Ольга Николаевна\n";
+        for encoding in [
+            Encoding::Utf8,
+            Encoding::Windows1251,
+            Encoding::Koi8R,
+            Encoding::Cp866,
+            Encoding::Ucs2Le,
+            Encoding::Ucs2Be,
+        ] {
+            let bytes = encoding.encode(text).unwrap();
+            assert_eq!(auto(&bytes).unwrap(), encoding);
+        }
+        let western = "Straße;380971112233\nMünchen für Zoë;79101112233\n";
+        assert_eq!(
+            auto(&Encoding::Windows1252.encode(western).unwrap()).unwrap(),
+            Encoding::Windows1252
+        );
+        assert!(matches!(auto(b"a\0b\0\0c\0\0"), Err(ErrorKind::Binary)));
+    }
+
+    #[test]
+    fn d15_a_mark_is_certain_and_must_not_contradict() {
+        let with = |bytes: &[u8], choice| encoding(bytes, true, choice);
+        let (found, bom, confidence) = with(b"\xef\xbb\xbf1", Choice::Auto).unwrap();
+        assert_eq!(
+            (found, bom, confidence),
+            (Encoding::Utf8, 3, Confidence::Certain)
+        );
+        assert!(matches!(
+            with(b"\xef\xbb\xbf1", Choice::Given(Encoding::Windows1251)),
+            Err(ErrorKind::BomContradicts { .. })
+        ));
+        assert_eq!(
+            with(b"\xfe\xff\0a", Choice::Given(Encoding::Ucs2))
+                .unwrap()
+                .0,
+            Encoding::Ucs2Be
+        );
+        assert_eq!(
+            with(b"3\08\00\0", Choice::Given(Encoding::Ucs2)).unwrap().0,
+            Encoding::Ucs2Le
+        );
+        assert!(matches!(
+            with(
+                "жжжж"
+                    .encode_utf16()
+                    .flat_map(u16::to_le_bytes)
+                    .collect::<Vec<_>>()
+                    .as_slice(),
+                Choice::Given(Encoding::Ucs2)
+            ),
+            Err(ErrorKind::UnknownByteOrder)
+        ));
+    }
+
+    #[test]
+    fn d16_header_and_column() {
+        let rows = |text: &str| {
+            let (dialect, _, _) = dialect(text, true, Choice::Auto, Choice::Auto);
+            rows(text, true, dialect)
+        };
+        let column = |text: &str| {
+            let rows = rows(text);
+            let (header, _) = has_header(&rows, Choice::Auto);
+            let (names, rest) = match header {
+                true => (Some(rows[0].as_slice()), &rows[1..]),
+                false => (None, &rows[..]),
+            };
+            (header, recipient_column(names, rest, rows[0].len()).0)
+        };
+        assert_eq!(column("name;phone\nA;380971112233\n"), (true, 1));
+        assert_eq!(
+            column("Имя;Мобильный телефон;Дата\nA;380971112233;2017-10-26\n"),
+            (true, 1)
+        );
+        assert_eq!(column("380971112233\n79101112233\n"), (false, 0));
+        // In a list of one column an odd first row is a row.
+        assert_eq!(column("none\n79101112233\n"), (false, 0));
+        assert_eq!(column("phone\n79101112233\n"), (true, 0));
+        assert_eq!(
+            column("id;date;contact\n1;2017-10-26;+7 (910) 111-22-33\n"),
+            (true, 2)
+        );
+        assert_eq!(column("A;380971112233\nB;79101112233\n"), (false, 1));
+    }
+}

@@ -1,0 +1,151 @@
+//! How a file is to be read, fixed before it is opened.
+
+use crate::Encoding;
+
+/// A property of the file: found out, or given by the caller.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Choice<T> {
+    /// Found out from the beginning of the file.
+    #[default]
+    Auto,
+    /// Given.
+    Given(T),
+}
+
+/// Which sheet of a workbook.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Sheet {
+    /// By its place, from 1.
+    Number(usize),
+    /// By its name, or, if there is none of that name and it is a number, by its place.
+    Named(String),
+}
+
+/// Which column holds the recipients.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Column {
+    /// By its place, from 1.
+    Number(usize),
+    /// By its name in the header, or, if there is none of that name and it is a number, by its
+    /// place.
+    Named(String),
+}
+
+/// Ceilings on what a file can make this library do.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Limits {
+    /// Bytes of one row of text, decoded. The default is 1 MiB.
+    pub row_bytes: usize,
+    /// Bytes of a workbook on disk. The default is 256 MiB.
+    pub workbook_bytes: u64,
+    /// Bytes of one unpacked part of a workbook. The default is 1 GiB.
+    pub part_bytes: u64,
+    /// Cells of the sheet, empty ones between them included. The default is 30 million.
+    pub sheet_cells: u64,
+    /// Bytes of all texts of the sheet. The default is 256 MiB.
+    pub sheet_text: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits {
+            row_bytes: 1 << 20,
+            workbook_bytes: 256 << 20,
+            part_bytes: 1 << 30,
+            sheet_cells: 30_000_000,
+            sheet_text: 256 << 20,
+        }
+    }
+}
+
+/// How to read a file.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    pub(crate) encoding: Choice<Encoding>,
+    pub(crate) delimiter: Choice<Option<char>>,
+    pub(crate) enclosure: Choice<Option<char>>,
+    pub(crate) skip_header: Choice<bool>,
+    pub(crate) sheet: Option<Sheet>,
+    pub(crate) column: Option<Column>,
+    pub(crate) annotations: &'static [&'static str],
+    pub(crate) limits: Limits,
+}
+
+impl Options {
+    /// Everything is found out from the file (D16).
+    pub fn auto() -> Options {
+        Options::default()
+    }
+
+    /// The campaign API's defaults (D15-D17): UTF-8, comma, single quote, no header, first
+    /// column.
+    pub fn api() -> Options {
+        Options::auto()
+            .encoding(Choice::Given(Encoding::Utf8))
+            .delimiter(Choice::Given(Some(',')))
+            .enclosure(Choice::Given(Some('\'')))
+            .skip_header(Choice::Given(false))
+    }
+
+    /// The encoding of a text file (D15). The default is to find out.
+    #[must_use]
+    pub fn encoding(mut self, encoding: Choice<Encoding>) -> Options {
+        self.encoding = encoding;
+        self
+    }
+
+    /// The character between columns (D16), or `None` for a list of one column, in which commas
+    /// belong to the cell. The default is to find out.
+    #[must_use]
+    pub fn delimiter(mut self, delimiter: Choice<Option<char>>) -> Options {
+        self.delimiter = delimiter;
+        self
+    }
+
+    /// The character around fields that hold delimiters or line breaks (D16), or `None`. The
+    /// default is to find out.
+    #[must_use]
+    pub fn enclosure(mut self, enclosure: Choice<Option<char>>) -> Options {
+        self.enclosure = enclosure;
+        self
+    }
+
+    /// Whether the first row holds names rather than data (D17). The default is to find out.
+    #[must_use]
+    pub fn skip_header(mut self, skip: Choice<bool>) -> Options {
+        self.skip_header = skip;
+        self
+    }
+
+    /// The sheet of a workbook (D19). The default is the first.
+    #[must_use]
+    pub fn sheet(mut self, sheet: Option<Sheet>) -> Options {
+        self.sheet = sheet;
+        self
+    }
+
+    /// The column with the recipients. The default is to find out.
+    #[must_use]
+    pub fn column(mut self, column: Option<Column>) -> Options {
+        self.column = column;
+        self
+    }
+
+    /// Names of columns that an earlier run has added behind the list's own. A first row that
+    /// ends with them is a header whatever else is set, and [`Layout::annotations`] tells where
+    /// they begin. The default is none.
+    ///
+    /// [`Layout::annotations`]: crate::Layout::annotations
+    #[must_use]
+    pub fn annotations(mut self, names: &'static [&'static str]) -> Options {
+        self.annotations = names;
+        self
+    }
+
+    /// Ceilings on memory and size. The default is [`Limits::default`].
+    #[must_use]
+    pub fn limits(mut self, limits: Limits) -> Options {
+        self.limits = limits;
+        self
+    }
+}

@@ -1,0 +1,82 @@
+//! Spreadsheets: one sheet, held as rows, within limits that are checked first (decision D19).
+
+mod cells;
+mod xls;
+mod zipped;
+
+use crate::batch::Batch;
+use crate::error::ErrorKind;
+use crate::options::{Limits, Sheet};
+use std::collections::VecDeque;
+use std::io::{Read, Seek};
+
+pub(crate) trait ReadSeek: Read + Seek + Send {}
+impl<T: Read + Seek + Send> ReadSeek for T {}
+
+/// The kinds of workbook, told by their content and not by the file's name.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Workbook {
+    /// A compound file: XLS, or an encrypted package.
+    Compound,
+    /// A ZIP archive: XLSX, XLSB, ODS.
+    Zip,
+}
+
+impl Workbook {
+    pub(crate) fn of(head: &[u8]) -> Option<Workbook> {
+        if head.starts_with(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1") {
+            Some(Workbook::Compound)
+        } else if head.starts_with(b"PK\x03\x04") || head.starts_with(b"PK\x05\x06") {
+            Some(Workbook::Zip)
+        } else {
+            None
+        }
+    }
+
+    pub(crate) fn read(
+        self,
+        reader: Box<dyn ReadSeek>,
+        wanted: Option<&Sheet>,
+        limits: &Limits,
+    ) -> Result<SheetRows, ErrorKind> {
+        match self {
+            Workbook::Compound => xls::read(reader, wanted, limits),
+            Workbook::Zip => zipped::read(reader, wanted, limits),
+        }
+    }
+}
+
+/// A sheet's rows, ready to be handed out.
+pub(crate) struct SheetRows {
+    /// The format's name: `XLS`, `XLSX`, `XLSB`, `ODS`.
+    pub(crate) format: &'static str,
+    pub(crate) sheet: String,
+    pub(crate) batches: VecDeque<Batch>,
+    /// Rows without cells, before the last row with some.
+    pub(crate) blank: u64,
+    /// Number of the last used row.
+    pub(crate) last_row: u64,
+}
+
+/// The sheet that is wanted among those that there are.
+fn choose(wanted: Option<&Sheet>, sheets: &[String]) -> Result<usize, ErrorKind> {
+    let by_number = |number: usize| number.checked_sub(1).filter(|&at| at < sheets.len());
+    let (found, wanted) = match wanted {
+        None => (by_number(1), "1".to_owned()),
+        Some(Sheet::Number(number)) => (by_number(*number), number.to_string()),
+        Some(Sheet::Named(name)) => (
+            sheets
+                .iter()
+                .position(|sheet| sheet == name)
+                .or_else(|| by_number(name.parse().ok()?)),
+            name.clone(),
+        ),
+    };
+    found.ok_or_else(|| match sheets {
+        [] => ErrorKind::Workbook("it has no sheets".to_owned()),
+        _ => ErrorKind::NoSheet {
+            wanted,
+            sheets: sheets.to_vec(),
+        },
+    })
+}

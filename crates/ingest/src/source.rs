@@ -1,0 +1,552 @@
+//! An opened file.
+
+use crate::Encoding;
+use crate::batch::Batch;
+use crate::compress::Compression;
+use crate::detect;
+use crate::error::{Error, ErrorKind};
+use crate::options::{Choice, Column, Options};
+use crate::sheet::{ReadSeek, SheetRows, Workbook};
+use crate::text::TextReader;
+use std::fmt;
+use std::fs::File;
+use std::io::{self, Cursor, Read, Seek, SeekFrom};
+use std::path::Path;
+
+/// Bytes of a file that are looked at before it is decided what it is.
+const HEAD: usize = 1 << 20;
+
+/// How sure a property of the file is.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub enum Confidence {
+    /// Something had to be taken.
+    Guess,
+    /// The content speaks for it.
+    Likely,
+    /// The file says so itself.
+    Certain,
+    /// The caller said so.
+    Given,
+}
+
+impl Confidence {
+    /// A word for people.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Confidence::Guess => "a guess",
+            Confidence::Likely => "likely",
+            Confidence::Certain => "certain",
+            Confidence::Given => "given",
+        }
+    }
+}
+
+/// What kind of file it is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Format {
+    /// Lines of text.
+    Text,
+    /// A spreadsheet of this kind: `XLS`, `XLSX`, `XLSB`, `ODS`.
+    Sheet(&'static str),
+}
+
+/// How the file is laid out, given or found out.
+#[derive(Clone, Debug)]
+pub struct Layout {
+    /// What kind of file it is.
+    pub format: Format,
+    /// How it is packed: `gzip`, `zstd`.
+    pub compression: Option<&'static str>,
+    /// The encoding of a text, never [`Encoding::Ucs2`]: the byte order is known.
+    pub encoding: Option<Encoding>,
+    /// How sure the encoding is.
+    pub encoding_confidence: Confidence,
+    /// Whether the text began with a byte order mark.
+    pub bom: bool,
+    /// The character between columns; `None` for a list of one column.
+    pub delimiter: Option<char>,
+    /// How sure the delimiter is.
+    pub delimiter_confidence: Confidence,
+    /// The character around fields.
+    pub enclosure: Option<char>,
+    /// How sure the enclosure is.
+    pub enclosure_confidence: Confidence,
+    /// Whether the first row holds names.
+    pub has_header: bool,
+    /// How sure that is.
+    pub header_confidence: Confidence,
+    /// The column with the recipients, from 0.
+    pub column: usize,
+    /// How sure the column is.
+    pub column_confidence: Confidence,
+    /// How many columns a row has: those of the header, or else of most rows.
+    pub width: usize,
+    /// The name of the sheet.
+    pub sheet: Option<String>,
+    /// Where the columns begin that an earlier run has added ([`Options::annotations`]).
+    pub annotations: Option<usize>,
+}
+
+/// Something worth telling about the file that is no error.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Note {
+    /// Exactly as many rows as a sheet can hold: the list was probably cut there.
+    FullSheet {
+        /// That many.
+        rows: u64,
+    },
+    /// Read as ISO-8859-1, but it has bytes that only windows-1252 gives a shape to.
+    ProbablyWindows1252,
+}
+
+impl fmt::Display for Note {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Note::FullSheet { rows } => write!(
+                f,
+                "the sheet ends at row {rows}, the most that its format can hold: the list was \
+                 probably cut there; export the source as CSV or XLSX"
+            ),
+            Note::ProbablyWindows1252 => f.write_str(
+                "it has bytes that ISO-8859-1 does not show; it is probably WINDOWS-1252",
+            ),
+        }
+    }
+}
+
+/// An opened file that hands out its rows.
+pub struct Source {
+    name: String,
+    layout: Layout,
+    header: Option<Vec<String>>,
+    body: Body,
+    notes: Vec<Note>,
+    skipped_blank: u64,
+    /// What the header's row was read with.
+    first: Batch,
+}
+
+enum Body {
+    Text(Box<TextReader>),
+    Sheet(SheetRows),
+}
+
+enum Input {
+    File(File),
+    Reader(Box<dyn Read + Send>),
+}
+
+impl Source {
+    /// Opens a file and finds out what it is.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be read as far as its beginning, or is no list; for a spreadsheet, if its
+    /// sheet cannot be read or is larger than the limits.
+    pub fn open(path: impl AsRef<Path>, options: &Options) -> Result<Source, Error> {
+        let path = path.as_ref();
+        let name = path.display().to_string();
+        let io = |error| Error::new(&name, None, ErrorKind::Io(error));
+        let file = File::open(path).map_err(io)?;
+        if file.metadata().map_err(io)?.is_dir() {
+            return Err(io(io::Error::other("it is a folder")));
+        }
+        Source::start(&name, Input::File(file), options)
+    }
+
+    /// Reads from anything, such as standard input; `name` is what messages call it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Source::open`].
+    pub fn from_reader(
+        name: &str,
+        reader: impl Read + Send + 'static,
+        options: &Options,
+    ) -> Result<Source, Error> {
+        Source::start(name, Input::Reader(Box::new(reader)), options)
+    }
+
+    /// Reads from memory.
+    ///
+    /// # Errors
+    ///
+    /// As [`Source::open`].
+    pub fn from_bytes(name: &str, bytes: Vec<u8>, options: &Options) -> Result<Source, Error> {
+        Source::from_reader(name, Cursor::new(bytes), options)
+    }
+
+    fn start(name: &str, input: Input, options: &Options) -> Result<Source, Error> {
+        let fail = |kind| Error::new(name, None, kind);
+        if let (Choice::Given(Some(a)), Choice::Given(Some(b))) =
+            (options.delimiter, options.enclosure)
+            && a == b
+        {
+            return Err(fail(ErrorKind::SameDelimiter));
+        }
+        let (mut file, mut reader) = match input {
+            Input::File(file) => {
+                let again = file.try_clone().map_err(|e| fail(ErrorKind::Io(e)))?;
+                (Some(again), Box::new(file) as Box<dyn Read + Send>)
+            }
+            Input::Reader(reader) => (None, reader),
+        };
+        let mut head = read_up_to(&mut reader, 16).map_err(|e| fail(ErrorKind::Io(e)))?;
+        let compression = Compression::of(&head);
+        let io_kind = |error| match compression {
+            Some(_) => ErrorKind::Compressed(error),
+            None => ErrorKind::Io(error),
+        };
+        if let Some(compression) = compression {
+            reader = compression.reader(Box::new(Cursor::new(head).chain(reader)));
+            head = Vec::new();
+            file = None;
+        }
+        let more = read_up_to(&mut reader, HEAD - head.len()).map_err(|e| fail(io_kind(e)))?;
+        head.extend(more);
+        let whole = head.len() < HEAD;
+        let compression_name = compression.map(Compression::name);
+        if let Some(workbook) = Workbook::of(&head) {
+            let limits = &options.limits;
+            // A named pipe is a file, too, but has no beginning to go back to.
+            file = file.filter(|mut file| file.seek(SeekFrom::Start(0)).is_ok());
+            let input: Box<dyn ReadSeek> = match file {
+                Some(file) => {
+                    let size = file.metadata().map_err(|e| fail(ErrorKind::Io(e)))?.len();
+                    check_size(size, limits.workbook_bytes).map_err(fail)?;
+                    Box::new(file)
+                }
+                None => {
+                    reader
+                        .take(limits.workbook_bytes + 1)
+                        .read_to_end(&mut head)
+                        .map_err(|e| fail(io_kind(e)))?;
+                    check_size(head.len() as u64, limits.workbook_bytes).map_err(fail)?;
+                    Box::new(Cursor::new(head))
+                }
+            };
+            let rows = workbook
+                .read(input, options.sheet.as_ref(), limits)
+                .map_err(fail)?;
+            return Source::from_sheet(name, rows, compression_name, options);
+        }
+        if let Some((what, advice)) = foreign(&head) {
+            return Err(fail(ErrorKind::Unsupported { what, advice }));
+        }
+        let (encoding, bom, encoding_confidence) =
+            detect::encoding(&head, whole, options.encoding).map_err(fail)?;
+        let mut text = TextReader::new(
+            name,
+            &head[bom..],
+            bom,
+            reader,
+            compression.is_some(),
+            encoding,
+            &options.limits,
+        )?;
+        let (sample, whole) = text.sample()?;
+        if detect::is_binary(sample.chars()) {
+            return Err(fail(ErrorKind::Binary));
+        }
+        let (dialect, delimiter_confidence, enclosure_confidence) =
+            detect::dialect(sample, whole, options.delimiter, options.enclosure);
+        let rows = detect::rows(sample, whole, dialect);
+        text.dialect = dialect;
+        let layout = Layout {
+            format: Format::Text,
+            compression: compression_name,
+            encoding: Some(encoding),
+            encoding_confidence,
+            bom: bom > 0,
+            delimiter: dialect.delimiter,
+            delimiter_confidence,
+            enclosure: dialect.enclosure,
+            enclosure_confidence,
+            ..Layout::empty()
+        };
+        Source::finish(name, layout, &rows, Body::Text(Box::new(text)), options)
+    }
+
+    fn from_sheet(
+        name: &str,
+        sheet: SheetRows,
+        compression: Option<&'static str>,
+        options: &Options,
+    ) -> Result<Source, Error> {
+        let sample: Vec<Vec<String>> = sheet
+            .batches
+            .iter()
+            .flat_map(Batch::rows)
+            .take(500)
+            .map(|row| row.fields().map(str::to_owned).collect())
+            .collect();
+        let layout = Layout {
+            format: Format::Sheet(sheet.format),
+            compression,
+            sheet: Some(sheet.sheet.clone()),
+            ..Layout::empty()
+        };
+        Source::finish(name, layout, &sample, Body::Sheet(sheet), options)
+    }
+
+    /// Header and column, which texts and sheets have alike.
+    fn finish(
+        name: &str,
+        mut layout: Layout,
+        sample: &[Vec<String>],
+        body: Body,
+        options: &Options,
+    ) -> Result<Source, Error> {
+        let first = sample.first().map(Vec::as_slice).unwrap_or_default();
+        layout.annotations = annotated(first, options.annotations);
+        (layout.has_header, layout.header_confidence) = match layout.annotations {
+            Some(_) => (true, Confidence::Certain),
+            None => detect::has_header(sample, options.skip_header),
+        };
+        let rows = match layout.has_header {
+            true => sample.get(1..).unwrap_or_default(),
+            false => sample,
+        };
+        layout.width = match layout.has_header {
+            true => first.len(),
+            false => {
+                let widths: Vec<usize> = rows.iter().map(Vec::len).collect();
+                match layout.format {
+                    Format::Text => detect::commonest(&widths).0,
+                    Format::Sheet(_) => widths.into_iter().max().unwrap_or(0),
+                }
+            }
+        };
+        let mut source = Source {
+            name: name.to_owned(),
+            layout,
+            header: None,
+            body,
+            notes: Vec::new(),
+            skipped_blank: 0,
+            first: Batch::new(),
+        };
+        if source.layout.has_header {
+            source.take_header()?;
+        }
+        let columns = source.layout.annotations.unwrap_or(source.layout.width);
+        let header = source.header.as_deref();
+        let (column, confidence) = match &options.column {
+            None => detect::recipient_column(header, rows, columns),
+            Some(wanted) => {
+                let found = find_column(wanted, header, columns).ok_or_else(|| {
+                    let wanted = match wanted {
+                        Column::Number(number) => number.to_string(),
+                        Column::Named(name) => name.clone(),
+                    };
+                    let columns = header.map(<[String]>::to_vec).unwrap_or_default();
+                    Error::new(name, None, ErrorKind::NoColumn { wanted, columns })
+                })?;
+                (found, Confidence::Given)
+            }
+        };
+        (source.layout.column, source.layout.column_confidence) = (column, confidence);
+        if let Body::Sheet(sheet) = &source.body {
+            source.skipped_blank = sheet.blank;
+            if matches!(sheet.last_row, 65_536 | 1_048_576) {
+                source.notes.push(Note::FullSheet {
+                    rows: sheet.last_row,
+                });
+            }
+        }
+        Ok(source)
+    }
+
+    /// Takes the first row out of the body.
+    fn take_header(&mut self) -> Result<(), Error> {
+        let mut first = Batch::new();
+        if !self.fill_body(&mut first)? {
+            return Ok(());
+        }
+        self.header = Some(first.row(0).fields().map(str::to_owned).collect());
+        self.first = first;
+        Ok(())
+    }
+
+    /// The name that messages use.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// How the file is laid out.
+    pub fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    /// The names in the first row, if it holds names.
+    pub fn header(&self) -> Option<&[String]> {
+        self.header.as_deref()
+    }
+
+    /// Lines without bytes (rows of a sheet without cells) that were skipped so far (D18).
+    pub fn skipped_blank(&self) -> u64 {
+        self.skipped_blank
+    }
+
+    /// What is worth telling; complete once all rows have been read.
+    pub fn notes(&self) -> &[Note] {
+        &self.notes
+    }
+
+    /// Replaces the batch's rows by the next ones; false, and an empty batch, at the end.
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be read further. What was handed out before stands.
+    pub fn fill(&mut self, batch: &mut Batch) -> Result<bool, Error> {
+        batch.clear();
+        // The rows that came along with the header.
+        if !self.first.is_empty() {
+            let first = std::mem::take(&mut self.first);
+            for row in first.rows().skip(1) {
+                row.fields().for_each(|field| {
+                    batch.push_str(field);
+                    batch.end_field();
+                });
+                batch.end_row(row.number(), row.offset());
+            }
+            if !batch.is_empty() {
+                return Ok(true);
+            }
+        }
+        self.fill_body(batch)
+    }
+
+    fn fill_body(&mut self, batch: &mut Batch) -> Result<bool, Error> {
+        match &mut self.body {
+            Body::Text(text) => {
+                let more = text.fill(batch, &mut self.skipped_blank)?;
+                if text.has_c1 && self.notes.is_empty() {
+                    self.notes.push(Note::ProbablyWindows1252);
+                }
+                Ok(more)
+            }
+            Body::Sheet(sheet) => match sheet.batches.pop_front() {
+                Some(next) => {
+                    *batch = next;
+                    Ok(true)
+                }
+                None => Ok(false),
+            },
+        }
+    }
+}
+
+impl fmt::Debug for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Source")
+            .field("name", &self.name)
+            .field("layout", &self.layout)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Layout {
+    fn empty() -> Layout {
+        Layout {
+            format: Format::Text,
+            compression: None,
+            encoding: None,
+            encoding_confidence: Confidence::Certain,
+            bom: false,
+            delimiter: None,
+            delimiter_confidence: Confidence::Certain,
+            enclosure: None,
+            enclosure_confidence: Confidence::Certain,
+            has_header: false,
+            header_confidence: Confidence::Certain,
+            column: 0,
+            column_confidence: Confidence::Certain,
+            width: 0,
+            sheet: None,
+            annotations: None,
+        }
+    }
+}
+
+/// Reads until there is `most` or the end.
+fn read_up_to(reader: &mut dyn Read, most: usize) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    reader.take(most as u64).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+fn check_size(size: u64, limit: u64) -> Result<(), ErrorKind> {
+    if size <= limit {
+        return Ok(());
+    }
+    Err(ErrorKind::TooLarge {
+        what: "the workbook is too many bytes long",
+        size,
+        limit,
+    })
+}
+
+/// Formats that people mistake for lists, by their first bytes.
+fn foreign(head: &[u8]) -> Option<(&'static str, &'static str)> {
+    const UNPACK: &str = "unpack it first, or pack it with gzip or zstd";
+    const EXPORT: &str = "export the list as CSV or as an Excel workbook";
+    const KNOWN: [(&[u8], &str, &str); 14] = [
+        (b"\xfd7zXZ\0", "a file compressed with xz", UNPACK),
+        (b"BZh", "a file compressed with bzip2", UNPACK),
+        (b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive", UNPACK),
+        (b"Rar!\x1a\x07", "a RAR archive", UNPACK),
+        (b"\x04\x22\x4d\x18", "a file compressed with LZ4", UNPACK),
+        (b"\x1f\x9d", "a file compressed with compress", UNPACK),
+        (b"%PDF-", "a PDF", EXPORT),
+        (b"\x89PNG\r\n\x1a\n", "a picture (PNG)", EXPORT),
+        (b"\xff\xd8\xff", "a picture (JPEG)", EXPORT),
+        (b"GIF8", "a picture (GIF)", EXPORT),
+        (b"{\\rtf", "a Rich Text document", EXPORT),
+        (b"\x7fELF", "a program", EXPORT),
+        (b"SQLite format 3\0", "a database (SQLite)", EXPORT),
+        (b"PAR1", "a Parquet file", EXPORT),
+    ];
+    let is_bzip2 =
+        |head: &[u8]| matches!(head.get(3), Some(b'1'..=b'9')) && head.get(4) == Some(&b'1');
+    KNOWN
+        .into_iter()
+        .find(|(magic, ..)| head.starts_with(magic) && (*magic != b"BZh" || is_bzip2(head)))
+        .map(|(_, what, advice)| (what, advice))
+}
+
+/// Where the added columns begin in a header that ends with them; a spreadsheet program may have
+/// filled it up with empty names.
+fn annotated(header: &[String], names: &[&str]) -> Option<usize> {
+    if names.is_empty() {
+        return None;
+    }
+    let named = header.iter().rposition(|name| !name.is_empty())? + 1;
+    let start = named.checked_sub(names.len())?;
+    let matches = header[start..named].iter().zip(names).all(|(a, b)| a == b);
+    (matches && start > 0).then_some(start)
+}
+
+fn find_column(wanted: &Column, header: Option<&[String]>, columns: usize) -> Option<usize> {
+    let by_number = |number: usize| {
+        let at = number.checked_sub(1)?;
+        // Of an empty list any column may be asked for.
+        (at < columns || columns == 0).then_some(at)
+    };
+    match wanted {
+        Column::Number(number) => by_number(*number),
+        Column::Named(name) => {
+            let names = header.unwrap_or_default().iter().take(columns);
+            names
+                .clone()
+                .position(|n| n == name)
+                .or_else(|| {
+                    names
+                        .clone()
+                        .position(|n| n.to_lowercase() == name.to_lowercase())
+                })
+                .or_else(|| by_number(name.parse().ok()?))
+        }
+    }
+}

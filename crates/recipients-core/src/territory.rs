@@ -1,0 +1,52 @@
+//! Where a number belongs.
+
+use std::fmt;
+use std::num::NonZeroU16;
+
+/// A territory: ISO 3166 alpha-2, or `001` for networks that belong to no country.
+///
+/// ```
+/// use recipients_core::Territory;
+///
+/// assert_eq!(Territory::parse("ua").unwrap().to_string(), "UA");
+/// assert_eq!(Territory::parse("001"), Some(Territory::WORLD));
+/// assert_eq!(Territory::parse("380"), None);
+/// ```
+#[derive(Clone, Copy, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct Territory(NonZeroU16);
+
+impl Territory {
+    /// `001`: satellite and other global networks, universal freephone and their like.
+    pub const WORLD: Territory = Territory(NonZeroU16::MIN);
+
+    /// Reads two ASCII letters of either case, or `001`.
+    pub fn parse(text: &str) -> Option<Territory> {
+        if text == "001" {
+            return Some(Territory::WORLD);
+        }
+        match text.as_bytes() {
+            [a, b] if a.is_ascii_alphabetic() && b.is_ascii_alphabetic() => {
+                let packed = [a.to_ascii_uppercase(), b.to_ascii_uppercase()];
+                NonZeroU16::new(u16::from_be_bytes(packed)).map(Territory)
+            }
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Territory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if *self == Territory::WORLD {
+            return f.pad("001");
+        }
+        let [a, b] = self.0.get().to_be_bytes();
+        let text = [a, b];
+        f.pad(std::str::from_utf8(&text).unwrap_or("??"))
+    }
+}
+
+impl fmt::Debug for Territory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Territory({self})")
+    }
+}

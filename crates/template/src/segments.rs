@@ -1,0 +1,197 @@
+//! What a text costs (decision D21).
+
+use crate::gsm7;
+
+/// How a text travels.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum Encoding {
+    /// The 7-bit alphabet of GSM 03.38: 160 septets in one SMS, 153 in each of several.
+    Gsm7,
+    /// UTF-16 units: 70 in one SMS, 67 in each of several. One character outside the GSM
+    /// alphabet is enough to get here.
+    Ucs2,
+}
+
+impl Encoding {
+    /// Units in an SMS that stands alone.
+    pub const fn single(self) -> u32 {
+        match self {
+            Encoding::Gsm7 => 160,
+            Encoding::Ucs2 => 70,
+        }
+    }
+
+    /// Units in each SMS of a text that needs several.
+    pub const fn multi(self) -> u32 {
+        match self {
+            Encoding::Gsm7 => 153,
+            Encoding::Ucs2 => 67,
+        }
+    }
+
+    /// The name that people know.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Encoding::Gsm7 => "GSM-7",
+            Encoding::Ucs2 => "UCS-2",
+        }
+    }
+}
+
+/// How many SMS a text needs.
+///
+/// ```
+/// use recipients_template::{Encoding, Segments};
+///
+/// let latin = Segments::of(&"a".repeat(161));
+/// assert_eq!((latin.encoding, latin.units, latin.parts), (Encoding::Gsm7, 161, 2));
+/// let cyrillic = Segments::of(&"я".repeat(70));
+/// assert_eq!((cyrillic.encoding, cyrillic.parts), (Encoding::Ucs2, 1));
+/// ```
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub struct Segments {
+    /// The encoding that the text needs.
+    pub encoding: Encoding,
+    /// Its length: septets for GSM-7 (extension characters count two), UTF-16 units for UCS-2.
+    pub units: u32,
+    /// The number of SMS; an empty text is one.
+    pub parts: u32,
+}
+
+impl Segments {
+    /// Counts the filled text greedily: a pair (escape and character, or two surrogates) that
+    /// does not fit into a part goes to the next one whole.
+    pub fn of(text: &str) -> Segments {
+        let gsm = text
+            .chars()
+            .try_fold((), |(), c| gsm7::septets(c).map(drop))
+            .is_some();
+        if gsm {
+            count(Encoding::Gsm7, text, |c| gsm7::septets(c).unwrap_or(2))
+        } else {
+            count(Encoding::Ucs2, text, |c| c.len_utf16() as u32)
+        }
+    }
+}
+
+fn count(encoding: Encoding, text: &str, width: impl Fn(char) -> u32) -> Segments {
+    let (mut units, mut parts, mut used) = (0u32, 1u32, 0u32);
+    for c in text.chars() {
+        let width = width(c);
+        units = units.saturating_add(width);
+        used += width;
+        if used > encoding.multi() {
+            parts = parts.saturating_add(1);
+            used = width;
+        }
+    }
+    if units <= encoding.single() {
+        parts = 1;
+    }
+    Segments {
+        encoding,
+        units,
+        parts,
+    }
+}
+
+/// The characters that force a text out of the GSM alphabet, in order, repeats included.
+///
+/// ```
+/// let culprits: Vec<char> = recipients_template::non_gsm("It’s 10 ₴").collect();
+/// assert_eq!(culprits, ['’', '₴']);
+/// ```
+pub fn non_gsm(text: &str) -> impl Iterator<Item = char> {
+    text.chars().filter(|&c| gsm7::septets(c).is_none())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::string::String;
+    use std::vec::Vec;
+
+    /// Lays the characters out in parts, one unit list a part: slow and obvious.
+    fn naive(text: &str) -> (Encoding, u32) {
+        let encoding = match non_gsm(text).next() {
+            None => Encoding::Gsm7,
+            Some(_) => Encoding::Ucs2,
+        };
+        let pieces: Vec<usize> = text
+            .chars()
+            .map(|c| match encoding {
+                Encoding::Gsm7 => 1 + usize::from("\u{c}^{}\\[~]|€".contains(c)),
+                Encoding::Ucs2 => c.len_utf16(),
+            })
+            .collect();
+        if pieces.iter().sum::<usize>() <= encoding.single() as usize {
+            return (encoding, 1);
+        }
+        let mut parts: Vec<Vec<usize>> = Vec::from([Vec::new()]);
+        for piece in pieces {
+            let room = encoding.multi() as usize - parts.last().unwrap().iter().sum::<usize>();
+            if piece > room {
+                parts.push(Vec::new());
+            }
+            parts.last_mut().unwrap().push(piece);
+        }
+        (encoding, parts.len() as u32)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2000))]
+
+        #[test]
+        fn d21_counts_as_the_naive_reference_does(
+            text in prop_oneof![
+                "[a-z€{}]{100,500}",
+                "[яa-z😀]{40,300}",
+                "[a-z]{150,170}[€|]{0,3}",
+                "[a-z]{151}[€a]{1,3}[a-z]{150,160}",
+                "[я]{65,68}[😀я]{1,3}[я]{60,70}",
+                ".{0,200}",
+            ],
+        ) {
+            let segments = Segments::of(&text);
+            prop_assert_eq!((segments.encoding, segments.parts), naive(&text));
+        }
+    }
+
+    #[test]
+    fn d21_pairs_do_not_straddle() {
+        // 153 septets, of which the last two would be one extension character cut in half.
+        let text: String = "a".repeat(152) + "€" + &"a".repeat(152);
+        assert_eq!(Segments::of(&text).units, 306);
+        assert_eq!(Segments::of(&text).parts, 3); // ceil(306 / 153) would be 2
+        let text: String = "я".repeat(66) + "😀" + &"я".repeat(66);
+        assert_eq!(Segments::of(&text).units, 134);
+        assert_eq!(Segments::of(&text).parts, 3); // ceil(134 / 67) would be 2
+    }
+
+    #[test]
+    fn d21_edges() {
+        for (text, parts) in [
+            (String::new(), 1),
+            ("a".repeat(160), 1),
+            ("a".repeat(161), 2),
+            ("a".repeat(306), 2),
+            ("a".repeat(307), 3),
+            ("€".repeat(80), 1),
+            ("€".repeat(81), 2),
+            ("я".repeat(70), 1),
+            ("я".repeat(71), 2),
+            ("я".repeat(134), 2),
+            ("я".repeat(135), 3),
+            ("😀".repeat(35), 1),
+            ("😀".repeat(36), 2),
+        ] {
+            assert_eq!(
+                Segments::of(&text).parts,
+                parts,
+                "{} chars",
+                text.chars().count()
+            );
+        }
+    }
+}
