@@ -150,7 +150,7 @@ impl<'b> Row<'b> {
     }
 
     /// The fields in order.
-    pub fn fields(&self) -> impl ExactSizeIterator<Item = &'b str> + use<'b> {
+    pub fn fields(&self) -> impl ExactSizeIterator<Item = &'b str> + Clone + use<'b> {
         let row = *self;
         (0..row.len()).map(move |index| row.get(index).unwrap_or_default())
     }

@@ -151,8 +151,20 @@ pub(crate) fn dialect(
     whole: bool,
     delimiter: Choice<Option<char>>,
     enclosure: Choice<Option<char>>,
+    annotations: &[&str],
 ) -> (Dialect, Confidence, Confidence) {
     let sample = head_of(sample);
+    if let Some(dialect) = annotated(sample, delimiter, enclosure, annotations) {
+        let sure = |given| match given {
+            true => Confidence::Given,
+            false => Confidence::Certain,
+        };
+        return (
+            dialect,
+            sure(delimiter != Choice::Auto),
+            sure(enclosure != Choice::Auto),
+        );
+    }
     let (quote, quote_confidence) = match enclosure {
         Choice::Given(quote) => (quote, Confidence::Given),
         Choice::Auto => guess_enclosure(sample),
@@ -166,6 +178,48 @@ pub(crate) fn dialect(
         enclosure: quote,
     };
     (dialect, confidence, quote_confidence)
+}
+
+/// The dialect of a file that an earlier run has written: its header ends with our own names,
+/// which are always enclosed ([`Writer::header`](crate::Writer::header)).
+fn annotated(
+    sample: &str,
+    delimiter: Choice<Option<char>>,
+    enclosure: Choice<Option<char>>,
+    annotations: &[&str],
+) -> Option<Dialect> {
+    let first = sample.lines().next()?;
+    annotations.first()?;
+    let delimiters = match delimiter {
+        Choice::Given(Some(delimiter)) => vec![delimiter],
+        // A list of one column gets one when columns are added.
+        Choice::Given(None) => vec![','],
+        Choice::Auto => DELIMITERS.to_vec(),
+    };
+    let enclosures = match enclosure {
+        Choice::Given(enclosure) => vec![enclosure],
+        Choice::Auto => vec![Some('"'), Some('\'')],
+    };
+    let enclosed = |quote: Option<char>, name: &str| match quote {
+        Some(quote) => format!("{quote}{name}{quote}"),
+        None => name.to_owned(),
+    };
+    for &enclosure in &enclosures {
+        for &delimiter in &delimiters {
+            let names: Vec<String> = annotations.iter().map(|n| enclosed(enclosure, n)).collect();
+            let tail = format!("{delimiter}{}", names.join(&delimiter.to_string()));
+            let end = first.trim_end_matches(delimiter);
+            let plain = format!("{delimiter}{}", annotations.join(&delimiter.to_string()));
+            // A spreadsheet program that saved the file again has left out the quotes.
+            if end.ends_with(&tail) || end.ends_with(&plain) {
+                return Some(Dialect {
+                    delimiter: Some(delimiter),
+                    enclosure,
+                });
+            }
+        }
+    }
+    None
 }
 
 fn head_of(text: &str) -> &str {
@@ -444,7 +498,7 @@ mod tests {
     use super::*;
 
     fn guess(sample: &str) -> (Option<char>, Option<char>) {
-        let (dialect, _, _) = dialect(sample, true, Choice::Auto, Choice::Auto);
+        let (dialect, _, _) = dialect(sample, true, Choice::Auto, Choice::Auto, &[]);
         (dialect.delimiter, dialect.enclosure)
     }
 
@@ -536,7 +590,7 @@ mod tests {
     #[test]
     fn d16_header_and_column() {
         let rows = |text: &str| {
-            let (dialect, _, _) = dialect(text, true, Choice::Auto, Choice::Auto);
+            let (dialect, _, _) = dialect(text, true, Choice::Auto, Choice::Auto, &[]);
             rows(text, true, dialect)
         };
         let column = |text: &str| {

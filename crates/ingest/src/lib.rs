@@ -41,9 +41,11 @@ mod sheet;
 mod source;
 mod split;
 mod text;
+mod write;
 
 pub use batch::{Batch, Row};
 pub use encoding::Encoding;
 pub use error::{Error, ErrorKind, Position};
 pub use options::{Choice, Column, Limits, Options, Sheet};
 pub use source::{Confidence, Format, Layout, Note, Source};
+pub use write::Writer;

@@ -249,8 +249,13 @@ impl Source {
         if detect::is_binary(sample.chars()) {
             return Err(fail(ErrorKind::Binary));
         }
-        let (dialect, delimiter_confidence, enclosure_confidence) =
-            detect::dialect(sample, whole, options.delimiter, options.enclosure);
+        let (dialect, delimiter_confidence, enclosure_confidence) = detect::dialect(
+            sample,
+            whole,
+            options.delimiter,
+            options.enclosure,
+            options.annotations,
+        );
         let rows = detect::rows(sample, whole, dialect);
         text.dialect = dialect;
         let layout = Layout {

@@ -5,7 +5,6 @@ use crate::{
     Answer, Code, Contact, ContactBook, Length, Lines, Msisdn, Plan, Policy, Reason,
     SeveralNumbers, Verdict,
 };
-use std::ops::Range;
 
 /// A numbering plan and a policy, ready to be asked.
 ///
@@ -38,33 +37,6 @@ impl Trace for Vec<Step> {
     fn step(&mut self, rule: &'static str, finding: impl FnOnce() -> String) {
         let finding = finding();
         self.push(Step { rule, finding });
-    }
-}
-
-/// The pieces of a cell that holds several numbers; of any other cell, the whole text once.
-#[derive(Clone)]
-pub struct Pieces<'t> {
-    text: &'t str,
-    ranges: std::vec::IntoIter<Range<usize>>,
-}
-
-impl<'t> Iterator for Pieces<'t> {
-    type Item = &'t str;
-
-    fn next(&mut self) -> Option<&'t str> {
-        self.ranges.next().map(|range| &self.text[range])
-    }
-
-    fn size_hint(&self) -> (usize, Option<usize>) {
-        self.ranges.size_hint()
-    }
-}
-
-impl ExactSizeIterator for Pieces<'_> {}
-
-impl std::fmt::Debug for Pieces<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Pieces({})", self.ranges.len())
     }
 }
 
@@ -144,15 +116,29 @@ impl Checker {
         }
     }
 
-    /// The numbers of a cell one by one, if it holds several (D14).
-    pub fn pieces<'t>(&self, text: &'t str) -> Pieces<'t> {
-        let ranges = match self.read(text) {
-            Cell::Several(ranges) => ranges,
-            _ => std::iter::once(0..text.len()).collect(),
-        };
-        Pieces {
-            text,
-            ranges: ranges.into_iter(),
+    /// The numbers of a cell one by one, each with its text and its verdict, if the cell holds
+    /// several (D14); of any other cell, the whole text once. What
+    /// [`SeveralNumbers::Explode`] asks for.
+    ///
+    /// ```
+    /// use recipients_core::Checker;
+    ///
+    /// let checker = Checker::default();
+    /// let pieces = checker.check_pieces("380971112233; 79101112233");
+    /// assert_eq!(pieces.len(), 2);
+    /// assert_eq!(pieces[1].0, "79101112233");
+    /// assert!(pieces.iter().all(|(_, verdict)| verdict.is_accepted()));
+    /// ```
+    pub fn check_pieces<'t>(&self, text: &'t str) -> Vec<(&'t str, Verdict)> {
+        match self.read(text) {
+            Cell::Several(ranges) => ranges
+                .into_iter()
+                .map(|range| {
+                    let piece = text[range].trim();
+                    (piece, self.check(piece).with_cleaned(true))
+                })
+                .collect(),
+            _ => vec![(text, self.check(text))],
         }
     }
 
@@ -200,7 +186,7 @@ impl Checker {
             }
             Cell::Several(pieces) => {
                 trace.step("D14", || format!("the cell holds {} numbers", pieces.len()));
-                if self.policy.several == SeveralNumbers::First {
+                if self.policy.several() == SeveralNumbers::First {
                     trace.step("D14", || "the first one counts".to_owned());
                     let first = &text[pieces[0].clone()];
                     return self.judge(first, trace).with_cleaned(true);
@@ -234,7 +220,7 @@ impl Checker {
     ) -> Result<(Answer, Reason), Verdict> {
         let region = self
             .policy
-            .region
+            .default_region()
             .filter(|_| !written.plus && !written.starts_with(b"00"));
         let Some(region) = region else {
             return self.international(written, trace);

@@ -44,7 +44,7 @@ mod territory;
 mod unicode;
 mod verdict;
 
-pub use checker::{Checker, Pieces, Step};
+pub use checker::{Checker, Step};
 pub use code::{Code, UnknownCode};
 pub use contact::{Contact, ContactBook};
 pub use error::{Error, ErrorKind};

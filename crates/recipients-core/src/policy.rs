@@ -23,7 +23,7 @@ pub enum SeveralNumbers {
     /// The first number counts.
     First,
     /// Every number counts as a row of its own; whoever feeds the rows takes the cell apart with
-    /// [`Checker::pieces`](crate::Checker::pieces).
+    /// [`Checker::check_pieces`](crate::Checker::check_pieces).
     Explode,
 }
 
@@ -32,9 +32,9 @@ pub enum SeveralNumbers {
 /// Everything is allowed by default, to mobile numbers. Deny wins over allow.
 #[derive(Clone, Debug, Default)]
 pub struct Policy {
-    pub(crate) region: Option<Territory>,
+    region: Option<Territory>,
     pub(crate) lines: Lines,
-    pub(crate) several: SeveralNumbers,
+    several: SeveralNumbers,
     allowed: BTreeSet<Destination>,
     denied: BTreeSet<Destination>,
     allowed_operators: BTreeSet<OperatorId>,
@@ -116,6 +116,16 @@ impl Policy {
     pub fn system_stop_list(mut self, list: StopList) -> Policy {
         self.system = list;
         self
+    }
+
+    /// What becomes of a cell with more than one number.
+    pub fn several(&self) -> SeveralNumbers {
+        self.several
+    }
+
+    /// The region by whose rules a number without calling code is read.
+    pub fn default_region(&self) -> Option<Territory> {
+        self.region
     }
 
     pub(crate) fn own(&self) -> &StopList {

@@ -77,7 +77,7 @@ pub(crate) fn read(text: &str, is_number: impl Fn(&Written) -> bool) -> Cell {
     if let Some(pieces) = several(&folded, text.len(), &is_number) {
         return Cell::Several(pieces);
     }
-    match spreadsheet_form(&folded, &is_number).unwrap_or_else(|| one_number(&folded, &is_number)) {
+    match single(&folded, &is_number) {
         Ok(written) => Cell::Number(written),
         Err(reason) => Cell::Unreadable(reason),
     }
@@ -134,6 +134,11 @@ fn fold(text: &str) -> Vec<Folded> {
     folded
 }
 
+/// A cell, or a piece of one, that is not taken apart further.
+fn single(folded: &[Folded], is_number: &impl Fn(&Written) -> bool) -> Result<Written, Reason> {
+    spreadsheet_form(folded, is_number).unwrap_or_else(|| one_number(folded, is_number))
+}
+
 /// D14: pieces that each read as a number by themselves, or `None`.
 fn several(
     folded: &[Folded],
@@ -167,7 +172,7 @@ fn several(
     let every_piece_reads = pieces.len() > 1
         && pieces
             .iter()
-            .all(|piece| one_number(piece, is_number).is_ok_and(|w| is_number(&w)));
+            .all(|piece| single(piece, is_number).is_ok_and(|w| is_number(&w)));
     every_piece_reads.then(|| {
         let end_of = |piece: &[Folded]| {
             // The piece ends where the character after it began.
@@ -241,6 +246,10 @@ fn is_label(before: &[Folded]) -> bool {
         .map(|f| f.0)
         .filter(|&c| is_letter(c))
         .collect();
+    // A formula that happens to hold a number is no label.
+    if before.first().is_some_and(|f| matches!(f.0, '=' | '@')) {
+        return false;
+    }
     // A letter that looks like a digit (O, o, О, о, l, I) may be one that was mistyped.
     if matches!(letters.as_str(), "o" | "о" | "l" | "i" | "і") {
         return false;
@@ -305,20 +314,20 @@ fn spreadsheet_form(
         if exponent.is_empty() || digits_len(exponent) != exponent.len() {
             return None;
         }
-        if negative && !is_zero(exponent) {
-            return Some(Err(Reason::Fraction));
-        }
         // An exponent that does not fit is larger than any mantissa could carry.
         let exponent = exponent.parse::<usize>().unwrap_or(usize::MAX);
-        if exponent > fraction.len() {
+        let mantissa = format!("{whole}{fraction}");
+        let point = match negative {
+            true => whole.len().saturating_sub(exponent),
+            false => whole.len().saturating_add(exponent),
+        };
+        let Some((integer, remainder)) = mantissa.split_at_checked(point) else {
             return Some(Err(Reason::PrecisionLost));
-        }
-        let (carried, remainder) = fraction.split_at(exponent);
+        };
         if !is_zero(remainder) {
             return Some(Err(Reason::Fraction));
         }
-        let digits = format!("{whole}{carried}");
-        let significant = digits.trim_start_matches('0');
+        let significant = integer.trim_start_matches('0');
         return Some(Ok(written(if significant.is_empty() {
             "0"
         } else {

@@ -28,6 +28,11 @@ impl StopList {
         self.numbers.contains(&number.as_u64())
     }
 
+    /// Adds all numbers of another list.
+    pub fn merge(&mut self, other: StopList) {
+        self.numbers.extend(other.numbers);
+    }
+
     /// How many numbers are on it.
     pub fn len(&self) -> usize {
         self.numbers.len()

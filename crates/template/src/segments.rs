@@ -105,6 +105,26 @@ pub fn non_gsm(text: &str) -> impl Iterator<Item = char> {
     text.chars().filter(|&c| gsm7::septets(c).is_none())
 }
 
+/// What can stand for a character outside the GSM alphabet without changing what is read: quotes,
+/// dashes, dots and spaces that word processors put in. Offered to people, never applied unasked.
+///
+/// ```
+/// assert_eq!(recipients_template::gsm_twin('’'), Some("'"));
+/// assert_eq!(recipients_template::gsm_twin('я'), None);
+/// ```
+pub fn gsm_twin(c: char) -> Option<&'static str> {
+    Some(match c {
+        '‘' | '’' | '‚' | '‛' | '′' | '`' | '´' | 'ʼ' => "'",
+        '“' | '”' | '„' | '‟' | '″' | '«' | '»' => "\"",
+        '‐' | '‑' | '‒' | '–' | '—' | '―' | '−' => "-",
+        '…' => "...",
+        '•' | '·' => "*",
+        '\u{a0}' | '\u{2000}'..='\u{200a}' | '\u{202f}' | '\t' => " ",
+        '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}' | '\u{ad}' => "",
+        _ => return None,
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -167,6 +187,16 @@ mod tests {
         let text: String = "я".repeat(66) + "😀" + &"я".repeat(66);
         assert_eq!(Segments::of(&text).units, 134);
         assert_eq!(Segments::of(&text).parts, 3); // ceil(134 / 67) would be 2
+    }
+
+    #[test]
+    fn twins_are_in_the_alphabet_and_stand_for_what_is_not() {
+        for c in '\0'..='\u{ffff}' {
+            if let Some(twin) = gsm_twin(c) {
+                assert_eq!(non_gsm(&String::from(c)).count(), 1, "{c:?}");
+                assert_eq!(non_gsm(twin).next(), None, "{c:?}");
+            }
+        }
     }
 
     #[test]

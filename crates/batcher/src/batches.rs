@@ -1,0 +1,133 @@
+//! Requests of a size that a server takes (decision D22).
+
+/// What a batch must not exceed; the first limit that is reached ends it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Limits {
+    /// Recipients. The default is 500, the campaign API's limit.
+    pub recipients: usize,
+    /// Bytes of the request body. The default is 1 MiB.
+    pub bytes: usize,
+    /// Form fields. The default is 900: a PHP server drops silently what is past its
+    /// `max_input_vars`, by default 1000, and the request's own parameters count, too.
+    pub fields: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits {
+            recipients: 500,
+            bytes: 1 << 20,
+            fields: 900,
+        }
+    }
+}
+
+/// What one recipient adds to a request.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Size {
+    /// Bytes as they travel.
+    pub bytes: usize,
+    /// Form fields: one for the number and one for each value.
+    pub fields: usize,
+}
+
+/// Cuts recipients into batches, in order. A recipient that exceeds a limit by itself travels in
+/// a batch of its own, so that none is lost.
+///
+/// ```
+/// use recipients_batcher::{Batches, Limits, Size};
+///
+/// let sizes = Batches::new(0..1200, Limits::default(), |_| Size { bytes: 26, fields: 1 })
+///     .map(|batch| batch.len())
+///     .collect::<Vec<_>>();
+/// assert_eq!(sizes, [500, 500, 200]);
+/// ```
+#[derive(Debug)]
+pub struct Batches<I: Iterator, F> {
+    recipients: I,
+    /// The first of the next batch: it did not fit into the last one.
+    next: Option<(I::Item, Size)>,
+    limits: Limits,
+    size: F,
+}
+
+impl<I: Iterator, F: FnMut(&I::Item) -> Size> Batches<I, F> {
+    /// `size` tells what a recipient adds to a request.
+    pub fn new(
+        recipients: impl IntoIterator<IntoIter = I>,
+        limits: Limits,
+        size: F,
+    ) -> Batches<I, F> {
+        Batches {
+            recipients: recipients.into_iter(),
+            next: None,
+            limits,
+            size,
+        }
+    }
+}
+
+impl<I: Iterator, F: FnMut(&I::Item) -> Size> Iterator for Batches<I, F> {
+    type Item = Vec<I::Item>;
+
+    fn next(&mut self) -> Option<Vec<I::Item>> {
+        let mut batch = Vec::new();
+        let (mut bytes, mut fields) = (0usize, 0usize);
+        loop {
+            let (recipient, size) = match self.next.take() {
+                Some(next) => next,
+                None => match self.recipients.next() {
+                    Some(recipient) => {
+                        let size = (self.size)(&recipient);
+                        (recipient, size)
+                    }
+                    None => break,
+                },
+            };
+            bytes = bytes.saturating_add(size.bytes);
+            fields = fields.saturating_add(size.fields);
+            let fits = batch.len() < self.limits.recipients
+                && bytes <= self.limits.bytes
+                && fields <= self.limits.fields;
+            if !fits && !batch.is_empty() {
+                self.next = Some((recipient, size));
+                break;
+            }
+            batch.push(recipient);
+        }
+        (!batch.is_empty()).then_some(batch)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn d22_nothing_lost_nothing_over(
+            sizes in prop::collection::vec((0usize..60, 1usize..6), 0..200),
+            recipients in 1usize..20,
+            bytes in 1usize..200,
+            fields in 1usize..30,
+        ) {
+            let limits = Limits { recipients, bytes, fields };
+            let size = |&(bytes, fields): &(usize, usize)| Size { bytes, fields };
+            let batches: Vec<_> = Batches::new(sizes.clone(), limits, size).collect();
+            prop_assert_eq!(batches.concat(), sizes);
+            let over = |batch: &[(usize, usize)]| {
+                batch.len() > recipients
+                    || batch.iter().map(|s| s.0).sum::<usize>() > bytes
+                    || batch.iter().map(|s| s.1).sum::<usize>() > fields
+            };
+            for (at, batch) in batches.iter().enumerate() {
+                prop_assert!(batch.len() == 1 || !over(batch));
+                // Greedy: the next recipient would not have fitted.
+                if let Some(next) = batches.get(at + 1) {
+                    prop_assert!(over(&[batch.as_slice(), &next[..1]].concat()));
+                }
+            }
+        }
+    }
+}

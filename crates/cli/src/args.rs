@@ -1,0 +1,291 @@
+//! What was typed.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+use recipients::ingest::{Choice, Column, Encoding, Options, Sheet};
+use recipients::{Lines, Missing, SeveralNumbers, annotate};
+use std::path::PathBuf;
+
+/// Gives every row of a list of SMS recipients an exact, explained verdict
+#[derive(Debug, Parser)]
+#[command(
+    name = "recipients",
+    version,
+    max_term_width = 100,
+    after_help = "Exit codes: 0 all rows accepted; 1 some rejected; 2 wrong usage; \
+                  3 no row accepted; 4 a file cannot be read or written; 130 interrupted."
+)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Check lists: a verdict for every row
+    Check(Box<CheckArgs>),
+    /// Tell step by step how a number gets its verdict
+    Explain(Box<ExplainArgs>),
+    /// Show the placeholders and the segments of a text, and what makes it expensive
+    Template(TemplateArgs),
+    /// Print a script that completes commands and options in your shell
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+    /// Print the manual page
+    Man,
+}
+
+#[derive(Args, Debug)]
+#[command(after_long_help = "\
+Exit codes: 0 all rows accepted; 1 some rejected; 2 wrong usage; 3 no row accepted (a file \
+without rows, too); 4 a file cannot be read or written; 130 interrupted.
+
+Limits: a row of text 1 MiB; a workbook 256 MiB, each of its parts 1 GiB unpacked, its sheet \
+30 million cells and 256 MiB of text; 65,535 files in one run.
+
+Examples:
+  recipients check contacts.csv
+  recipients check --region UA --rejected bad.csv --accepted good.csv contacts.xlsx
+  recipients check --text 'Hello {name}!' --placeholders 3 --output verdicts.ndjson list.csv
+  zcat list.csv.gz | recipients check --json -")]
+pub(crate) struct CheckArgs {
+    /// Lists to check, in this order; - is standard input
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) reading: ReadingArgs,
+
+    #[command(flatten)]
+    pub(crate) policy: PolicyArgs,
+
+    /// Text of the message: its placeholders are filled from the columns, segments are counted
+    #[arg(long, value_name = "TEXT", help_heading = "Message")]
+    pub(crate) text: Option<String>,
+
+    /// Read the text of the message from a file
+    #[arg(
+        long,
+        value_name = "FILE",
+        conflicts_with = "text",
+        help_heading = "Message"
+    )]
+    pub(crate) text_file: Option<PathBuf>,
+
+    /// When a placeholder has no value: 1 keep it, 2 remove it, 3 reject the row
+    #[arg(long, value_name = "1|2|3", default_value = "1", value_parser = parse_placeholders, help_heading = "Message")]
+    pub(crate) placeholders: Missing,
+
+    /// Write accepted rows: original columns and what was found
+    #[arg(long, value_name = "FILE", help_heading = "Results")]
+    pub(crate) accepted: Option<PathBuf>,
+
+    /// Write rejected rows: mend them in a spreadsheet and check the file again
+    #[arg(long, value_name = "FILE", help_heading = "Results")]
+    pub(crate) rejected: Option<PathBuf>,
+
+    /// Write one verdict a row: .ndjson, .jsonl or .csv
+    #[arg(long, value_name = "FILE", help_heading = "Results")]
+    pub(crate) output: Option<PathBuf>,
+
+    /// Print the summary as JSON
+    #[arg(long, help_heading = "Results")]
+    pub(crate) json: bool,
+
+    /// Threads that judge rows; 0 is one for each core
+    #[arg(long, value_name = "N", default_value = "0", help_heading = "Results")]
+    pub(crate) threads: usize,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ExplainArgs {
+    /// The number, as it is written in the list
+    #[arg(value_name = "NUMBER", allow_hyphen_values = true)]
+    pub(crate) number: String,
+
+    #[command(flatten)]
+    pub(crate) policy: PolicyArgs,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct TemplateArgs {
+    /// The text; - reads it from standard input
+    #[arg(value_name = "TEXT", allow_hyphen_values = true)]
+    pub(crate) text: String,
+}
+
+/// How files are read; what is not given is found out.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Reading")]
+pub(crate) struct ReadingArgs {
+    /// Encoding: UTF-8, ASCII, KOI8-R, CP866, WINDOWS-1251, WINDOWS-1252, ISO-8859-1, UCS-2
+    /// (or UCS-2LE, UCS-2BE)
+    #[arg(long, value_name = "NAME", default_value = "auto", value_parser = parse_encoding)]
+    encoding: Choice<Encoding>,
+
+    /// Character between columns, \t for a tab, none for a list of one column
+    #[arg(long, value_name = "CHAR", default_value = "auto", value_parser = parse_char, allow_hyphen_values = true)]
+    delimiter: Choice<Option<char>>,
+
+    /// Character around fields, or none
+    #[arg(long, value_name = "CHAR", default_value = "auto", value_parser = parse_char, allow_hyphen_values = true)]
+    enclosure: Choice<Option<char>>,
+
+    /// 1 if the first row holds the columns' names, 0 if it holds data
+    #[arg(long, value_name = "0|1", default_value = "auto", value_parser = parse_skip_header)]
+    skip_header: Choice<bool>,
+
+    /// Sheet of a workbook, by name or number; the first if not given
+    #[arg(long, value_name = "SHEET")]
+    sheet: Option<String>,
+
+    /// Column with the recipients, by name or number
+    #[arg(long, value_name = "COLUMN")]
+    column: Option<String>,
+}
+
+impl ReadingArgs {
+    pub(crate) fn options(&self) -> Options {
+        Options::auto()
+            .encoding(self.encoding)
+            .delimiter(self.delimiter)
+            .enclosure(self.enclosure)
+            .skip_header(self.skip_header)
+            .sheet(self.sheet.clone().map(Sheet::Named))
+            .column(self.column.clone().map(Column::Named))
+            .annotations(annotate::COLUMNS)
+    }
+
+    pub(crate) fn skip_header(&self) -> Choice<bool> {
+        self.skip_header
+    }
+}
+
+/// What is allowed.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Rules")]
+pub(crate) struct PolicyArgs {
+    /// Country by whose rules numbers without calling code are read: UA
+    #[arg(long, value_name = "CC")]
+    pub(crate) region: Option<String>,
+
+    /// Which numbers are good enough
+    #[arg(long, value_enum, default_value = "mobile")]
+    pub(crate) lines: LinesArg,
+
+    /// Countries that are allowed, as UA,KZ,001 or calling codes as 380; others get code 6
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    pub(crate) countries: Vec<String>,
+
+    /// Countries that are not allowed
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    pub(crate) deny_countries: Vec<String>,
+
+    /// Operators that are served, by the name of the range's holder; others get code 8
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    pub(crate) operators: Vec<String>,
+
+    /// Operators that are not served
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    pub(crate) deny_operators: Vec<String>,
+
+    /// Reject numbers whose operator is not known
+    #[arg(long)]
+    pub(crate) require_operator: bool,
+
+    /// File with numbers not to be written to (your own); may be given again
+    #[arg(long, value_name = "FILE")]
+    pub(crate) stop_list: Vec<PathBuf>,
+
+    /// File with numbers not to be written to (the system's); may be given again
+    #[arg(long, value_name = "FILE")]
+    pub(crate) system_stop_list: Vec<PathBuf>,
+
+    /// Count lines of a stop list that are no numbers instead of refusing the list
+    #[arg(long)]
+    pub(crate) allow_bad_stop_lines: bool,
+
+    /// What to do with a cell that holds several numbers
+    #[arg(long, value_enum, default_value = "reject")]
+    pub(crate) several: SeveralArg,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum LinesArg {
+    /// Mobile numbers, and those that may be mobile
+    Mobile,
+    /// Every number of the numbering plan
+    Any,
+    /// Every number of a possible length
+    Possible,
+}
+
+impl From<LinesArg> for Lines {
+    fn from(lines: LinesArg) -> Lines {
+        match lines {
+            LinesArg::Mobile => Lines::Mobile,
+            LinesArg::Any => Lines::Any,
+            LinesArg::Possible => Lines::Possible,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum SeveralArg {
+    /// Reject the row
+    Reject,
+    /// Take the first number
+    First,
+    /// Take each number as a row of its own
+    Explode,
+}
+
+impl From<SeveralArg> for SeveralNumbers {
+    fn from(several: SeveralArg) -> SeveralNumbers {
+        match several {
+            SeveralArg::Reject => SeveralNumbers::Reject,
+            SeveralArg::First => SeveralNumbers::First,
+            SeveralArg::Explode => SeveralNumbers::Explode,
+        }
+    }
+}
+
+fn parse_encoding(text: &str) -> Result<Choice<Encoding>, String> {
+    match text {
+        "auto" => Ok(Choice::Auto),
+        name => name
+            .parse()
+            .map(Choice::Given)
+            .map_err(|error| format!("{error}")),
+    }
+}
+
+fn parse_char(text: &str) -> Result<Choice<Option<char>>, String> {
+    let mut chars = text.chars();
+    Ok(match (text, chars.next(), chars.next()) {
+        ("auto", ..) => Choice::Auto,
+        ("none", ..) => Choice::Given(None),
+        ("\\t" | "tab", ..) => Choice::Given(Some('\t')),
+        (_, Some('\r' | '\n'), None) => return Err("a line break ends the row".to_owned()),
+        (_, Some(c), None) => Choice::Given(Some(c)),
+        _ => return Err("give one character, \\t, none or auto".to_owned()),
+    })
+}
+
+fn parse_skip_header(text: &str) -> Result<Choice<bool>, String> {
+    match text {
+        "auto" => Ok(Choice::Auto),
+        "0" => Ok(Choice::Given(false)),
+        "1" => Ok(Choice::Given(true)),
+        _ => Err("give 0, 1 or auto".to_owned()),
+    }
+}
+
+fn parse_placeholders(text: &str) -> Result<Missing, String> {
+    text.parse()
+        .ok()
+        .and_then(Missing::from_flag)
+        .ok_or_else(|| "give 1 (keep), 2 (remove) or 3 (reject)".to_owned())
+}

@@ -1,0 +1,464 @@
+//! `recipients check`: files in, verdicts out.
+
+use crate::args::{CheckArgs, PolicyArgs};
+use crate::failure::{ACCEPTED, Failure, NONE_ACCEPTED, SOME_REJECTED};
+use crate::output::{self, Pending};
+use crate::progress::Progress;
+use crate::summary::{Facts, StopLines};
+use crate::{summary, template};
+use recipients::ingest::{Choice, Format, Options, Source, Writer};
+use recipients::{
+    Checked, Checker, FileInfo, Pipeline, Plan, Policy, Sink, StopList, Template, annotate,
+    load_stop_list,
+};
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+pub(crate) fn run(args: &CheckArgs) -> Result<ExitCode, Failure> {
+    let text = message(args)?;
+    refuse_confusion(args)?;
+    let (policy, stop_lines) = policy(&args.policy)?;
+    let checker = Checker::new(policy);
+    let sources = open(args, text.as_ref())?;
+    output::clean_up_on_interrupt()?;
+    let mut pipeline = Pipeline::new(&checker).threads(args.threads);
+    if let Some(template) = &text {
+        pipeline = pipeline.message(template.clone(), args.placeholders);
+    }
+    let mut outputs = Outputs::create(args, &checker, &sources)?;
+    let mut facts = Facts::new(args, &checker, text, stop_lines, &sources);
+    let report = pipeline.run(sources, &mut outputs);
+    outputs.progress.finish();
+    let report = report?;
+    facts.files = outputs.finish()?;
+    let mut out = io::stdout().lock();
+    match args.json {
+        true => summary::json(&mut out, &facts, &report)?,
+        false => summary::text(&mut out, &facts, &report)?,
+    }
+    out.flush()?;
+    Ok(ExitCode::from(
+        match (report.accepted(), report.rejected()) {
+            (0, _) => NONE_ACCEPTED,
+            (_, 0) => ACCEPTED,
+            _ => SOME_REJECTED,
+        },
+    ))
+}
+
+fn message(args: &CheckArgs) -> Result<Option<Template>, Failure> {
+    let text = match (&args.text, &args.text_file) {
+        (Some(text), _) => Some(text.clone()),
+        (None, Some(path)) => {
+            let name = path.display().to_string();
+            let file = File::open(path)
+                .map_err(|error| Failure::Unreadable(format!("{name}: cannot be read: {error}")))?;
+            Some(template::read_text(&name, file)?)
+        }
+        (None, None) => None,
+    };
+    Ok(text.map(Template::parse))
+}
+
+/// Opens the files. A text whose placeholders need columns makes the first row a header (D17).
+fn open(args: &CheckArgs, text: Option<&Template>) -> Result<Vec<Source>, Failure> {
+    let needs_columns =
+        text.is_some_and(|text| text.names().iter().any(|&name| name != "recipient"));
+    if needs_columns && args.reading.skip_header() == Choice::Given(false) {
+        return Err(Failure::Usage(
+            "the text has placeholders, so the first row must hold the columns' names: \
+             leave out --skip-header 0"
+                .to_owned(),
+        ));
+    }
+    let options = args.reading.options();
+    let mut sources = Vec::with_capacity(args.files.len());
+    for path in &args.files {
+        sources.push(open_one(path, &options)?);
+    }
+    Ok(sources)
+}
+
+fn open_one(path: &Path, options: &Options) -> Result<Source, Failure> {
+    Ok(match path == Path::new("-") {
+        true => Source::from_reader("standard input", io::stdin(), options)?,
+        false => Source::open(path, options)?,
+    })
+}
+
+/// Results must not replace a list, nor each other; nor can standard input be read twice.
+fn refuse_confusion(args: &CheckArgs) -> Result<(), Failure> {
+    let from_stdin = args.files.iter().filter(|file| *file == Path::new("-"));
+    if from_stdin.count() > 1 {
+        return Err(Failure::Usage(
+            "standard input can be read only once".to_owned(),
+        ));
+    }
+    let same = |a: &Path, b: &Path| {
+        a == b || matches!((a.canonicalize(), b.canonicalize()), (Ok(a), Ok(b)) if a == b)
+    };
+    let results: Vec<&PathBuf> = [&args.accepted, &args.rejected, &args.output]
+        .into_iter()
+        .flatten()
+        .collect();
+    for (at, result) in results.iter().enumerate() {
+        if args.files.iter().any(|file| same(file, result)) {
+            return Err(Failure::Usage(format!(
+                "{}: the results would replace the list itself; give another name",
+                result.display()
+            )));
+        }
+        if results[..at].iter().any(|other| same(other, result)) {
+            return Err(Failure::Usage(format!(
+                "{}: two kinds of results cannot go into one file",
+                result.display()
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// The rules, and how the stop lists fared.
+pub(crate) fn policy(args: &PolicyArgs) -> Result<(Policy, Vec<StopLines>), Failure> {
+    let plan = Plan::builtin();
+    let region = args
+        .region
+        .as_deref()
+        .map(|code| plan.territory(code))
+        .transpose()?;
+    let destinations = |list: &[String]| -> Result<Vec<_>, Failure> {
+        list.iter()
+            .map(|text| Ok(plan.destination(text.trim())?))
+            .collect()
+    };
+    let operators = |list: &[String]| -> Result<Vec<_>, Failure> {
+        list.iter().map(|name| Ok(plan.operator(name)?)).collect()
+    };
+    let policy = Policy::default()
+        .region(region)
+        .lines(args.lines.into())
+        .several_numbers(args.several.into())
+        .allow(destinations(&args.countries)?)
+        .deny(destinations(&args.deny_countries)?)
+        .allow_operators(operators(&args.operators)?)
+        .deny_operators(operators(&args.deny_operators)?)
+        .require_operator(args.require_operator);
+    // Stop lists are read by the rules that the recipients will be read by (D9).
+    let reader = Checker::new(policy.clone());
+    let mut lines = Vec::new();
+    let mut load = |paths: &[PathBuf]| -> Result<StopList, Failure> {
+        let mut all = StopList::default();
+        for path in paths {
+            let loaded = load_stop_list(open_one(path, &Options::auto())?, &reader)?;
+            if !loaded.bad.is_empty() && !args.allow_bad_stop_lines {
+                return Err(bad_stop_lines(path, &loaded.bad));
+            }
+            lines.push(StopLines {
+                file: path.display().to_string(),
+                numbers: loaded.list.len() as u64,
+                bad: loaded.bad,
+            });
+            all.merge(loaded.list);
+        }
+        Ok(all)
+    };
+    let (own, system) = (load(&args.stop_list)?, load(&args.system_stop_list)?);
+    Ok((policy.own_stop_list(own).system_stop_list(system), lines))
+}
+
+fn bad_stop_lines(path: &Path, bad: &[recipients::BadLine]) -> Failure {
+    let mut message = format!(
+        "{}: {} of its lines cannot be read as numbers, so numbers may be missing from the stop list:",
+        path.display(),
+        bad.len()
+    );
+    for line in bad.iter().take(10) {
+        message.push_str(&format!("\n  line {}: {}", line.row, line.reason.message()));
+    }
+    if bad.len() > 10 {
+        message.push_str("\n  …");
+    }
+    message.push_str("\nmend them, or say --allow-bad-stop-lines to go on without them");
+    Failure::Unreadable(message)
+}
+
+/// The result files, filled row by row.
+struct Outputs<'c> {
+    checker: &'c Checker,
+    accepted: Option<ListFile>,
+    rejected: Option<ListFile>,
+    verdicts: Option<Verdicts>,
+    progress: Progress,
+    /// Bytes of the files before the current one, and which that is.
+    done: (u16, u64),
+    sizes: Vec<u64>,
+}
+
+/// A file of rows with their annotations.
+enum ListFile {
+    /// Its header is written once the input's is known.
+    New(Pending),
+    Open(Box<Writer<Pending>>),
+    /// Only between the two.
+    Moving,
+}
+
+enum Verdicts {
+    Json(Pending),
+    Csv(Writer<Pending>),
+}
+
+const FIELDS: [&str; 12] = [
+    "file",
+    "row",
+    "input",
+    "code",
+    "reason",
+    "number",
+    "territory",
+    "kind",
+    "operator",
+    "cleaned",
+    "duplicate_of",
+    "segments",
+];
+
+impl<'c> Outputs<'c> {
+    fn create(args: &CheckArgs, checker: &'c Checker, sources: &[Source]) -> Result<Self, Failure> {
+        let list = |path: &Option<PathBuf>| -> Result<Option<ListFile>, Failure> {
+            path.as_deref()
+                .map(|path| Ok(ListFile::New(Pending::create(path)?)))
+                .transpose()
+        };
+        let verdicts = match &args.output {
+            None => None,
+            Some(path) => Some(match path.extension().and_then(OsStr::to_str) {
+                Some("ndjson" | "jsonl") => Verdicts::Json(Pending::create(path)?),
+                Some("csv") => {
+                    let mut writer = Writer::plain(Pending::create(path)?);
+                    FIELDS.iter().for_each(|field| writer.field(field));
+                    writer.end_row()?;
+                    Verdicts::Csv(writer)
+                }
+                _ => {
+                    return Err(Failure::Usage(format!(
+                        "{}: the name must end in .ndjson, .jsonl or .csv",
+                        path.display()
+                    )));
+                }
+            }),
+        };
+        let sizes: Vec<u64> = args
+            .files
+            .iter()
+            .map(|path| std::fs::metadata(path).map_or(0, |meta| meta.len()))
+            .collect();
+        let by_bytes = sources.iter().zip(&sizes).all(|(source, &size)| {
+            let layout = source.layout();
+            layout.format == Format::Text && layout.compression.is_none() && size > 0
+        });
+        Ok(Outputs {
+            checker,
+            accepted: list(&args.accepted)?,
+            rejected: list(&args.rejected)?,
+            verdicts,
+            progress: Progress::new(by_bytes.then(|| sizes.iter().sum())),
+            done: (0, 0),
+            sizes,
+        })
+    }
+
+    /// Gives the files their names and tells which were written.
+    fn finish(self) -> Result<Vec<PathBuf>, Failure> {
+        let mut pending = Vec::new();
+        for list in [self.accepted, self.rejected].into_iter().flatten() {
+            match list {
+                ListFile::New(file) => pending.push(file),
+                ListFile::Open(writer) => pending.push(writer.finish()?),
+                ListFile::Moving => {}
+            }
+        }
+        match self.verdicts {
+            Some(Verdicts::Json(file)) => pending.push(file),
+            Some(Verdicts::Csv(writer)) => pending.push(writer.finish()?),
+            None => {}
+        }
+        let names = pending
+            .iter()
+            .map(|file| file.target().to_owned())
+            .collect();
+        output::publish(pending)?;
+        Ok(names)
+    }
+}
+
+impl ListFile {
+    fn start(&mut self, files: &[FileInfo]) -> io::Result<()> {
+        let Some(first) = files.first() else {
+            return Ok(());
+        };
+        let columns = first.columns();
+        if let Some(other) = files.iter().find(|file| file.columns() != columns) {
+            return Err(io::Error::other(format!(
+                "{} and {} have different columns, so their rows cannot go into one list; \
+                 check them one at a time",
+                first.name(),
+                other.name()
+            )));
+        }
+        let ListFile::New(file) = std::mem::replace(self, ListFile::Moving) else {
+            return Ok(());
+        };
+        let layouts: Vec<_> = files.iter().map(FileInfo::layout).collect();
+        let mut writer = Writer::like(&layouts, file)?;
+        writer.header(columns.iter().map(String::as_str), annotate::COLUMNS)?;
+        *self = ListFile::Open(Box::new(writer));
+        Ok(())
+    }
+
+    fn row(&mut self, row: &Checked<'_>, columns: usize) -> io::Result<()> {
+        let ListFile::Open(writer) = self else {
+            return Ok(());
+        };
+        let fields = row.fields();
+        let (own, overflow) = fields.split_at(fields.len().min(columns));
+        for field in own {
+            writer.field(&annotate::escape(field));
+        }
+        // The added columns stand under their names; what the row has too much comes after.
+        for _ in own.len()..columns {
+            writer.field("");
+        }
+        let annotation = annotate::annotation(row);
+        writer.field(&annotation.code.to_string());
+        writer.field(annotation.reason);
+        writer.added_field(&annotation.message);
+        writer.added_field(annotation.suggestion);
+        for field in overflow {
+            writer.field(&annotate::escape(field));
+        }
+        writer.end_row()
+    }
+}
+
+impl Sink for &mut Outputs<'_> {
+    fn start(&mut self, files: &[FileInfo]) -> io::Result<()> {
+        for list in [&mut self.accepted, &mut self.rejected]
+            .into_iter()
+            .flatten()
+        {
+            list.start(files)?;
+        }
+        Ok(())
+    }
+
+    fn row(&mut self, row: &Checked<'_>) -> io::Result<()> {
+        let list = match row.verdict().is_accepted() {
+            true => &mut self.accepted,
+            false => &mut self.rejected,
+        };
+        if let Some(list) = list {
+            list.row(row, row.file().column_count())?;
+        }
+        match &mut self.verdicts {
+            Some(Verdicts::Json(out)) => json_row(out, row, self.checker)?,
+            Some(Verdicts::Csv(writer)) => csv_row(writer, row, self.checker)?,
+            None => {}
+        }
+        let file = row.origin().file;
+        while self.done.0 < file {
+            self.done.1 += self.sizes[usize::from(self.done.0)];
+            self.done.0 += 1;
+        }
+        self.progress.row(self.done.1 + row.offset());
+        Ok(())
+    }
+}
+
+/// The winner of a duplicate: its row, or `FILE:ROW` if it stands in another file.
+fn winner(row: &Checked<'_>) -> Option<Result<u64, String>> {
+    let winner = row.duplicate_of()?;
+    Some(match row.file_of_winner() {
+        Some(file) => Err(format!("{file}:{}", winner.row)),
+        None => Ok(winner.row),
+    })
+}
+
+fn json_row(out: &mut impl Write, row: &Checked<'_>, checker: &Checker) -> io::Result<()> {
+    let verdict = row.verdict();
+    let string =
+        |out: &mut dyn Write, text: &str| serde_json::to_writer(out, text).map_err(io::Error::from);
+    out.write_all(b"{\"file\":")?;
+    string(out, row.file().name())?;
+    write!(out, ",\"row\":{},\"input\":", row.number())?;
+    string(out, row.input())?;
+    write!(
+        out,
+        ",\"code\":{},\"reason\":\"{}\",\"number\":",
+        verdict.code().as_u8(),
+        verdict.reason()
+    )?;
+    let quoted = |value: Option<&dyn std::fmt::Display>| match value {
+        Some(value) => format!("\"{value}\""),
+        None => "null".to_owned(),
+    };
+    let (number, territory, kind) = (verdict.msisdn(), verdict.territory(), verdict.kind());
+    write!(
+        out,
+        "{},\"territory\":{},\"kind\":{},\"operator\":",
+        quoted(number.as_ref().map(|n| n as _)),
+        quoted(territory.as_ref().map(|t| t as _)),
+        quoted(kind.as_ref().map(|k| k as _)),
+    )?;
+    match verdict.operator() {
+        Some(operator) => string(out, checker.plan().operator_name(operator))?,
+        None => out.write_all(b"null")?,
+    }
+    write!(out, ",\"cleaned\":{},\"duplicate_of\":", verdict.cleaned())?;
+    match winner(row) {
+        Some(Ok(row)) => write!(out, "{row}")?,
+        Some(Err(place)) => string(out, &place)?,
+        None => out.write_all(b"null")?,
+    }
+    match row.segments() {
+        Some(segments) => write!(out, ",\"segments\":{}", segments.parts)?,
+        None => out.write_all(b",\"segments\":null")?,
+    }
+    out.write_all(b"}\n")
+}
+
+fn csv_row<W: Write>(
+    writer: &mut Writer<W>,
+    row: &Checked<'_>,
+    checker: &Checker,
+) -> io::Result<()> {
+    let verdict = row.verdict();
+    let text = |value: Option<String>| value.unwrap_or_default();
+    writer.field(&annotate::escape(row.file().name()));
+    writer.field(&row.number().to_string());
+    writer.field(&annotate::escape(row.input()));
+    writer.field(&verdict.code().as_u8().to_string());
+    writer.field(verdict.reason().name());
+    writer.field(&text(verdict.msisdn().map(|number| number.to_string())));
+    writer.field(&text(
+        verdict.territory().map(|territory| territory.to_string()),
+    ));
+    writer.field(verdict.kind().map_or("", |kind| kind.name()));
+    writer.field(
+        verdict
+            .operator()
+            .map_or("", |operator| checker.plan().operator_name(operator)),
+    );
+    writer.field(if verdict.cleaned() { "true" } else { "false" });
+    writer.field(&text(winner(row).map(|winner| match winner {
+        Ok(row) => row.to_string(),
+        Err(place) => annotate::escape(&place).into_owned(),
+    })));
+    writer.field(&text(
+        row.segments().map(|segments| segments.parts.to_string()),
+    ));
+    writer.end_row()
+}

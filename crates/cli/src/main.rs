@@ -1,0 +1,74 @@
+//! `recipients`: checks lists of SMS recipients.
+//!
+//! What was typed ([`args`]) becomes what it means, the library does the work, and only this
+//! crate prints and exits.
+
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::exit,
+    reason = "this is the one crate that talks to a person and ends the process"
+)]
+
+mod args;
+mod check;
+mod explain;
+mod failure;
+mod output;
+mod progress;
+mod summary;
+mod template;
+
+use args::{Cli, Command};
+use clap::{CommandFactory, Parser};
+use failure::Failure;
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let result = match cli.command {
+        Command::Check(args) => check::run(&args),
+        Command::Explain(args) => explain::run(&args),
+        Command::Template(args) => template::run(&args),
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "recipients", &mut script);
+            print(&script)
+        }
+        Command::Man => man(),
+    };
+    match result {
+        Ok(code) => code,
+        // Whoever reads our output has had enough, as `head` has.
+        Err(Failure::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => {
+            ExitCode::SUCCESS
+        }
+        Err(failure) => {
+            eprintln!("recipients: {failure}");
+            failure.exit_code()
+        }
+    }
+}
+
+fn print(bytes: &[u8]) -> Result<ExitCode, Failure> {
+    let mut out = io::stdout().lock();
+    out.write_all(bytes).and_then(|()| out.flush())?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// One page for all commands.
+fn man() -> Result<ExitCode, Failure> {
+    let command = Cli::command();
+    let mut page = Vec::new();
+    clap_mangen::Man::new(command.clone()).render(&mut page)?;
+    for subcommand in command.get_subcommands() {
+        let name = format!("recipients {}", subcommand.get_name());
+        let man = clap_mangen::Man::new(subcommand.clone().bin_name(name.clone()));
+        writeln!(page, ".SH COMMAND {}", name.to_uppercase())?;
+        man.render_synopsis_section(&mut page)?;
+        man.render_description_section(&mut page)?;
+        man.render_options_section(&mut page)?;
+    }
+    print(&page)
+}

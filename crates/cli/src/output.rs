@@ -1,0 +1,109 @@
+//! Files that appear whole or not at all: written beside the target under another name, synced,
+//! and renamed. Ctrl-C takes the unfinished ones away.
+
+use crate::failure::{Failure, INTERRUPTED};
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use tempfile::{NamedTempFile, TempPath};
+
+/// Files that are being written. The lock is held while they get their names, so that an
+/// interrupt comes before all of them or after.
+static UNFINISHED: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
+
+fn unfinished() -> std::sync::MutexGuard<'static, Vec<PathBuf>> {
+    UNFINISHED
+        .lock()
+        .unwrap_or_else(|poisoned| poisoned.into_inner())
+}
+
+/// Ends the process on Ctrl-C (and SIGTERM, SIGHUP) without leaving half a result.
+pub(crate) fn clean_up_on_interrupt() -> Result<(), Failure> {
+    ctrlc::set_handler(|| {
+        // Holding the lock to the end keeps results from being named meanwhile.
+        let unfinished = unfinished();
+        for path in unfinished.iter() {
+            let _ = std::fs::remove_file(path);
+        }
+        eprintln!("recipients: interrupted; no results were written");
+        std::process::exit(i32::from(INTERRUPTED));
+    })
+    .map_err(|error| Failure::Output(io::Error::other(error)))
+}
+
+/// A file on its way to its name.
+#[derive(Debug)]
+pub(crate) struct Pending {
+    target: PathBuf,
+    path: TempPath,
+    out: BufWriter<File>,
+}
+
+impl Pending {
+    /// Starts a file in the target's folder. It is readable by its owner only, as it holds
+    /// personal data.
+    pub(crate) fn create(target: &Path) -> Result<Pending, Failure> {
+        let refuse = |error: io::Error| {
+            Failure::Usage(format!("{}: cannot be written: {error}", target.display()))
+        };
+        if target.is_dir() {
+            return Err(refuse(io::Error::other("it is a folder")));
+        }
+        let folder = match target.parent() {
+            Some(folder) if folder != Path::new("") => folder,
+            _ => Path::new("."),
+        };
+        let mut unfinished = unfinished();
+        let file = tempfile::Builder::new()
+            .prefix(".recipients-")
+            .tempfile_in(folder)
+            .map_err(refuse)?;
+        unfinished.push(file.path().to_owned());
+        let (file, path) = NamedTempFile::into_parts(file);
+        Ok(Pending {
+            target: target.to_owned(),
+            path,
+            out: BufWriter::with_capacity(1 << 18, file),
+        })
+    }
+}
+
+impl Pending {
+    /// The name that it will have.
+    pub(crate) fn target(&self) -> &Path {
+        &self.target
+    }
+}
+
+impl Write for Pending {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.out.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+}
+
+/// Gives all files their names, once all are complete and on disk.
+pub(crate) fn publish(files: Vec<Pending>) -> Result<(), Failure> {
+    let mut complete = Vec::with_capacity(files.len());
+    for mut file in files {
+        file.out.flush()?;
+        file.out.get_ref().sync_all()?;
+        complete.push((file.path, file.target));
+    }
+    let mut unfinished = unfinished();
+    for (path, target) in complete {
+        path.persist(&target).map_err(|error| {
+            Failure::Usage(format!(
+                "{}: cannot be written: {}",
+                target.display(),
+                error.error
+            ))
+        })?;
+    }
+    unfinished.clear();
+    Ok(())
+}

@@ -1,0 +1,218 @@
+//! Rows back to text, in the dialect that they came in.
+
+use crate::Encoding;
+use crate::source::{Confidence, Format, Layout};
+use std::io::{self, Write};
+
+/// Writes rows so that [`Source`](crate::Source) reads them back the same, with the options that
+/// read the original.
+///
+/// Delimiter, enclosure, encoding and byte order mark are those of the original, so that whatever
+/// program made it opens the new file as it did the old one. Where the original has none (a list
+/// of one column, a sheet), it is commas, double quotes and UTF-8 with a mark.
+#[derive(Debug)]
+pub struct Writer<W> {
+    out: W,
+    delimiter: char,
+    enclosure: Option<char>,
+    encoding: Encoding,
+    line: String,
+}
+
+impl<W: Write> Writer<W> {
+    /// Starts a file like the ones that the rows come from. Several that differ in encoding come
+    /// together in UTF-8.
+    ///
+    /// # Errors
+    ///
+    /// If the byte order mark cannot be written.
+    pub fn like(layouts: &[&Layout], mut out: W) -> io::Result<Writer<W>> {
+        let of_text = |layout: &&&Layout| layout.format == Format::Text;
+        let first = layouts.iter().find(of_text);
+        let encodings = layouts.iter().map(|layout| layout.encoding);
+        let same_encoding = encodings.clone().all(|e| e == layouts[0].encoding);
+        let (encoding, bom) = match first {
+            Some(layout) if same_encoding => {
+                let encoding = layout.encoding.unwrap_or(Encoding::Utf8);
+                let wide = matches!(encoding, Encoding::Ucs2Le | Encoding::Ucs2Be);
+                (encoding, layout.bom || wide)
+            }
+            _ => (Encoding::Utf8, true),
+        };
+        let enclosure = match first {
+            // A guess that quotes mean nothing must not keep us from using them.
+            Some(layout) if layout.enclosure_confidence == Confidence::Given => layout.enclosure,
+            Some(layout) => layout.enclosure.or(Some('"')),
+            None => Some('"'),
+        };
+        let delimiter = first.and_then(|layout| layout.delimiter).unwrap_or(',');
+        if bom {
+            out.write_all(encoding.bom())?;
+        }
+        Ok(Writer {
+            out,
+            delimiter,
+            enclosure,
+            encoding,
+            line: String::new(),
+        })
+    }
+
+    /// A comma-separated file in UTF-8 without a mark, as programs expect it.
+    pub fn plain(out: W) -> Writer<W> {
+        Writer {
+            out,
+            delimiter: ',',
+            enclosure: Some('"'),
+            encoding: Encoding::Utf8,
+            line: String::new(),
+        }
+    }
+
+    /// The header: the list's own names and those of the added columns. These are always
+    /// enclosed, which tells a later reader what the enclosure is.
+    ///
+    /// # Errors
+    ///
+    /// If writing fails.
+    pub fn header<'f>(
+        &mut self,
+        own: impl IntoIterator<Item = &'f str>,
+        added: &[&str],
+    ) -> io::Result<()> {
+        for name in own {
+            self.field(name);
+        }
+        for name in added {
+            self.field_enclosed(name);
+        }
+        self.end_row()
+    }
+
+    /// Adds a field to the row that is being written.
+    pub fn field(&mut self, field: &str) {
+        let delimiter = self.delimiter;
+        let enclosed = self.enclosure.is_some_and(|quote| {
+            field.is_empty() && self.line.is_empty()
+                || field.contains(|c| c == delimiter || c == quote || c == '\n' || c == '\r')
+        });
+        if enclosed {
+            self.field_enclosed(field);
+            return;
+        }
+        self.line.push_str(field);
+        self.line.push(delimiter);
+    }
+
+    /// Adds a field of our own making: without an enclosure it gives up its delimiters, and what
+    /// the encoding does not have becomes `?`.
+    pub fn added_field(&mut self, field: &str) {
+        let plain: String = field
+            .chars()
+            .map(|c| match c {
+                c if self.enclosure.is_none() && (c == self.delimiter || c.is_control()) => ' ',
+                c if c.is_ascii() || self.encoding.encode(c.encode_utf8(&mut [0; 4])).is_some() => {
+                    c
+                }
+                _ => '?',
+            })
+            .collect();
+        self.field(&plain);
+    }
+
+    fn field_enclosed(&mut self, field: &str) {
+        match self.enclosure {
+            Some(quote) => {
+                self.line.push(quote);
+                for c in field.chars() {
+                    if c == quote {
+                        self.line.push(quote);
+                    }
+                    self.line.push(c);
+                }
+                self.line.push(quote);
+            }
+            None => self.line.push_str(field),
+        }
+        self.line.push(self.delimiter);
+    }
+
+    /// Ends the row.
+    ///
+    /// # Errors
+    ///
+    /// If writing fails, or a character of the row is not in the encoding.
+    pub fn end_row(&mut self) -> io::Result<()> {
+        self.line.pop(); // the last delimiter
+        self.line.push('\n');
+        match self.encoding {
+            Encoding::Utf8 => self.out.write_all(self.line.as_bytes())?,
+            encoding => {
+                let bytes = encoding.encode(&self.line).ok_or_else(|| {
+                    io::Error::other(format!("a cell has a character that {encoding} has not"))
+                })?;
+                self.out.write_all(&bytes)?;
+            }
+        }
+        self.line.clear();
+        Ok(())
+    }
+
+    /// Gives back what was written to.
+    ///
+    /// # Errors
+    ///
+    /// If flushing fails.
+    pub fn finish(mut self) -> io::Result<W> {
+        self.out.flush()?;
+        Ok(self.out)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Batch, Choice, Options, Source};
+    use proptest::prelude::*;
+
+    proptest! {
+        /// Whatever the cells hold, they come back, through this reader and the csv crate's.
+        #[test]
+        fn what_is_written_is_read_back(
+            rows in prop::collection::vec(prop::collection::vec("[a,;'\"\r\n é]{0,6}", 2..4), 1..6),
+            (delimiter, quote) in prop_oneof![Just((',', '"')), Just((';', '"')), Just((',', '\'')), Just(('§', '«'))],
+        ) {
+            let options = Options::auto()
+                .encoding(Choice::Given(Encoding::Utf8))
+                .delimiter(Choice::Given(Some(delimiter)))
+                .enclosure(Choice::Given(Some(quote)))
+                .skip_header(Choice::Given(false));
+            let original = Source::from_bytes("x", Vec::new(), &options).unwrap();
+            let mut writer = Writer::like(&[original.layout()], Vec::new()).unwrap();
+            for row in &rows {
+                row.iter().for_each(|field| writer.field(field));
+                writer.end_row().unwrap();
+            }
+            let bytes = writer.finish().unwrap();
+            if delimiter.is_ascii() {
+                let judge: Vec<Vec<String>> = csv::ReaderBuilder::new()
+                    .has_headers(false)
+                    .flexible(true)
+                    .delimiter(delimiter as u8)
+                    .quote(quote as u8)
+                    .from_reader(bytes.as_slice())
+                    .records()
+                    .map(|record| record.unwrap().iter().map(str::to_owned).collect())
+                    .collect();
+                prop_assert_eq!(&judge, &rows);
+            }
+            let mut source = Source::from_bytes("x", bytes, &options).unwrap();
+            let mut batch = Batch::new();
+            let mut read: Vec<Vec<String>> = Vec::new();
+            while source.fill(&mut batch).unwrap() {
+                read.extend(batch.rows().map(|row| row.fields().map(str::to_owned).collect()));
+            }
+            prop_assert_eq!(read, rows);
+        }
+    }
+}
