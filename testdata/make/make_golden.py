@@ -196,7 +196,7 @@ def gallery_text():
     for name in ("invisible.csv", "digits-of-other-scripts.csv"):
         rows(G + name, "characters of D4 and R1", text(G + name, delimiter=";"))
     rows(G + "control-characters.csv", "control characters are extraneous; terminal colours bring letters", text(G + "control-characters.csv", delimiter=";"), ["--encoding", "UTF-8", "--delimiter", ";"])
-    rows(G + "nul-bytes.csv", "NULs are extraneous when the encoding is said", text(G + "nul-bytes.csv"), ["--encoding", "UTF-8", "--delimiter", ","])
+    fails(G + "nul-bytes.csv", "NULs are binary bytes where text is expected, whatever encoding is said", ["--encoding", "UTF-8", "--delimiter", ","], "", ["binary"])
     rows(G + "emoji-long-text.csv", "emoji, a cell of 90 KB, 20,000 digits", text(G + "emoji-long-text.csv", delimiter=";"), **phone)
 
     rows(G + "duplicate-headers.csv", "two columns of one name do not matter in a plain list", text(G + "duplicate-headers.csv"))

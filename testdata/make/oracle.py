@@ -284,6 +284,9 @@ def split_label(text):
         return text, None
     if len(letters) == 1 and letters[0] in DIGIT_LOOKALIKES:
         return None, "letters"
+    # A formula that happens to hold a number is no label: nothing may be guessed (D3).
+    if head[0] in "=@":
+        return None, "letters"
     last_letter = max(place for place, ch in enumerate(head) if is_letter(ch))
     touching = last_letter == start - 1
     if touching:

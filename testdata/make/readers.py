@@ -57,10 +57,18 @@ def with_cells(rows):
     return [(number, cells) for number, cells in rows if any(cell is not None for cell in cells)]
 
 
+def shown_by_excel(cell):
+    """openpyxl writes a text of white space alone without xml:space="preserve", and such white space is not shown."""
+    return "" if isinstance(cell, str) and not cell.strip(" \t\r\n") else cell
+
+
 def read_xlsx(path, sheet=0):
     book = openpyxl.load_workbook(path, data_only=True)
     page = book[sheet] if isinstance(sheet, str) else book.worksheets[sheet]
-    return with_cells([(number, list(row)) for number, row in enumerate(page.iter_rows(values_only=True), 1)])
+    rows = [list(row) for row in page.iter_rows(values_only=True)]
+    if book.properties.creator == "openpyxl":
+        rows = [[shown_by_excel(cell) for cell in row] for row in rows]
+    return with_cells(list(enumerate(rows, 1)))
 
 
 def read_xls(path, sheet=0):

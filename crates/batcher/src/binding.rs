@@ -1,7 +1,7 @@
 //! How the columns of one file serve a text (decision D17).
 
 use crate::error::HeaderError;
-use recipients_ingest::Source;
+use recipients_ingest::{Confidence, Source};
 use recipients_template::{Missing, Template, is_placeholder_name};
 use std::collections::BTreeMap;
 
@@ -70,15 +70,16 @@ fn check_unique(header: &[String]) -> Result<(), HeaderError> {
 }
 
 impl Binding {
-    /// Binds a text to the columns of a file. Unlike [`check_header`] it takes headers as people
-    /// have them: columns that no placeholder can name are merely of no use, and the recipients
-    /// are in the column that the source says.
+    /// Binds a text to the columns of a file.
     ///
     /// # Errors
     ///
-    /// If the text has placeholders that need columns, and two columns have the same name or
-    /// there is no header.
-    pub fn new(template: &Template, source: &Source) -> Result<Binding, HeaderError> {
+    /// If the text has placeholders that need columns, and there is no header, or the header
+    /// does not serve ([`check_header`]; a `recipient` column need not be there if the caller has
+    /// named another one). With `loose`, only two columns of the same name are wrong: columns
+    /// that no placeholder can name are merely of no use, and the recipients are in the column
+    /// that the source says.
+    pub fn new(template: &Template, source: &Source, loose: bool) -> Result<Binding, HeaderError> {
         let names = template.names();
         let needs_columns = names.iter().any(|&name| name != RECIPIENT);
         let own = source.layout().annotations.unwrap_or(usize::MAX);
@@ -89,7 +90,13 @@ impl Binding {
             None => &[],
         };
         if needs_columns {
-            check_unique(header)?;
+            let named = source.layout().column_confidence == Confidence::Given;
+            match check_header(header) {
+                Err(error @ HeaderError::Duplicate { .. }) => return Err(error),
+                Err(HeaderError::NoRecipient) if named => {}
+                Err(error) if !loose && !header.is_empty() => return Err(error),
+                _ => {}
+            }
         }
         let mut binding = Binding {
             columns: BTreeMap::new(),

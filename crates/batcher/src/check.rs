@@ -159,9 +159,14 @@ pub(crate) fn check(
             );
             continue;
         }
-        let Some(cell) = file.field(&row, file.column) else {
-            take(Verdict::without_number(Reason::Missing), None, None);
-            continue;
+        let cell = match file.field(&row, file.column) {
+            Some(cell) => cell,
+            // A cell that a sheet does not have is empty.
+            None if !file.is_text => "",
+            None => {
+                take(Verdict::without_number(Reason::Missing), None, None);
+                continue;
+            }
         };
         if explode {
             let pieces = checker.check_pieces(cell);

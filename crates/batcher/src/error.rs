@@ -65,12 +65,13 @@ impl fmt::Display for HeaderError {
             ),
             HeaderError::NotAPlaceholder { name, column } => write!(
                 f,
-                "column {column} is called `{name}`, and a placeholder cannot be called so; \
-                 use Latin letters, digits, _ and - only"
+                "column {column} is called `{name}`, and a placeholder cannot be called so: use Latin \
+                 letters, digits, _ and - only, or say --loose-header if no placeholder needs it"
             ),
-            HeaderError::NoRecipient => {
-                f.write_str("no column is called `recipient`; rename the column with the numbers")
-            }
+            HeaderError::NoRecipient => f.write_str(
+                "no column is called `recipient`: rename the column with the numbers, name it with \
+                 --column, or say --loose-header to have it found out",
+            ),
             HeaderError::Missing => f.write_str(
                 "the text has placeholders, so the first row must name the columns, but it looks \
                  like data; add a header, or say --skip-header 1 if it is one",

@@ -17,6 +17,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 pub struct Pipeline<'c> {
     checker: &'c Checker,
     message: Option<Message>,
+    loose_header: bool,
     threads: usize,
     cancel: Option<&'c AtomicBool>,
 }
@@ -192,6 +193,7 @@ impl<'c> Pipeline<'c> {
         Pipeline {
             checker,
             message: None,
+            loose_header: false,
             threads: 0,
             cancel: None,
         }
@@ -202,6 +204,14 @@ impl<'c> Pipeline<'c> {
     #[must_use]
     pub fn message(mut self, template: Template, missing: Missing) -> Pipeline<'c> {
         self.message = Some(Message::new(template, missing));
+        self
+    }
+
+    /// Whether a header need only have unique names for the text's placeholders to be filled from
+    /// its columns ([`Binding::new`]). The default is no: as the campaign API has it (D17).
+    #[must_use]
+    pub fn loose_header(mut self, loose: bool) -> Pipeline<'c> {
+        self.loose_header = loose;
         self
     }
 
@@ -274,10 +284,13 @@ impl<'p, S: Sink> Run<'p, S> {
         for source in sources {
             let binding = match &pipeline.message {
                 Some(message) => {
-                    Some(Binding::new(&message.template, source).map_err(|error| {
-                        let file = source.name().to_owned();
-                        Error::Header { file, error }
-                    })?)
+                    let loose = pipeline.loose_header;
+                    Some(
+                        Binding::new(&message.template, source, loose).map_err(|error| {
+                            let file = source.name().to_owned();
+                            Error::Header { file, error }
+                        })?,
+                    )
                 }
                 None => None,
             };

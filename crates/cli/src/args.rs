@@ -78,6 +78,11 @@ pub(crate) struct CheckArgs {
     #[arg(long, value_name = "1|2|3", default_value = "1", value_parser = parse_placeholders, help_heading = "Message")]
     pub(crate) placeholders: Missing,
 
+    /// Take the header as it is: names that no placeholder can have, and no `recipient` among
+    /// them, are no error
+    #[arg(long, help_heading = "Message")]
+    pub(crate) loose_header: bool,
+
     /// Write accepted rows: original columns and what was found
     #[arg(long, value_name = "FILE", help_heading = "Results")]
     pub(crate) accepted: Option<PathBuf>,

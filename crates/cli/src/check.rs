@@ -24,7 +24,9 @@ pub(crate) fn run(args: &CheckArgs) -> Result<ExitCode, Failure> {
     let checker = Checker::new(policy);
     let sources = open(args, text.as_ref())?;
     output::clean_up_on_interrupt()?;
-    let mut pipeline = Pipeline::new(&checker).threads(args.threads);
+    let mut pipeline = Pipeline::new(&checker)
+        .threads(args.threads)
+        .loose_header(args.loose_header);
     if let Some(template) = &text {
         pipeline = pipeline.message(template.clone(), args.placeholders);
     }

@@ -27,6 +27,13 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
+    // What goes wrong inside a library that reads a damaged workbook is told as such.
+    let tell = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |info| {
+        if !recipients::ingest::in_contained_code() {
+            tell(info);
+        }
+    }));
     let result = match cli.command {
         Command::Check(args) => check::run(&args),
         Command::Explain(args) => explain::run(&args),

@@ -49,7 +49,7 @@ impl<'c> Facts<'c> {
             let layout = source.layout().clone();
             let binding = text
                 .as_ref()
-                .and_then(|text| Binding::new(text, source).ok());
+                .and_then(|text| Binding::new(text, source, args.loose_header).ok());
             let lacking = binding.map(|b| b.lacking().iter().map(|l| l.to_string()).collect());
             List {
                 name: source.name().to_owned(),

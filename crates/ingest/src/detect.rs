@@ -235,26 +235,29 @@ const DELIMITERS: [char; 4] = [',', ';', '\t', '|'];
 /// A quote encloses if it is seen to open *and* close fields; a lone one at a field's start
 /// (Excel's text mark `'380…`) does not.
 fn guess_enclosure(sample: &str) -> (Option<char>, Confidence) {
+    const MOST_BREAKS: usize = 20;
     let is_border =
         |c: Option<char>| c.is_none_or(|c| c == '\n' || c == '\r' || DELIMITERS.contains(&c));
     let evidence = |quote: char| {
         let mut opens = 0usize;
         let mut pairs = 0usize;
         let mut open = false;
+        let mut breaks = 0;
         let mut previous = None;
         let mut chars = sample.chars().peekable();
         while let Some(c) = chars.next() {
             if c == quote {
                 if !open && is_border(previous) {
-                    (open, opens) = (true, opens + 1);
+                    (open, opens, breaks) = (true, opens + 1, 0);
                 } else if open && chars.peek() == Some(&quote) {
                     chars.next(); // doubled
                 } else if open && is_border(chars.peek().copied()) {
                     (open, pairs) = (false, pairs + 1);
                 }
-            } else if open && (c == '\n' || c == '\r') && pairs == 0 {
-                // Nothing has been enclosed so far: do not let a stray quote eat the sample.
-                open = false;
+            } else if open && (c == '\n' || c == '\r') {
+                // Fields have line breaks, but a stray quote must not eat the sample.
+                breaks += 1;
+                open = breaks < MOST_BREAKS;
             }
             previous = Some(c);
         }

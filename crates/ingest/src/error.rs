@@ -126,12 +126,9 @@ impl Error {
         self.0.position
     }
 
-    /// Whether the choice of options is wrong rather than the file: an unknown column or sheet.
+    /// Whether the options make no sense, whatever the file holds.
     pub fn is_usage(&self) -> bool {
-        matches!(
-            self.0.kind,
-            ErrorKind::NoColumn { .. } | ErrorKind::NoSheet { .. } | ErrorKind::SameDelimiter
-        )
+        matches!(self.0.kind, ErrorKind::SameDelimiter)
     }
 
     /// Whether a limit was reached.

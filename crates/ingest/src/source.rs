@@ -6,8 +6,9 @@ use crate::compress::Compression;
 use crate::detect;
 use crate::error::{Error, ErrorKind};
 use crate::options::{Choice, Column, Options};
-use crate::sheet::{ReadSeek, SheetRows, Workbook};
+use crate::sheet::{ReadSeek, SheetCells, Workbook};
 use crate::text::TextReader;
+use std::collections::VecDeque;
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Cursor, Read, Seek, SeekFrom};
@@ -129,7 +130,13 @@ pub struct Source {
 
 enum Body {
     Text(Box<TextReader>),
-    Sheet(SheetRows),
+    Sheet(VecDeque<Batch>),
+}
+
+/// A file whose header and column are not known yet.
+enum Opened {
+    Text(Box<TextReader>),
+    Sheet(SheetCells),
 }
 
 enum Input {
@@ -270,29 +277,23 @@ impl Source {
             enclosure_confidence,
             ..Layout::empty()
         };
-        Source::finish(name, layout, &rows, Body::Text(Box::new(text)), options)
+        Source::finish(name, layout, &rows, Opened::Text(Box::new(text)), options)
     }
 
     fn from_sheet(
         name: &str,
-        sheet: SheetRows,
+        sheet: SheetCells,
         compression: Option<&'static str>,
         options: &Options,
     ) -> Result<Source, Error> {
-        let sample: Vec<Vec<String>> = sheet
-            .batches
-            .iter()
-            .flat_map(Batch::rows)
-            .take(500)
-            .map(|row| row.fields().map(str::to_owned).collect())
-            .collect();
+        let sample = sheet.sample(500);
         let layout = Layout {
             format: Format::Sheet(sheet.format),
             compression,
             sheet: Some(sheet.sheet.clone()),
             ..Layout::empty()
         };
-        Source::finish(name, layout, &sample, Body::Sheet(sheet), options)
+        Source::finish(name, layout, &sample, Opened::Sheet(sheet), options)
     }
 
     /// Header and column, which texts and sheets have alike.
@@ -300,7 +301,7 @@ impl Source {
         name: &str,
         mut layout: Layout,
         sample: &[Vec<String>],
-        body: Body,
+        opened: Opened,
         options: &Options,
     ) -> Result<Source, Error> {
         let first = sample.first().map(Vec::as_slice).unwrap_or_default();
@@ -323,21 +324,12 @@ impl Source {
                 }
             }
         };
-        let mut source = Source {
-            name: name.to_owned(),
-            layout,
-            header: None,
-            body,
-            notes: Vec::new(),
-            skipped_blank: 0,
-            first: Batch::new(),
+        let header = match layout.has_header {
+            true => sample.first().map(Vec::as_slice),
+            false => None,
         };
-        if source.layout.has_header {
-            source.take_header()?;
-        }
-        let columns = source.layout.annotations.unwrap_or(source.layout.width);
-        let header = source.header.as_deref();
-        let (column, confidence) = match &options.column {
+        let columns = layout.annotations.unwrap_or(layout.width);
+        (layout.column, layout.column_confidence) = match &options.column {
             None => detect::recipient_column(header, rows, columns),
             Some(wanted) => {
                 let found = find_column(wanted, header, columns).ok_or_else(|| {
@@ -351,14 +343,28 @@ impl Source {
                 (found, Confidence::Given)
             }
         };
-        (source.layout.column, source.layout.column_confidence) = (column, confidence);
-        if let Body::Sheet(sheet) = &source.body {
-            source.skipped_blank = sheet.blank;
-            if matches!(sheet.last_row, 65_536 | 1_048_576) {
-                source.notes.push(Note::FullSheet {
-                    rows: sheet.last_row,
-                });
+        let mut notes = Vec::new();
+        let (body, skipped_blank) = match opened {
+            Opened::Text(text) => (Body::Text(text), 0),
+            Opened::Sheet(cells) => {
+                let (rows, blank) = (cells.last_row, cells.blank_rows());
+                if matches!(rows, 65_536 | 1_048_576) {
+                    notes.push(Note::FullSheet { rows });
+                }
+                (Body::Sheet(cells.into_batches(layout.column)), blank)
             }
+        };
+        let mut source = Source {
+            name: name.to_owned(),
+            layout,
+            header: None,
+            body,
+            notes,
+            skipped_blank,
+            first: Batch::new(),
+        };
+        if source.layout.has_header {
+            source.take_header()?;
         }
         Ok(source)
     }
@@ -432,7 +438,7 @@ impl Source {
                 }
                 Ok(more)
             }
-            Body::Sheet(sheet) => match sheet.batches.pop_front() {
+            Body::Sheet(batches) => match batches.pop_front() {
                 Some(next) => {
                     *batch = next;
                     Ok(true)

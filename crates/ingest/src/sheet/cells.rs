@@ -1,6 +1,5 @@
 //! Cells as they come out of a file, in any order, gathered into rows.
 
-use super::SheetRows;
 use crate::batch::Batch;
 use crate::error::ErrorKind;
 use crate::options::Limits;
@@ -12,43 +11,91 @@ pub(super) struct Cells<'l> {
     text: String,
     cells: Vec<Cell>,
     limits: &'l Limits,
+    is_1904: bool,
 }
 
+/// A used cell: what it shows, and before that, if it shows a date, the number that it is.
+#[derive(Clone, Copy)]
 struct Cell {
     row: u32,
     column: u32,
-    start: u32,
+    number: u32,
+    shown: u32,
     end: u32,
 }
 
+/// The cells of a sheet, in order. Which column holds the recipients is found out by looking at
+/// them, and numbers in it are digits even where the sheet shows dates (D13).
+pub(crate) struct SheetCells {
+    /// The format's name: `XLS`, `XLSX`, `XLSB`, `ODS`.
+    pub(crate) format: &'static str,
+    pub(crate) sheet: String,
+    text: String,
+    cells: Vec<Cell>,
+    used_rows: u64,
+    /// Number of the last used row.
+    pub(crate) last_row: u64,
+}
+
 impl<'l> Cells<'l> {
-    pub(super) fn new(limits: &'l Limits) -> Cells<'l> {
+    pub(super) fn new(limits: &'l Limits, is_1904: bool) -> Cells<'l> {
         Cells {
             text: String::new(),
             cells: Vec::new(),
             limits,
+            is_1904,
         }
     }
 
     /// Takes the text of a used cell; rows and columns count from 0.
     pub(super) fn push(&mut self, row: u32, column: u32, text: &str) -> Result<(), ErrorKind> {
+        self.push_both(row, column, "", text)
+    }
+
+    /// Takes a number.
+    pub(super) fn push_number(
+        &mut self,
+        row: u32,
+        column: u32,
+        value: f64,
+        is_date: bool,
+    ) -> Result<(), ErrorKind> {
+        match is_date {
+            false => self.push(row, column, &number(value)),
+            true => {
+                let shown = date(value, self.is_1904);
+                self.push_both(row, column, &number(value), &shown)
+            }
+        }
+    }
+
+    fn push_both(
+        &mut self,
+        row: u32,
+        column: u32,
+        number: &str,
+        shown: &str,
+    ) -> Result<(), ErrorKind> {
         let start = self.text.len();
-        if (start + text.len()) as u64 > self.limits.sheet_text.min(u64::from(u32::MAX)) {
+        let end = start + number.len() + shown.len();
+        if end as u64 > self.limits.sheet_text.min(u64::from(u32::MAX)) {
             return Err(ErrorKind::TooLarge {
                 what: "the sheet holds too many bytes of text",
-                size: (start + text.len()) as u64,
+                size: end as u64,
                 limit: self.limits.sheet_text,
             });
         }
         if self.cells.len() as u64 >= self.limits.sheet_cells {
             return Err(self.too_many_cells(self.cells.len() as u64 + 1));
         }
-        self.text.push_str(text);
+        self.text.push_str(number);
+        self.text.push_str(shown);
         self.cells.push(Cell {
             row,
             column,
-            start: start as u32,
-            end: self.text.len() as u32,
+            number: start as u32,
+            shown: (start + number.len()) as u32,
+            end: end as u32,
         });
         Ok(())
     }
@@ -61,43 +108,61 @@ impl<'l> Cells<'l> {
         }
     }
 
-    /// Orders the cells and fills the gaps in each row.
-    pub(super) fn into_rows(
+    /// Orders the cells and measures the rows that they make.
+    pub(super) fn finish(
         mut self,
         format: &'static str,
         sheet: String,
-    ) -> Result<SheetRows, ErrorKind> {
+    ) -> Result<SheetCells, ErrorKind> {
         let place = |cell: &Cell| (cell.row, cell.column);
         if !self.cells.is_sorted_by_key(place) {
             self.cells.sort_by_key(place);
         }
-        let mut spread = 0u64;
+        // Two cells in one place: the first counts.
+        self.cells.dedup_by_key(|cell| (cell.row, cell.column));
+        let (mut spread, mut used_rows) = (0u64, 0u64);
         for row in self.cells.chunk_by(|a, b| a.row == b.row) {
             spread += row.last().map_or(0, |cell| u64::from(cell.column) + 1);
+            used_rows += 1;
         }
         if spread > self.limits.sheet_cells {
             return Err(self.too_many_cells(spread));
         }
+        Ok(SheetCells {
+            format,
+            sheet,
+            last_row: self.cells.last().map_or(0, |cell| u64::from(cell.row) + 1),
+            used_rows,
+            text: self.text,
+            cells: self.cells,
+        })
+    }
+}
+
+impl SheetCells {
+    /// Rows without cells, before the last row with some.
+    pub(crate) fn blank_rows(&self) -> u64 {
+        self.last_row - self.used_rows
+    }
+
+    /// The first rows, with the gaps between cells filled.
+    pub(crate) fn sample(&self, most: usize) -> Vec<Vec<String>> {
+        let mut batch = Batch::new();
+        for row in self.cells.chunk_by(|a, b| a.row == b.row).take(most) {
+            self.lay_out(row, None, &mut batch);
+        }
+        batch
+            .rows()
+            .map(|row| row.fields().map(str::to_owned).collect())
+            .collect()
+    }
+
+    /// All rows; `recipients` is the column in which numbers are digits whatever they look like.
+    pub(crate) fn into_batches(self, recipients: usize) -> VecDeque<Batch> {
         let mut batches = VecDeque::new();
         let mut batch = Batch::new();
-        let (mut used, mut last_row) = (0u64, 0u64);
         for row in self.cells.chunk_by(|a, b| a.row == b.row) {
-            let mut next = 0;
-            for cell in row {
-                if cell.column < next {
-                    continue; // two cells in one place: the first counts
-                }
-                while next < cell.column {
-                    batch.end_field();
-                    next += 1;
-                }
-                batch.push_str(&self.text[cell.start as usize..cell.end as usize]);
-                batch.end_field();
-                next += 1;
-            }
-            last_row = u64::from(row[0].row) + 1;
-            batch.end_row(last_row, 0);
-            used += 1;
+            self.lay_out(row, Some(recipients), &mut batch);
             if batch.is_full() {
                 batches.push_back(std::mem::take(&mut batch));
             }
@@ -105,18 +170,31 @@ impl<'l> Cells<'l> {
         if !batch.is_empty() {
             batches.push_back(batch);
         }
-        Ok(SheetRows {
-            format,
-            sheet,
-            batches,
-            blank: last_row - used,
-            last_row,
-        })
+        batches
+    }
+
+    fn lay_out(&self, row: &[Cell], recipients: Option<usize>, batch: &mut Batch) {
+        let mut next = 0;
+        for cell in row {
+            while next < cell.column {
+                batch.end_field();
+                next += 1;
+            }
+            let is_recipient = recipients == Some(cell.column as usize);
+            let text = match is_recipient && cell.number < cell.shown {
+                true => cell.number..cell.shown,
+                false => cell.shown..cell.end,
+            };
+            batch.push_str(&self.text[text.start as usize..text.end as usize]);
+            batch.end_field();
+            next += 1;
+        }
+        batch.end_row(u64::from(row[0].row) + 1, 0);
     }
 }
 
 /// A number as its digits (D13): no exponent, and no fraction where there is none.
-pub(super) fn number(value: f64) -> String {
+fn number(value: f64) -> String {
     if value == 0.0 {
         return "0".to_owned(); // and not -0
     }
@@ -125,7 +203,7 @@ pub(super) fn number(value: f64) -> String {
 
 /// A number that the sheet shows as a date. Beyond the last date that there is (31 December
 /// 9999) it is a number that was formatted as a date by mistake, as phone columns are.
-pub(super) fn date(value: f64, is_1904: bool) -> String {
+fn date(value: f64, is_1904: bool) -> String {
     const LAST_DATE: f64 = 2_958_466.0;
     if !(0.0..LAST_DATE).contains(&value) {
         return number(value);
@@ -164,27 +242,42 @@ mod tests {
     }
 
     #[test]
+    fn d13_a_date_among_the_recipients_is_a_number() {
+        let limits = Limits::default();
+        let mut cells = Cells::new(&limits, false);
+        cells.push_number(0, 0, 43_034.0, true).unwrap();
+        cells.push_number(0, 1, 43_034.0, true).unwrap();
+        let sheet = cells.finish("XLSX", String::new()).unwrap();
+        assert_eq!(sheet.sample(9), [["2017-10-26", "2017-10-26"]]);
+        let batches = sheet.into_batches(1);
+        let fields: Vec<_> = batches[0].row(0).fields().collect();
+        assert_eq!(fields, ["2017-10-26", "43034"]);
+    }
+
+    #[test]
     fn d19_gaps_and_limits() {
         let limits = Limits {
             sheet_cells: 10,
             ..Limits::default()
         };
-        let mut cells = Cells::new(&limits);
+        let mut cells = Cells::new(&limits, false);
         cells.push(4, 1, "b").unwrap();
         cells.push(1, 0, "a").unwrap();
-        let rows = cells.into_rows("XLS", String::new()).unwrap();
-        assert_eq!((rows.blank, rows.last_row), (3, 5));
-        let batch = &rows.batches[0];
-        let row = batch.row(1);
+        let sheet = cells.finish("XLS", String::new()).unwrap();
+        assert_eq!((sheet.blank_rows(), sheet.last_row), (3, 5));
+        let batches = sheet.into_batches(0);
+        let row = batches[0].row(1);
         assert_eq!(
             (row.number(), row.get(0), row.get(1)),
             (5, Some(""), Some("b"))
         );
 
-        let mut cells = Cells::new(&limits);
+        let mut cells = Cells::new(&limits, false);
         cells.push(1_048_575, 16_383, "far away").unwrap();
         assert!(matches!(
-            cells.into_rows("XLSX", String::new()),
+            cells
+                .finish("XLSX", String::new())
+                .map(|sheet| sheet.last_row),
             Err(ErrorKind::TooLarge { size: 16_384, .. })
         ));
     }

@@ -1,14 +1,17 @@
 //! Spreadsheets: one sheet, held as rows, within limits that are checked first (decision D19).
 
 mod cells;
+mod formats;
 mod xls;
+mod xlsb;
 mod zipped;
 
-use crate::batch::Batch;
 use crate::error::ErrorKind;
 use crate::options::{Limits, Sheet};
-use std::collections::VecDeque;
 use std::io::{Read, Seek};
+
+pub(crate) use cells::SheetCells;
+pub use zipped::in_contained_code;
 
 pub(crate) trait ReadSeek: Read + Seek + Send {}
 impl<T: Read + Seek + Send> ReadSeek for T {}
@@ -38,24 +41,12 @@ impl Workbook {
         reader: Box<dyn ReadSeek>,
         wanted: Option<&Sheet>,
         limits: &Limits,
-    ) -> Result<SheetRows, ErrorKind> {
+    ) -> Result<SheetCells, ErrorKind> {
         match self {
             Workbook::Compound => xls::read(reader, wanted, limits),
             Workbook::Zip => zipped::read(reader, wanted, limits),
         }
     }
-}
-
-/// A sheet's rows, ready to be handed out.
-pub(crate) struct SheetRows {
-    /// The format's name: `XLS`, `XLSX`, `XLSB`, `ODS`.
-    pub(crate) format: &'static str,
-    pub(crate) sheet: String,
-    pub(crate) batches: VecDeque<Batch>,
-    /// Rows without cells, before the last row with some.
-    pub(crate) blank: u64,
-    /// Number of the last used row.
-    pub(crate) last_row: u64,
 }
 
 /// The sheet that is wanted among those that there are.

@@ -5,11 +5,11 @@
 //! allocation that fails aborts the process. Here memory grows with the cells that are there.
 //! Calamine is the judge in the tests. Source: [MS-XLS].
 
-use super::cells::{self, Cells};
-use super::{ReadSeek, SheetRows, choose};
+use super::cells::Cells;
+use super::formats::{Formats, bool_or_error, rk};
+use super::{ReadSeek, SheetCells, choose};
 use crate::error::ErrorKind;
 use crate::options::{Limits, Sheet};
-use std::collections::HashSet;
 use std::io::Read;
 
 const BOF: u16 = 0x0809;
@@ -41,7 +41,7 @@ pub(super) fn read(
     reader: Box<dyn ReadSeek>,
     wanted: Option<&Sheet>,
     limits: &Limits,
-) -> Result<SheetRows, ErrorKind> {
+) -> Result<SheetCells, ErrorKind> {
     let mut file = cfb::CompoundFile::open(reader).map_err(|e| damaged(&e.to_string()))?;
     if file.is_stream("/EncryptedPackage") {
         return Err(ErrorKind::Encrypted);
@@ -81,7 +81,7 @@ pub(super) fn read(
         .filter(|rest| !rest.is_empty())
         .ok_or_else(|| damaged("a sheet begins behind the end of the file"))?;
     let cells = globals.cells(substream, limits)?;
-    cells.into_rows("XLS", sheet.name.clone())
+    cells.finish("XLS", sheet.name.clone())
 }
 
 /// The records of a stream: type and data.
@@ -131,10 +131,7 @@ struct Globals {
     sheets: Vec<SheetEntry>,
     strings: Vec<String>,
     is_1904: bool,
-    /// The number format of each cell format.
-    formats: Vec<u16>,
-    /// The custom number formats that show a date.
-    date_formats: HashSet<u16>,
+    formats: Formats,
 }
 
 impl Globals {
@@ -173,12 +170,14 @@ impl Globals {
                 FORMAT => {
                     if let (Some(id), Some(count)) = (u16_at(data, 0), u16_at(data, 2)) {
                         let mut text = Text::new(vec![&data[4..]]);
-                        if shows_date(&text.characters(usize::from(count))?) {
-                            globals.date_formats.insert(id);
-                        }
+                        globals
+                            .formats
+                            .define(id, &text.characters(usize::from(count))?);
                     }
                 }
-                XF => globals.formats.push(u16_at(data, 2).unwrap_or(0)),
+                XF => globals
+                    .formats
+                    .push_cell_format(u16_at(data, 2).unwrap_or(0)),
                 EOF => break,
                 _ => {}
             }
@@ -187,7 +186,7 @@ impl Globals {
     }
 
     fn cells<'l>(&self, substream: &[u8], limits: &'l Limits) -> Result<Cells<'l>, ErrorKind> {
-        let mut cells = Cells::new(limits);
+        let mut cells = Cells::new(limits, self.is_1904);
         let mut records = Records { rest: substream };
         match records.next()? {
             Some((BOF, _)) => {}
@@ -266,20 +265,20 @@ impl Globals {
                     .ok_or_else(|| damaged("a cell's text is not in the table of texts"))?;
                 cells.push(row, column, text)?;
             }
-            NUMBER => cells.push(row, column, &self.number(double(6)?, half(4)?))?,
+            NUMBER => cells.push_number(row, column, double(6)?, self.formats.is_date(half(4)?))?,
             RK => {
                 let bytes = data
                     .get(6..)
                     .and_then(|d| d.first_chunk())
                     .ok_or_else(short)?;
-                cells.push(row, column, &self.number(rk(*bytes), half(4)?))?;
+                cells.push_number(row, column, rk(*bytes), self.formats.is_date(half(4)?))?;
             }
             MULRK => {
                 let body = data.get(4..data.len() - 2).ok_or_else(short)?;
                 for (column, cell) in (column..256).zip(body.chunks_exact(6)) {
                     let format = u16::from_le_bytes([cell[0], cell[1]]);
                     let value = rk([cell[2], cell[3], cell[4], cell[5]]);
-                    cells.push(row, column, &self.number(value, format))?;
+                    cells.push_number(row, column, value, self.formats.is_date(format))?;
                 }
             }
             BOOLERR => {
@@ -304,8 +303,8 @@ impl Globals {
                     }
                     [3, _, _, _, _, _, 0xff, 0xff] => cells.push(row, column, "")?,
                     bytes => {
-                        let text = self.number(f64::from_le_bytes(bytes), half(4)?);
-                        cells.push(row, column, &text)?;
+                        let value = f64::from_le_bytes(bytes);
+                        cells.push_number(row, column, value, self.formats.is_date(half(4)?))?;
                     }
                 }
             }
@@ -313,82 +312,12 @@ impl Globals {
         }
         Ok(None)
     }
-
-    fn number(&self, value: f64, cell_format: u16) -> String {
-        let format = self.formats.get(usize::from(cell_format)).copied();
-        let is_date = format.is_some_and(|id| {
-            matches!(id, 14..=22 | 27..=36 | 45..=47 | 50..=58) || self.date_formats.contains(&id)
-        });
-        match is_date {
-            true => cells::date(value, self.is_1904),
-            false => cells::number(value),
-        }
-    }
 }
 
 fn u16_at(data: &[u8], at: usize) -> Option<u16> {
     data.get(at..)?
         .first_chunk()
         .map(|bytes| u16::from_le_bytes(*bytes))
-}
-
-/// A number in four bytes: an integer of 30 bits or the upper half of a double, perhaps in
-/// hundredths.
-fn rk(bytes: [u8; 4]) -> f64 {
-    let raw = u32::from_le_bytes(bytes);
-    let value = match raw & 2 {
-        0 => f64::from_bits(u64::from(raw & !3) << 32),
-        _ => f64::from((raw as i32) >> 2),
-    };
-    match raw & 1 {
-        0 => value,
-        _ => value / 100.0,
-    }
-}
-
-fn bool_or_error(value: u8, is_error: bool) -> &'static str {
-    match (is_error, value) {
-        (false, 0) => "FALSE",
-        (false, _) => "TRUE",
-        (true, 0x00) => "#NULL!",
-        (true, 0x07) => "#DIV/0!",
-        (true, 0x0f) => "#VALUE!",
-        (true, 0x17) => "#REF!",
-        (true, 0x1d) => "#NAME?",
-        (true, 0x24) => "#NUM!",
-        (true, _) => "#N/A",
-    }
-}
-
-/// Whether a number format shows a date or a time: it has one of their letters outside of quotes,
-/// brackets and escapes.
-fn shows_date(format: &str) -> bool {
-    let mut chars = format.chars();
-    while let Some(c) = chars.next() {
-        match c {
-            '"' => {
-                chars.by_ref().find(|&c| c == '"');
-            }
-            '[' => {
-                // [h] is a duration; [Red] and [$-409] are not.
-                let inside: String = chars.by_ref().take_while(|&c| c != ']').collect();
-                if matches!(
-                    inside.to_ascii_lowercase().as_str(),
-                    "h" | "hh" | "m" | "mm" | "s" | "ss"
-                ) {
-                    return true;
-                }
-            }
-            '\\' | '_' | '*' => {
-                chars.next();
-            }
-            'd' | 'D' | 'm' | 'M' | 'y' | 'Y' | 'h' | 'H' | 's' | 'S' => return true,
-            // General has no letter of the above before its end but these: E, e, n, r, a, l.
-            'G' | 'g' if format.eq_ignore_ascii_case("general") => return false,
-            _ => {}
-        }
-    }
-    false
 }
 
 /// The table of texts that the sheets share.
@@ -515,34 +444,6 @@ impl<'b> Text<'b> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
-
-    #[test]
-    fn rk_numbers() {
-        assert_eq!(rk((3u32 << 2 | 2).to_le_bytes()), 3.0);
-        assert_eq!(rk((12345u32 << 2 | 3).to_le_bytes()), 123.45);
-        let upper = (1.5f64.to_bits() >> 32) as u32;
-        assert_eq!(rk(upper.to_le_bytes()), 1.5);
-        assert_eq!(rk((-7i32 << 2 | 2).to_le_bytes()), -7.0);
-    }
-
-    #[test]
-    fn date_formats() {
-        for format in ["yyyy-mm-dd", "[h]:mm", "d\\.m", "\"x\"hh", "[$-409]d"] {
-            assert!(shows_date(format), "{format}");
-        }
-        for format in [
-            "General",
-            "0",
-            "0000000000",
-            "#,##0.00",
-            "[Red]0",
-            "\"day\"0",
-            "\\d0",
-            "@",
-        ] {
-            assert!(!shows_date(format), "{format}");
-        }
-    }
 
     #[test]
     fn texts_go_on_in_the_next_record_with_another_width() {

@@ -1,20 +1,21 @@
-//! XLSX, XLSB and ODS, read by calamine after their parts have been measured.
+//! XLSX and ODS, read by calamine after their parts have been measured.
 //!
 //! A ZIP archive of a few kilobytes can unpack to gigabytes, and the XML in it can claim any
 //! number of texts, rows and columns. What calamine would take memory for is checked first; what
 //! still goes wrong inside of it (it is a parser of hostile input, too) is caught and reported as
 //! a damaged workbook.
 
-use super::cells::{self, Cells};
-use super::{ReadSeek, SheetRows, choose};
+use super::cells::Cells;
+use super::{ReadSeek, SheetCells, choose, xlsb};
 use crate::error::ErrorKind;
 use crate::options::{Limits, Sheet};
-use calamine::{Data, DataRef, Ods, Reader, SheetType, Xlsb, Xlsx};
+use calamine::{Data, DataRef, Ods, Reader, SheetType, Xlsx};
 use quick_xml::events::{BytesStart, Event};
+use std::cell::Cell;
 use std::io::{BufRead, BufReader, Read};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-type Archive = zip::ZipArchive<Box<dyn ReadSeek>>;
+pub(super) type Archive = zip::ZipArchive<Box<dyn ReadSeek>>;
 
 /// The longest run without a tag: a cell's text. Excel stops at 32,767 characters.
 const LONGEST_RUN: u64 = 8 << 20;
@@ -23,7 +24,7 @@ const MOST_TEXTS: u64 = 4_000_000;
 /// Cells of the grid that calamine lays out for ODS: it is dense, at 32 bytes a cell.
 const ODS_GRID: u64 = 6_000_000;
 
-fn damaged(error: impl ToString) -> ErrorKind {
+pub(super) fn damaged(error: impl ToString) -> ErrorKind {
     ErrorKind::Workbook(error.to_string())
 }
 
@@ -31,7 +32,7 @@ pub(super) fn read(
     reader: Box<dyn ReadSeek>,
     wanted: Option<&Sheet>,
     limits: &Limits,
-) -> Result<SheetRows, ErrorKind> {
+) -> Result<SheetCells, ErrorKind> {
     let mut archive = zip::ZipArchive::new(reader).map_err(damaged)?;
     let names: Vec<String> = archive
         .file_names()
@@ -44,7 +45,7 @@ pub(super) fn read(
         xlsx
     } else if has("xl/workbook.bin") {
         measure(&mut archive, limits)?;
-        xlsb
+        return xlsb::read(&mut archive, wanted, limits);
     } else if has("content.xml") {
         measure(&mut archive, limits)?;
         measure_ods(&mut archive)?;
@@ -56,8 +57,20 @@ pub(super) fn read(
         });
     };
     let reader = archive.into_inner();
-    catch_unwind(AssertUnwindSafe(|| read(reader, wanted, limits)))
-        .unwrap_or_else(|_| Err(damaged("its content makes no sense")))
+    CONTAINED.set(true);
+    let read = catch_unwind(AssertUnwindSafe(|| read(reader, wanted, limits)));
+    CONTAINED.set(false);
+    read.unwrap_or_else(|_| Err(damaged("its content makes no sense")))
+}
+
+thread_local! {
+    static CONTAINED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether this thread is inside code whose panics are caught and reported as a damaged workbook,
+/// so that a panic hook need not tell of them.
+pub fn in_contained_code() -> bool {
+    CONTAINED.get()
 }
 
 /// Unpacks every part once without keeping it.
@@ -226,7 +239,7 @@ fn xlsx(
     reader: Box<dyn ReadSeek>,
     wanted: Option<&Sheet>,
     limits: &Limits,
-) -> Result<SheetRows, ErrorKind> {
+) -> Result<SheetCells, ErrorKind> {
     let mut workbook = Xlsx::new(BufReader::new(reader)).map_err(|error| match error {
         calamine::XlsxError::Password => ErrorKind::Encrypted,
         error => damaged(error),
@@ -234,39 +247,19 @@ fn xlsx(
     let is_1904 = workbook.has_1904_epoch();
     let sheets = worksheets(&workbook);
     let name = sheets[choose(wanted, &sheets)?].clone();
-    let mut found = Cells::new(limits);
+    let mut found = Cells::new(limits, is_1904);
     let mut reader = workbook.worksheet_cells_reader(&name).map_err(damaged)?;
     while let Some(cell) = reader.next_cell().map_err(damaged)? {
-        push(&mut found, cell.get_position(), cell.get_value(), is_1904)?;
+        push(&mut found, cell.get_position(), cell.get_value())?;
     }
-    found.into_rows("XLSX", name)
-}
-
-fn xlsb(
-    reader: Box<dyn ReadSeek>,
-    wanted: Option<&Sheet>,
-    limits: &Limits,
-) -> Result<SheetRows, ErrorKind> {
-    let mut workbook = Xlsb::new(BufReader::new(reader)).map_err(|error| match error {
-        calamine::XlsbError::Password => ErrorKind::Encrypted,
-        error => damaged(error),
-    })?;
-    let is_1904 = workbook.has_1904_epoch();
-    let sheets = worksheets(&workbook);
-    let name = sheets[choose(wanted, &sheets)?].clone();
-    let mut found = Cells::new(limits);
-    let mut reader = workbook.worksheet_cells_reader(&name).map_err(damaged)?;
-    while let Some(cell) = reader.next_cell().map_err(damaged)? {
-        push(&mut found, cell.get_position(), cell.get_value(), is_1904)?;
-    }
-    found.into_rows("XLSB", name)
+    found.finish("XLSX", name)
 }
 
 fn ods(
     reader: Box<dyn ReadSeek>,
     wanted: Option<&Sheet>,
     limits: &Limits,
-) -> Result<SheetRows, ErrorKind> {
+) -> Result<SheetCells, ErrorKind> {
     let mut workbook = Ods::new(BufReader::new(reader)).map_err(|error| match error {
         calamine::OdsError::Password => ErrorKind::Encrypted,
         error => damaged(error),
@@ -275,24 +268,19 @@ fn ods(
     let name = sheets[choose(wanted, &sheets)?].clone();
     let range = workbook.worksheet_range(&name).map_err(damaged)?;
     let (top, left) = range.start().unwrap_or_default();
-    let mut found = Cells::new(limits);
+    let mut found = Cells::new(limits, false);
     for (row, column, value) in range.used_cells() {
         let place = (top + row as u32, left + column as u32);
-        push_data(&mut found, place, value, false)?;
+        push_data(&mut found, place, value)?;
     }
-    found.into_rows("ODS", name)
+    found.finish("ODS", name)
 }
 
 /// A value of the streaming readers; shared texts are not copied.
-fn push(
-    found: &mut Cells<'_>,
-    place: (u32, u32),
-    value: &DataRef<'_>,
-    is_1904: bool,
-) -> Result<(), ErrorKind> {
+fn push(found: &mut Cells<'_>, place: (u32, u32), value: &DataRef<'_>) -> Result<(), ErrorKind> {
     match value {
         DataRef::SharedString(text) => found.push(place.0, place.1, text),
-        other => push_data(found, place, &Data::from(other.clone()), is_1904),
+        other => push_data(found, place, &Data::from(other.clone())),
     }
 }
 
@@ -300,7 +288,6 @@ fn push_data(
     found: &mut Cells<'_>,
     (row, column): (u32, u32),
     value: &Data,
-    is_1904: bool,
 ) -> Result<(), ErrorKind> {
     match value {
         Data::Empty => Ok(()),
@@ -308,9 +295,9 @@ fn push_data(
             found.push(row, column, text)
         }
         Data::Int(value) => found.push(row, column, &value.to_string()),
-        Data::Float(value) => found.push(row, column, &cells::number(*value)),
+        Data::Float(value) => found.push_number(row, column, *value, false),
         Data::Bool(value) => found.push(row, column, if *value { "TRUE" } else { "FALSE" }),
-        Data::DateTime(value) => found.push(row, column, &cells::date(value.as_f64(), is_1904)),
+        Data::DateTime(value) => found.push_number(row, column, value.as_f64(), true),
         Data::Error(error) => found.push(row, column, &error.to_string()),
     }
 }
