@@ -1,1 +1,145 @@
-fn main() {}
+//! Developer tools: `cargo xtask tidy` checks what the compiler does not.
+
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a tool for developers talks to them"
+)]
+
+use serde_json::Value;
+use std::process::{Command, ExitCode};
+
+/// Who may use whom inside the workspace, in full; the picture is in ARCHITECTURE.md.
+const EDGES: &[(&str, &[&str])] = &[
+    ("recipients-core", &[]),
+    ("recipients-template", &[]),
+    ("recipients-ingest", &[]),
+    (
+        "recipients-batcher",
+        &[
+            "recipients-core",
+            "recipients-ingest",
+            "recipients-template",
+        ],
+    ),
+    (
+        "recipients",
+        &[
+            "recipients-batcher",
+            "recipients-core",
+            "recipients-ingest",
+            "recipients-template",
+        ],
+    ),
+    ("recipients-cli", &["recipients"]),
+    ("recipients-benches", &["recipients"]),
+    (
+        "recipients-benches-compare",
+        &["recipients", "recipients-benches"],
+    ),
+    ("xtask", &[]),
+];
+
+/// Packages that must stay where they are, with the only members that may name them.
+const KEPT_IN: &[(&str, &[&str])] = &[
+    ("calamine", &["recipients-ingest"]),
+    ("csv", &["recipients-ingest"]),
+    ("encoding_rs", &["recipients-ingest"]),
+    ("rayon", &["recipients-batcher"]),
+    ("clap", &["recipients-cli"]),
+    ("serde_json", &["recipients-cli", "xtask"]),
+];
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        ["tidy"] => tidy(),
+        _ => {
+            eprintln!("usage: cargo xtask tidy");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn tidy() -> ExitCode {
+    let output = Command::new(env!("CARGO"))
+        .args(["metadata", "--no-deps", "--format-version", "1"])
+        .output()
+        .expect("cargo metadata runs");
+    let metadata: Value = serde_json::from_slice(&output.stdout).expect("cargo prints JSON");
+    let faults = faults(&metadata);
+    for fault in &faults {
+        eprintln!("tidy: {fault}");
+    }
+    match faults.is_empty() {
+        true => {
+            println!("tidy: every dependency points the way that ARCHITECTURE.md says");
+            ExitCode::SUCCESS
+        }
+        false => ExitCode::FAILURE,
+    }
+}
+
+fn faults(metadata: &Value) -> Vec<String> {
+    let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let packages = list(&metadata["packages"]);
+    let members: Vec<String> = packages
+        .iter()
+        .map(|package| text(&package["name"]))
+        .collect();
+    let mut faults = Vec::new();
+    for package in &packages {
+        let name = text(&package["name"]);
+        let Some((_, allowed)) = EDGES.iter().find(|(member, _)| *member == name) else {
+            faults.push(format!(
+                "{name} is not in the table of edges (xtask/src/main.rs)"
+            ));
+            continue;
+        };
+        for dependency in list(&package["dependencies"]) {
+            let used = text(&dependency["name"]);
+            if members.contains(&used) && !allowed.contains(&used.as_str()) {
+                faults.push(format!("{name} must not use {used}"));
+            }
+            let kept = KEPT_IN.iter().find(|(kept, _)| *kept == used);
+            if let Some((_, homes)) = kept.filter(|(_, homes)| !homes.contains(&name.as_str())) {
+                faults.push(format!(
+                    "{name} must not use {used}; it stays in {}",
+                    homes.join(", ")
+                ));
+            }
+        }
+    }
+    faults
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn with(name: &str, dependency: &str) -> Vec<String> {
+        faults(&json!({"packages": [
+            {"name": name, "dependencies": [{"name": dependency}]},
+            {"name": "recipients-core", "dependencies": []},
+            {"name": "recipients-cli", "dependencies": []},
+        ]}))
+    }
+
+    #[test]
+    fn an_arrow_against_the_picture_is_a_fault() {
+        assert!(with("recipients-batcher", "recipients-core").is_empty());
+        assert!(with("recipients-ingest", "serde").is_empty());
+        for (name, dependency) in [
+            ("recipients-ingest", "recipients-core"),
+            ("recipients-template", "recipients-core"),
+            ("recipients-cli", "recipients-core"),
+            ("recipients-batcher", "calamine"),
+            ("recipients-core", "rayon"),
+            ("newcomer", "serde"),
+        ] {
+            assert!(!with(name, dependency).is_empty(), "{name} -> {dependency}");
+        }
+    }
+}

@@ -6,10 +6,11 @@
 //! the list, and consulted where the row alone does not tell what it told the first time: a
 //! duplicate whose winner is not in this file, a row that was short and has been filled up.
 
-use crate::pipeline::Checked;
+use crate::pipeline::{Checked, FileInfo};
 use recipients_core::{Code, Msisdn, Origin, Reason};
-use recipients_ingest::Row;
+use recipients_ingest::{Row, Writer};
 use std::borrow::Cow;
+use std::io::{self, Write};
 
 /// The columns that are added behind the list's own.
 pub const COLUMNS: &[&str] = &["code", "reason", "message", "suggestion"];
@@ -46,6 +47,61 @@ pub fn annotation(row: &Checked<'_>) -> Annotation {
         message,
         suggestion: reason.advice(),
     }
+}
+
+/// Starts a file of annotated rows, in the dialect of the files that the rows come from, and
+/// writes its header.
+///
+/// # Errors
+///
+/// If the files have different columns, so that their rows cannot stand under one header, or
+/// writing fails.
+pub fn writer<W: Write>(files: &[FileInfo], out: W) -> io::Result<Writer<W>> {
+    let columns = files.first().map(FileInfo::columns).unwrap_or_default();
+    let column = |file: &FileInfo| file.layout().column;
+    if let Some(other) = files
+        .iter()
+        .find(|file| file.columns() != columns || column(file) != column(&files[0]))
+    {
+        return Err(io::Error::other(format!(
+            "{} and {} have different columns, or the recipients in different ones, so their rows \
+             cannot go into one list; check them one at a time",
+            files[0].name(),
+            other.name()
+        )));
+    }
+    let layouts: Vec<_> = files.iter().map(FileInfo::layout).collect();
+    let mut writer = Writer::like(&layouts, out)?;
+    let recipients = files.first().map_or(0, |file| file.layout().column);
+    writer.header(&columns, recipients, COLUMNS)?;
+    Ok(writer)
+}
+
+/// Writes a row with its annotation. The added columns always stand under their names: a short
+/// row is filled up before them, and what a long row has too much comes behind them.
+///
+/// # Errors
+///
+/// If writing fails.
+pub fn write_row<W: Write>(writer: &mut Writer<W>, row: &Checked<'_>) -> io::Result<()> {
+    let columns = row.file().column_count();
+    let fields = row.fields();
+    let (own, overflow) = fields.split_at(fields.len().min(columns));
+    for field in own {
+        writer.field(&escape(field));
+    }
+    for _ in own.len()..columns {
+        writer.field("");
+    }
+    let annotation = annotation(row);
+    writer.field(&annotation.code.to_string());
+    writer.field(annotation.reason);
+    writer.added_field(&annotation.message);
+    writer.added_field(annotation.suggestion);
+    for field in overflow {
+        writer.field(&escape(field));
+    }
+    writer.end_row()
 }
 
 /// Names the winner, and ends with the number in brackets, which [`prior`] reads back.

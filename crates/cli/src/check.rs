@@ -299,50 +299,18 @@ impl<'c> Outputs<'c> {
 
 impl ListFile {
     fn start(&mut self, files: &[FileInfo]) -> io::Result<()> {
-        let Some(first) = files.first() else {
-            return Ok(());
-        };
-        let columns = first.columns();
-        if let Some(other) = files.iter().find(|file| file.columns() != columns) {
-            return Err(io::Error::other(format!(
-                "{} and {} have different columns, so their rows cannot go into one list; \
-                 check them one at a time",
-                first.name(),
-                other.name()
-            )));
-        }
         let ListFile::New(file) = std::mem::replace(self, ListFile::Moving) else {
             return Ok(());
         };
-        let layouts: Vec<_> = files.iter().map(FileInfo::layout).collect();
-        let mut writer = Writer::like(&layouts, file)?;
-        writer.header(columns.iter().map(String::as_str), annotate::COLUMNS)?;
-        *self = ListFile::Open(Box::new(writer));
+        *self = ListFile::Open(Box::new(annotate::writer(files, file)?));
         Ok(())
     }
 
-    fn row(&mut self, row: &Checked<'_>, columns: usize) -> io::Result<()> {
-        let ListFile::Open(writer) = self else {
-            return Ok(());
-        };
-        let fields = row.fields();
-        let (own, overflow) = fields.split_at(fields.len().min(columns));
-        for field in own {
-            writer.field(&annotate::escape(field));
+    fn row(&mut self, row: &Checked<'_>) -> io::Result<()> {
+        match self {
+            ListFile::Open(writer) => annotate::write_row(writer, row),
+            ListFile::New(_) | ListFile::Moving => Ok(()),
         }
-        // The added columns stand under their names; what the row has too much comes after.
-        for _ in own.len()..columns {
-            writer.field("");
-        }
-        let annotation = annotate::annotation(row);
-        writer.field(&annotation.code.to_string());
-        writer.field(annotation.reason);
-        writer.added_field(&annotation.message);
-        writer.added_field(annotation.suggestion);
-        for field in overflow {
-            writer.field(&annotate::escape(field));
-        }
-        writer.end_row()
     }
 }
 
@@ -363,7 +331,7 @@ impl Sink for &mut Outputs<'_> {
             false => &mut self.rejected,
         };
         if let Some(list) = list {
-            list.row(row, row.file().column_count())?;
+            list.row(row)?;
         }
         match &mut self.verdicts {
             Some(Verdicts::Json(out)) => json_row(out, row, self.checker)?,

@@ -31,9 +31,6 @@ pub struct Row<'b> {
 }
 
 impl Batch {
-    /// Rows in a full batch: enough to keep the cost of handing a batch on negligible, few
-    /// enough that a batch of ordinary rows stays in the cache.
-    pub(crate) const ROWS: usize = 4096;
     /// Bytes after which a batch is full whatever its rows.
     pub(crate) const BYTES: usize = 1 << 20;
 
@@ -87,8 +84,8 @@ impl Batch {
         self.rows.clear();
     }
 
-    pub(crate) fn is_full(&self) -> bool {
-        self.rows.len() >= Batch::ROWS || self.text.len() >= Batch::BYTES
+    pub(crate) fn is_full(&self, rows: usize) -> bool {
+        self.rows.len() >= rows || self.text.len() >= Batch::BYTES
     }
 
     /// Adds to the field that is being written.

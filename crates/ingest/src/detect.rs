@@ -151,20 +151,8 @@ pub(crate) fn dialect(
     whole: bool,
     delimiter: Choice<Option<char>>,
     enclosure: Choice<Option<char>>,
-    annotations: &[&str],
 ) -> (Dialect, Confidence, Confidence) {
     let sample = head_of(sample);
-    if let Some(dialect) = annotated(sample, delimiter, enclosure, annotations) {
-        let sure = |given| match given {
-            true => Confidence::Given,
-            false => Confidence::Certain,
-        };
-        return (
-            dialect,
-            sure(delimiter != Choice::Auto),
-            sure(enclosure != Choice::Auto),
-        );
-    }
     let (quote, quote_confidence) = match enclosure {
         Choice::Given(quote) => (quote, Confidence::Given),
         Choice::Auto => guess_enclosure(sample),
@@ -180,16 +168,24 @@ pub(crate) fn dialect(
     (dialect, confidence, quote_confidence)
 }
 
-/// The dialect of a file that an earlier run has written: its header ends with our own names,
-/// which are always enclosed ([`Writer::header`](crate::Writer::header)).
-fn annotated(
+/// A file that an earlier run has written: its header ends with our own names.
+pub(crate) struct Annotated {
+    pub(crate) dialect: Dialect,
+    /// The column with the recipients, if the header tells.
+    pub(crate) column: Option<usize>,
+}
+
+/// Recognises such a file. Our own names and that of the recipients' column are always enclosed
+/// ([`Writer::header`](crate::Writer::header)), which tells the enclosure and the column; a
+/// spreadsheet program that has saved the file again has left the quotes out.
+pub(crate) fn annotated(
     sample: &str,
     delimiter: Choice<Option<char>>,
     enclosure: Choice<Option<char>>,
     annotations: &[&str],
-) -> Option<Dialect> {
-    let first = sample.lines().next()?;
-    annotations.first()?;
+) -> Option<Annotated> {
+    let sample = head_of(sample).trim_start_matches(['\r', '\n']);
+    let last_name = annotations.last()?;
     let delimiters = match delimiter {
         Choice::Given(Some(delimiter)) => vec![delimiter],
         // A list of one column gets one when columns are added.
@@ -200,26 +196,62 @@ fn annotated(
         Choice::Given(enclosure) => vec![enclosure],
         Choice::Auto => vec![Some('"'), Some('\'')],
     };
-    let enclosed = |quote: Option<char>, name: &str| match quote {
-        Some(quote) => format!("{quote}{name}{quote}"),
-        None => name.to_owned(),
-    };
-    for &enclosure in &enclosures {
-        for &delimiter in &delimiters {
-            let names: Vec<String> = annotations.iter().map(|n| enclosed(enclosure, n)).collect();
-            let tail = format!("{delimiter}{}", names.join(&delimiter.to_string()));
-            let end = first.trim_end_matches(delimiter);
-            let plain = format!("{delimiter}{}", annotations.join(&delimiter.to_string()));
-            // A spreadsheet program that saved the file again has left out the quotes.
-            if end.ends_with(&tail) || end.ends_with(&plain) {
-                return Some(Dialect {
+    for must_be_enclosed in [true, false] {
+        for &enclosure in &enclosures {
+            for &delimiter in &delimiters {
+                let dialect = Dialect {
                     delimiter: Some(delimiter),
                     enclosure,
-                });
+                };
+                let End::Row(found) = dialect.row_end(sample, &mut Scan::default(), true) else {
+                    continue;
+                };
+                let header = &sample[..found.len];
+                let mut batch = Batch::new();
+                dialect.fields(header, &mut batch);
+                batch.end_row(0, 0);
+                let names: Vec<String> = batch.row(0).fields().map(str::to_owned).collect();
+                let Some(own) = own_columns(&names, annotations) else {
+                    continue;
+                };
+                let is_enclosed = |raw: &str, name: &str| {
+                    enclosure.is_some_and(|quote| raw == format!("{quote}{name}{quote}"))
+                };
+                let raw: Vec<&str> = header.split(delimiter).collect();
+                let last = own + annotations.len() - 1;
+                // A name with a delimiter in it shifts what is behind it.
+                let plain_names = raw.len() == names.len();
+                let ours_enclosed = plain_names && is_enclosed(raw[last], last_name);
+                if must_be_enclosed && !ours_enclosed {
+                    continue;
+                }
+                let enclosed: Vec<usize> = (0..own)
+                    .filter(|&column| plain_names && is_enclosed(raw[column], &names[column]))
+                    .collect();
+                let column = match enclosed[..] {
+                    [column] if ours_enclosed => Some(column),
+                    _ => None,
+                };
+                return Some(Annotated { dialect, column });
             }
         }
     }
     None
+}
+
+/// How many columns stand before the added ones in a header that ends with them; a spreadsheet
+/// program may have filled it up with empty names.
+pub(crate) fn own_columns(header: &[String], annotations: &[&str]) -> Option<usize> {
+    if annotations.is_empty() {
+        return None;
+    }
+    let named = header.iter().rposition(|name| !name.is_empty())? + 1;
+    let own = named.checked_sub(annotations.len())?;
+    let matches = header[own..named]
+        .iter()
+        .zip(annotations)
+        .all(|(a, b)| a == b);
+    (matches && own > 0).then_some(own)
 }
 
 fn head_of(text: &str) -> &str {
@@ -501,7 +533,7 @@ mod tests {
     use super::*;
 
     fn guess(sample: &str) -> (Option<char>, Option<char>) {
-        let (dialect, _, _) = dialect(sample, true, Choice::Auto, Choice::Auto, &[]);
+        let (dialect, _, _) = dialect(sample, true, Choice::Auto, Choice::Auto);
         (dialect.delimiter, dialect.enclosure)
     }
 
@@ -593,7 +625,7 @@ mod tests {
     #[test]
     fn d16_header_and_column() {
         let rows = |text: &str| {
-            let (dialect, _, _) = dialect(text, true, Choice::Auto, Choice::Auto, &[]);
+            let (dialect, _, _) = dialect(text, true, Choice::Auto, Choice::Auto);
             rows(text, true, dialect)
         };
         let column = |text: &str| {

@@ -69,6 +69,19 @@ pub struct Options {
     pub(crate) column: Option<Column>,
     pub(crate) annotations: &'static [&'static str],
     pub(crate) limits: Limits,
+    pub(crate) batch_rows: BatchRows,
+}
+
+/// Rows that are handed out at a time.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct BatchRows(pub(crate) usize);
+
+impl Default for BatchRows {
+    fn default() -> BatchRows {
+        // Enough to keep the cost of handing a batch on negligible, few enough that a batch of
+        // ordinary rows stays in the cache.
+        BatchRows(4096)
+    }
 }
 
 impl Options {
@@ -139,6 +152,14 @@ impl Options {
     #[must_use]
     pub fn annotations(mut self, names: &'static [&'static str]) -> Options {
         self.annotations = names;
+        self
+    }
+
+    /// Rows that a batch of text holds at most; at least one. It changes speed and memory, and
+    /// nothing else. The default is 4096.
+    #[must_use]
+    pub fn batch_rows(mut self, rows: usize) -> Options {
+        self.batch_rows = BatchRows(rows.max(1));
         self
     }
 

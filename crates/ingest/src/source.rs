@@ -135,7 +135,8 @@ enum Body {
 
 /// A file whose header and column are not known yet.
 enum Opened {
-    Text(Box<TextReader>),
+    /// With the column that the header marks as the recipients'.
+    Text(Box<TextReader>, Option<usize>),
     Sheet(SheetCells),
 }
 
@@ -250,20 +251,27 @@ impl Source {
             reader,
             compression.is_some(),
             encoding,
-            &options.limits,
+            options,
         )?;
         let (sample, whole) = text.sample()?;
         if detect::is_binary(sample.chars()) {
             return Err(fail(ErrorKind::Binary));
         }
-        let (dialect, delimiter_confidence, enclosure_confidence) = detect::dialect(
-            sample,
-            whole,
-            options.delimiter,
-            options.enclosure,
-            options.annotations,
-        );
+        let (delimiter, enclosure) = (options.delimiter, options.enclosure);
+        let annotated = detect::annotated(sample, delimiter, enclosure, options.annotations);
+        let (dialect, delimiter_confidence, enclosure_confidence) = match &annotated {
+            None => detect::dialect(sample, whole, delimiter, enclosure),
+            Some(annotated) => {
+                let sure = |given| match given {
+                    true => Confidence::Given,
+                    false => Confidence::Certain,
+                };
+                let given = (delimiter != Choice::Auto, enclosure != Choice::Auto);
+                (annotated.dialect, sure(given.0), sure(given.1))
+            }
+        };
         let rows = detect::rows(sample, whole, dialect);
+        let marked = annotated.and_then(|annotated| annotated.column);
         text.dialect = dialect;
         let layout = Layout {
             format: Format::Text,
@@ -277,7 +285,13 @@ impl Source {
             enclosure_confidence,
             ..Layout::empty()
         };
-        Source::finish(name, layout, &rows, Opened::Text(Box::new(text)), options)
+        Source::finish(
+            name,
+            layout,
+            &rows,
+            Opened::Text(Box::new(text), marked),
+            options,
+        )
     }
 
     fn from_sheet(
@@ -305,7 +319,7 @@ impl Source {
         options: &Options,
     ) -> Result<Source, Error> {
         let first = sample.first().map(Vec::as_slice).unwrap_or_default();
-        layout.annotations = annotated(first, options.annotations);
+        layout.annotations = detect::own_columns(first, options.annotations);
         (layout.has_header, layout.header_confidence) = match layout.annotations {
             Some(_) => (true, Confidence::Certain),
             None => detect::has_header(sample, options.skip_header),
@@ -329,9 +343,14 @@ impl Source {
             false => None,
         };
         let columns = layout.annotations.unwrap_or(layout.width);
-        (layout.column, layout.column_confidence) = match &options.column {
-            None => detect::recipient_column(header, rows, columns),
-            Some(wanted) => {
+        let marked = match &opened {
+            Opened::Text(_, column) => *column,
+            Opened::Sheet(_) => None,
+        };
+        (layout.column, layout.column_confidence) = match (&options.column, marked) {
+            (None, Some(column)) => (column, Confidence::Certain),
+            (None, None) => detect::recipient_column(header, rows, columns),
+            (Some(wanted), _) => {
                 let found = find_column(wanted, header, columns).ok_or_else(|| {
                     let wanted = match wanted {
                         Column::Number(number) => number.to_string(),
@@ -345,13 +364,16 @@ impl Source {
         };
         let mut notes = Vec::new();
         let (body, skipped_blank) = match opened {
-            Opened::Text(text) => (Body::Text(text), 0),
+            Opened::Text(text, _) => (Body::Text(text), 0),
             Opened::Sheet(cells) => {
                 let (rows, blank) = (cells.last_row, cells.blank_rows());
                 if matches!(rows, 65_536 | 1_048_576) {
                     notes.push(Note::FullSheet { rows });
                 }
-                (Body::Sheet(cells.into_batches(layout.column)), blank)
+                (
+                    Body::Sheet(cells.into_batches(layout.column, options.batch_rows.0)),
+                    blank,
+                )
             }
         };
         let mut source = Source {
@@ -525,18 +547,6 @@ fn foreign(head: &[u8]) -> Option<(&'static str, &'static str)> {
         .into_iter()
         .find(|(magic, ..)| head.starts_with(magic) && (*magic != b"BZh" || is_bzip2(head)))
         .map(|(_, what, advice)| (what, advice))
-}
-
-/// Where the added columns begin in a header that ends with them; a spreadsheet program may have
-/// filled it up with empty names.
-fn annotated(header: &[String], names: &[&str]) -> Option<usize> {
-    if names.is_empty() {
-        return None;
-    }
-    let named = header.iter().rposition(|name| !name.is_empty())? + 1;
-    let start = named.checked_sub(names.len())?;
-    let matches = header[start..named].iter().zip(names).all(|(a, b)| a == b);
-    (matches && start > 0).then_some(start)
 }
 
 fn find_column(wanted: &Column, header: Option<&[String]>, columns: usize) -> Option<usize> {

@@ -3,7 +3,7 @@
 use crate::batch::Batch;
 use crate::encoding::{Decoder, Undecodable};
 use crate::error::{Error, ErrorKind, Position};
-use crate::options::Limits;
+use crate::options::Options;
 use crate::split::{Dialect, End, Scan, count_lines};
 use crate::{Encoding, detect};
 use std::io::{ErrorKind as IoKind, Read};
@@ -19,6 +19,7 @@ pub(crate) struct TextReader {
     decoder: Decoder,
     pub(crate) dialect: Dialect,
     row_limit: usize,
+    batch_rows: usize,
     raw: Vec<u8>,
     /// Decoded text; rows before `start` have been handed out.
     text: String,
@@ -42,7 +43,7 @@ impl TextReader {
         input: Box<dyn Read + Send>,
         compressed: bool,
         encoding: Encoding,
-        limits: &Limits,
+        options: &Options,
     ) -> Result<TextReader, Error> {
         let mut reader = TextReader {
             file: file.to_owned(),
@@ -54,7 +55,8 @@ impl TextReader {
                 delimiter: None,
                 enclosure: None,
             },
-            row_limit: limits.row_bytes,
+            row_limit: options.limits.row_bytes,
+            batch_rows: options.batch_rows.0,
             raw: vec![0; CHUNK],
             text: String::new(),
             start: 0,
@@ -84,7 +86,7 @@ impl TextReader {
         batch: &mut Batch,
         skipped_blank: &mut u64,
     ) -> Result<bool, Error> {
-        while !batch.is_full() {
+        while !batch.is_full(self.batch_rows) {
             if self.start == self.text.len() && self.at_end {
                 break;
             }

@@ -69,19 +69,19 @@ impl<W: Write> Writer<W> {
         }
     }
 
-    /// The header: the list's own names and those of the added columns. These are always
-    /// enclosed, which tells a later reader what the enclosure is.
+    /// The header: the list's own names, of which the one at `recipients` heads the recipients,
+    /// and those of the added columns. That one and the added ones are always enclosed, which
+    /// tells a later reader what the enclosure is and where the recipients are.
     ///
     /// # Errors
     ///
     /// If writing fails.
-    pub fn header<'f>(
-        &mut self,
-        own: impl IntoIterator<Item = &'f str>,
-        added: &[&str],
-    ) -> io::Result<()> {
-        for name in own {
-            self.field(name);
+    pub fn header(&mut self, own: &[String], recipients: usize, added: &[&str]) -> io::Result<()> {
+        for (column, name) in own.iter().enumerate() {
+            match column == recipients {
+                true => self.field_enclosed(name),
+                false => self.field(name),
+            }
         }
         for name in added {
             self.field_enclosed(name);

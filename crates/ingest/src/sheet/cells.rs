@@ -157,13 +157,13 @@ impl SheetCells {
             .collect()
     }
 
-    /// All rows; `recipients` is the column in which numbers are digits whatever they look like.
-    pub(crate) fn into_batches(self, recipients: usize) -> VecDeque<Batch> {
+    /// All rows, so many at a time; `recipients` is the column in which numbers are digits whatever they look like.
+    pub(crate) fn into_batches(self, recipients: usize, rows: usize) -> VecDeque<Batch> {
         let mut batches = VecDeque::new();
         let mut batch = Batch::new();
         for row in self.cells.chunk_by(|a, b| a.row == b.row) {
             self.lay_out(row, Some(recipients), &mut batch);
-            if batch.is_full() {
+            if batch.is_full(rows) {
                 batches.push_back(std::mem::take(&mut batch));
             }
         }
@@ -249,7 +249,7 @@ mod tests {
         cells.push_number(0, 1, 43_034.0, true).unwrap();
         let sheet = cells.finish("XLSX", String::new()).unwrap();
         assert_eq!(sheet.sample(9), [["2017-10-26", "2017-10-26"]]);
-        let batches = sheet.into_batches(1);
+        let batches = sheet.into_batches(1, 100);
         let fields: Vec<_> = batches[0].row(0).fields().collect();
         assert_eq!(fields, ["2017-10-26", "43034"]);
     }
@@ -265,7 +265,7 @@ mod tests {
         cells.push(1, 0, "a").unwrap();
         let sheet = cells.finish("XLS", String::new()).unwrap();
         assert_eq!((sheet.blank_rows(), sheet.last_row), (3, 5));
-        let batches = sheet.into_batches(0);
+        let batches = sheet.into_batches(0, 100);
         let row = batches[0].row(1);
         assert_eq!(
             (row.number(), row.get(0), row.get(1)),

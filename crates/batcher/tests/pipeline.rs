@@ -1,0 +1,365 @@
+//! The pipeline as a whole: order, duplicates, shapes, texts, and that neither threads nor chunks
+//! show in what comes out.
+
+use proptest::prelude::*;
+use recipients_batcher::{Checked, Pipeline, Report, annotate};
+use recipients_core::{Checker, Code, Plan, Policy, Reason, SeveralNumbers};
+use recipients_ingest::{Choice, Encoding, Options, Source};
+use recipients_template::{Missing, Template};
+use std::io::Read;
+
+/// What a row came to, for comparison.
+#[derive(Clone, Debug, Eq, PartialEq)]
+struct Line {
+    file: String,
+    row: u64,
+    input: String,
+    fields: Vec<String>,
+    reason: Reason,
+    number: Option<u64>,
+    duplicate_of: Option<(Option<String>, u64)>,
+    parts: Option<u32>,
+}
+
+fn line(row: &Checked<'_>) -> Line {
+    Line {
+        file: row.file().name().to_owned(),
+        row: row.number(),
+        input: row.input().to_owned(),
+        fields: row.fields().into_iter().map(str::to_owned).collect(),
+        reason: row.verdict().reason(),
+        number: row.msisdn().map(|n| n.as_u64()),
+        duplicate_of: row
+            .duplicate_of()
+            .map(|origin| (row.file_of_winner().map(str::to_owned), origin.row)),
+        parts: row.segments().map(|s| s.parts),
+    }
+}
+
+struct Setup {
+    checker: Checker,
+    message: Option<(Template, Missing)>,
+    options: Options,
+    threads: usize,
+}
+
+impl Default for Setup {
+    fn default() -> Setup {
+        Setup {
+            checker: Checker::default(),
+            message: None,
+            options: Options::auto().annotations(annotate::COLUMNS),
+            threads: 1,
+        }
+    }
+}
+
+impl Setup {
+    fn run(&self, files: &[(&str, &str)]) -> (Vec<Line>, Report) {
+        let open = |&(name, text): &(&str, &str)| {
+            Source::from_bytes(name, text.into(), &self.options).unwrap()
+        };
+        self.run_sources(files.iter().map(open).collect())
+    }
+
+    fn run_sources(&self, sources: Vec<Source>) -> (Vec<Line>, Report) {
+        let mut lines = Vec::new();
+        let mut pipeline = Pipeline::new(&self.checker).threads(self.threads);
+        if let Some((template, missing)) = &self.message {
+            pipeline = pipeline.message(template.clone(), *missing);
+        }
+        let report = pipeline
+            .run(sources, |row: &Checked<'_>| {
+                lines.push(line(row));
+                Ok(())
+            })
+            .unwrap();
+        assert_eq!(
+            report.total(),
+            lines.len() as u64,
+            "a verdict for every row"
+        );
+        (lines, report)
+    }
+
+    fn with_text(text: &str, missing: Missing) -> Setup {
+        Setup {
+            message: Some((Template::parse(text), missing)),
+            ..Setup::default()
+        }
+    }
+
+    fn with_policy(policy: Policy) -> Setup {
+        Setup {
+            checker: Checker::new(policy),
+            ..Setup::default()
+        }
+    }
+}
+
+fn reasons(lines: &[Line]) -> Vec<(u64, Reason)> {
+    lines.iter().map(|line| (line.row, line.reason)).collect()
+}
+
+#[test]
+fn d2_the_first_in_input_order_wins_across_files() {
+    let a = ("a.csv", "phone\n+38 (097) 111-22-33\n380971112233\n");
+    let b = ("b.csv", "phone\n380971112233\n79201112233\n");
+    let setup = Setup::default();
+    let (lines, report) = setup.run(&[a, b]);
+    let winners: Vec<_> = lines.iter().map(|line| line.duplicate_of.clone()).collect();
+    let elsewhere = Some((Some("a.csv".to_owned()), 2));
+    assert_eq!(winners, [None, Some((None, 2)), elsewhere, None]);
+    assert_eq!(report.count(Code::Duplicate), 2);
+    let (lines, _) = setup.run(&[b, a]);
+    assert_eq!(lines[0].reason, Reason::Ok);
+    assert_eq!(lines[2].duplicate_of, Some((Some("b.csv".to_owned()), 2)));
+}
+
+/// D1 and D2: a row that was not added shadows no later one.
+#[test]
+fn d1_an_incomplete_or_stopped_row_shadows_nothing() {
+    let list = (
+        "l.csv",
+        "recipient,name\n380971112233\n380971112233,Olga\n380971112233,Ivan\n",
+    );
+    let (lines, _) = Setup::with_text("Hi {name}", Missing::Reject).run(&[list]);
+    assert_eq!(
+        reasons(&lines),
+        [
+            (2, Reason::RowShape),
+            (3, Reason::Ok),
+            (4, Reason::Duplicate)
+        ]
+    );
+    let list = ("l.csv", "recipient,name\n380971112233,a\n380971112233,b\n");
+    let (lines, _) = Setup::with_text("Hi {nobody}", Missing::Reject).run(&[list]);
+    // 20 before 4: neither row was added, so neither is a duplicate.
+    assert_eq!(
+        reasons(&lines),
+        [
+            (2, Reason::MissingPlaceholder),
+            (3, Reason::MissingPlaceholder)
+        ]
+    );
+}
+
+#[test]
+fn d10_flags_in_a_list() {
+    let list = ("l.csv", "recipient,name\n380971112233,\n79201112233,Ivan\n");
+    for (missing, code) in [
+        (Missing::Keep, 0),
+        (Missing::Remove, 0),
+        (Missing::Reject, 20),
+    ] {
+        let (lines, _) = Setup::with_text("{name}{city}", missing).run(&[list]);
+        assert!(
+            lines.iter().all(|line| line.reason.code().as_u8() == code),
+            "{missing:?}"
+        );
+        // Present but empty is a value.
+        let (lines, _) = Setup::with_text("{name}", missing).run(&[list]);
+        assert!(
+            lines.iter().all(|line| line.reason == Reason::Ok),
+            "{missing:?}"
+        );
+    }
+}
+
+/// D17: `{recipient}` is filled with the number; D21: segments are those of the filled text.
+#[test]
+fn d17_the_number_and_d21_the_filled_text() {
+    let long = "x".repeat(150);
+    let list = format!("recipient,name\n+38 (097) 111-22-33,{long}\n79201112233,y\n");
+    let (lines, report) = Setup::with_text("{recipient}{name}", Missing::Keep).run(&[("l", &list)]);
+    // 12 digits and 150 letters are 162 septets.
+    assert_eq!([lines[0].parts, lines[1].parts], [Some(2), Some(1)]);
+    assert_eq!(report.segments().unwrap().total, 3);
+    let list = "recipient,name\n380971112233,It’s\n79201112233,Its\n";
+    let (_, report) = Setup::with_text("Hi {name}", Missing::Keep).run(&[("l", list)]);
+    let counts = report.segments().unwrap();
+    assert_eq!((counts.ucs2, counts.culprits.get(&'’')), (1, Some(&1)));
+}
+
+#[test]
+fn d18_what_is_a_row_and_of_what_shape() {
+    let list = "phone;name\n380971112233;a\n\n;\n   \n79201112233\n77071112233;b;c\n \u{200b};\n\n";
+    let setup = Setup {
+        options: Options::auto().delimiter(Choice::Given(Some(';'))),
+        ..Setup::default()
+    };
+    let (lines, report) = setup.run(&[("l", list)]);
+    assert_eq!(
+        reasons(&lines),
+        [
+            (2, Reason::Ok),
+            (4, Reason::EmptyValue),
+            (5, Reason::Blank),
+            (6, Reason::RowShape),
+            (7, Reason::RowShape),
+            (8, Reason::Blank),
+        ]
+    );
+    assert_eq!(report.skipped_blank(), 2);
+}
+
+#[test]
+fn d14_explode_makes_rows_of_pieces() {
+    let setup = Setup::with_policy(Policy::default().several_numbers(SeveralNumbers::Explode));
+    let list = "phone;name\n380971112233, 79201112233;Ivan\n380971112233;Olga\n";
+    let (lines, _) = setup.run(&[("l", list)]);
+    assert_eq!(
+        reasons(&lines),
+        [(2, Reason::Ok), (2, Reason::Ok), (3, Reason::Duplicate)]
+    );
+    assert_eq!(lines[1].input, "79201112233");
+    assert_eq!(lines[1].fields, ["79201112233", "Ivan"]);
+}
+
+/// Reads a few bytes at a time, as a slow pipe does.
+struct Trickle {
+    rest: std::io::Cursor<Vec<u8>>,
+    step: usize,
+}
+
+impl Read for Trickle {
+    fn read(&mut self, buf: &mut [u8]) -> std::io::Result<usize> {
+        let most = buf.len().min(self.step);
+        self.rest.read(&mut buf[..most])
+    }
+}
+
+fn any_list() -> impl Strategy<Value = String> {
+    let cell = prop_oneof![
+        4 => "(380|\\+7 |0038 )[0-9]{9,10}",
+        2 => prop::sample::select(&["380971112233", "+38 (097) 111-22-33", "79201112233", "380971112233,79201112233"][..]).prop_map(str::to_owned),
+        1 => "[a-zа-я ;\"'=+-]{0,6}",
+        1 => Just("\"a;\r\nb\"\"\"".to_owned()),
+    ];
+    let row = prop::collection::vec(cell, 1..4).prop_map(|cells| cells.join(";"));
+    let end = prop::sample::select(&["\n", "\r\n", "\r", "\n\n"][..]);
+    prop::collection::vec((row, end), 0..40).prop_map(|rows| {
+        rows.into_iter()
+            .flat_map(|(row, end)| [row, end.to_owned()])
+            .collect()
+    })
+}
+
+fn fixed_options() -> Options {
+    Options::auto()
+        .encoding(Choice::Given(Encoding::Utf8))
+        .delimiter(Choice::Given(Some(';')))
+        .enclosure(Choice::Given(Some('"')))
+        .skip_header(Choice::Given(false))
+        .annotations(annotate::COLUMNS)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(150))]
+
+    /// Same bytes in, same rows out: for 1, 2 and 8 threads, for any batch and any read size.
+    #[test]
+    fn threads_and_chunks_do_not_show(list in any_list(), rows in 1usize..9, step in 1usize..9) {
+        let run = |threads: usize, rows: usize, step: usize| {
+            let options = fixed_options().batch_rows(rows);
+            let reader = Trickle { rest: std::io::Cursor::new(list.clone().into_bytes()), step };
+            let mut lines = Vec::new();
+            let checker = Checker::default();
+            let result = Source::from_reader("l", reader, &options).map_err(|e| e.to_string()).and_then(|source| {
+                Pipeline::new(&checker)
+                    .threads(threads)
+                    .run(vec![source], |row: &Checked<'_>| { lines.push(line(row)); Ok(()) })
+                    .map_err(|e| e.to_string())
+            });
+            (result.map(|report| (report.reasons().collect::<Vec<_>>(), report.skipped_blank())), lines)
+        };
+        let (whole, lines) = run(1, 4096, usize::MAX);
+        for threads in [1, 2, 8] {
+            let (result, other) = run(threads, rows, step);
+            prop_assert_eq!(&result, &whole);
+            // A file that breaks off has handed out its rows up to there, batch by batch.
+            if whole.is_ok() {
+                prop_assert_eq!(&other, &lines);
+            }
+        }
+    }
+
+    /// `accepted` and `rejected` hold each row once, and the rejected file fed back unchanged
+    /// gives the same verdicts, though it has other rows before it.
+    #[test]
+    fn rejected_rows_fed_back_unchanged_are_rejected_alike(
+        list in any_list(),
+        auto: bool,
+        with_header: bool,
+    ) {
+        let list = if with_header { format!("phone;name\n{list}") } else { list };
+        let mut setup = Setup {
+            options: if auto { Options::auto().annotations(annotate::COLUMNS) } else { fixed_options() },
+            ..Setup::default()
+        };
+        if with_header && !auto {
+            setup.options = setup.options.skip_header(Choice::Given(true));
+        }
+        let Ok(source) = Source::from_bytes("l", list.into_bytes(), &setup.options) else { return Ok(()) };
+        let mut files = Files::default();
+        let Ok(_) = Pipeline::new(&setup.checker).threads(2).run(vec![source], &mut files) else {
+            return Ok(());
+        };
+        let rejected = files.rejected.take().unwrap().finish().unwrap();
+        let again = Source::from_bytes("r", rejected, &setup.options).unwrap();
+        let (lines, report) = setup.run_sources(vec![again]);
+        prop_assert_eq!(report.skipped_blank(), 0);
+        let verdicts = |lines: &[Line]| -> Vec<_> {
+            lines.iter().map(|l| (l.reason, l.number, l.input.clone())).collect()
+        };
+        prop_assert_eq!(verdicts(&lines), verdicts(&files.lines));
+    }
+}
+
+/// Writes accepted and rejected rows as the command line does.
+#[derive(Default)]
+struct Files {
+    rejected: Option<recipients_ingest::Writer<Vec<u8>>>,
+    /// What the rejected rows came to.
+    lines: Vec<Line>,
+}
+
+impl recipients_batcher::Sink for &mut Files {
+    fn start(&mut self, files: &[recipients_batcher::FileInfo]) -> std::io::Result<()> {
+        self.rejected = Some(annotate::writer(files, Vec::new())?);
+        Ok(())
+    }
+
+    fn row(&mut self, row: &Checked<'_>) -> std::io::Result<()> {
+        if !row.verdict().is_accepted() {
+            annotate::write_row(self.rejected.as_mut().unwrap(), row)?;
+            self.lines.push(line(row));
+        }
+        Ok(())
+    }
+}
+
+#[test]
+fn suggestions_count_rows_that_lack_the_calling_code() {
+    let list = "phone\n380971112233\n0971112244\n(097) 111-22-55\n12\n79201112233\n";
+    let setup = Setup::default();
+    let (_, report) = setup.run(&[("l", list)]);
+    let suggestions = recipients_batcher::region_suggestions(&report, &setup.checker);
+    assert_eq!(
+        suggestions[0].region,
+        Plan::builtin().territory("UA").unwrap()
+    );
+    assert_eq!((suggestions[0].rows, suggestions[0].calling_code), (2, 380));
+    assert!(!suggestions[0].at_least);
+}
+
+#[test]
+fn a_set_flag_ends_the_run() {
+    let flag = std::sync::atomic::AtomicBool::new(true);
+    let source = Source::from_bytes("l", "380971112233\n".into(), &Options::auto()).unwrap();
+    let checker = Checker::default();
+    let result = Pipeline::new(&checker)
+        .cancel(&flag)
+        .run(vec![source], |_: &Checked<'_>| Ok(()));
+    assert!(matches!(result, Err(recipients_batcher::Error::Cancelled)));
+}

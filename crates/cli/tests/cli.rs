@@ -1,0 +1,435 @@
+//! The command line as people and scripts use it: exit codes, results that appear whole or not at
+//! all, and the same bytes out for the same bytes in.
+
+use serde_json::Value;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+fn recipients(folder: &Path, args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_recipients"))
+        .current_dir(folder)
+        .args(args)
+        .output()
+        .unwrap()
+}
+
+fn exit(output: &Output) -> i32 {
+    output.status.code().unwrap_or(-1)
+}
+
+fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&[output.stdout.as_slice(), &output.stderr].concat()).into_owned()
+}
+
+fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, text) in files {
+        fs::write(folder.path().join(name), text).unwrap();
+    }
+    folder
+}
+
+fn names(folder: &Path) -> Vec<String> {
+    let mut names: Vec<String> = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned())
+        .collect();
+    names.sort();
+    names
+}
+
+fn testdata() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testdata")
+}
+
+#[test]
+fn exit_codes() {
+    let folder = folder(&[
+        ("good.txt", "380971112233\n"),
+        ("mixed.txt", "380971112233\nnone\n"),
+        ("bad.txt", "none\n"),
+        ("empty.txt", ""),
+        ("binary.txt", "\0\0\0\0\0"),
+    ]);
+    let code = |args: &[&str]| exit(&recipients(folder.path(), args));
+    assert_eq!(code(&["check", "good.txt"]), 0);
+    assert_eq!(code(&["check", "mixed.txt"]), 1);
+    assert_eq!(code(&["check", "bad.txt"]), 3);
+    assert_eq!(code(&["check", "empty.txt"]), 3);
+    assert_eq!(code(&["check", "binary.txt"]), 4);
+    assert_eq!(code(&["check", "nowhere.txt"]), 4);
+    assert_eq!(code(&["check"]), 2);
+    assert_eq!(code(&["check", "good.txt", "--region", "XX"]), 2);
+    assert_eq!(code(&["check", "good.txt", "--countries", "XX"]), 2);
+    assert_eq!(
+        code(&["check", "good.txt", "--operators", "Nobody At All"]),
+        2
+    );
+    assert_eq!(code(&["check", "good.txt", "--delimiter", "ab"]), 2);
+    assert_eq!(
+        code(&["check", "good.txt", "--delimiter", ";", "--enclosure", ";"]),
+        2
+    );
+    assert_eq!(code(&["check", "good.txt", "--output", "x.txt"]), 2);
+    assert_eq!(
+        code(&["check", "good.txt", "--text", "{a}", "--skip-header", "0"]),
+        2
+    );
+    assert_eq!(code(&["explain", "380971112233"]), 0);
+    assert_eq!(code(&["explain", "none"]), 3);
+    assert_eq!(code(&["template", "Hello {name}"]), 0);
+    assert_eq!(code(&["completions", "bash"]), 0);
+    assert_eq!(code(&["man"]), 0);
+    assert_eq!(names(folder.path()).len(), 5, "nothing was written");
+}
+
+/// Results are written whole or not at all, and never over the list itself.
+#[test]
+fn results_appear_whole_or_not_at_all() {
+    let folder = folder(&[
+        ("list.txt", "380971112233\nnone\n"),
+        (
+            "broken.csv",
+            "phone;name\n380971112233;a\n79201112233;\"open\n",
+        ),
+        ("out.ndjson", "old"),
+    ]);
+    let broken = recipients(
+        folder.path(),
+        &[
+            "check",
+            "broken.csv",
+            "--enclosure",
+            "\"",
+            "--output",
+            "out.ndjson",
+            "--rejected",
+            "bad.csv",
+        ],
+    );
+    assert_eq!(exit(&broken), 4);
+    assert!(said(&broken).contains("line 3"), "{}", said(&broken));
+    assert_eq!(
+        fs::read_to_string(folder.path().join("out.ndjson")).unwrap(),
+        "old"
+    );
+    assert_eq!(
+        names(folder.path()),
+        ["broken.csv", "list.txt", "out.ndjson"]
+    );
+    for (flag, target) in [("--rejected", "list.txt"), ("--accepted", "./list.txt")] {
+        let output = recipients(folder.path(), &["check", "list.txt", flag, target]);
+        assert_eq!(exit(&output), 2, "{}", said(&output));
+    }
+    let twice = [
+        "check",
+        "list.txt",
+        "--rejected",
+        "x.csv",
+        "--accepted",
+        "x.csv",
+    ];
+    assert_eq!(exit(&recipients(folder.path(), &twice)), 2);
+    let done = recipients(
+        folder.path(),
+        &["check", "list.txt", "--output", "out.ndjson"],
+    );
+    assert_eq!(exit(&done), 1);
+    assert_eq!(
+        fs::read_to_string(folder.path().join("out.ndjson"))
+            .unwrap()
+            .lines()
+            .count(),
+        2
+    );
+    assert_eq!(
+        names(folder.path()).len(),
+        3,
+        "nothing is left beside the results"
+    );
+}
+
+/// D9: a line of a stop list that is no number is loud, unless it is allowed.
+#[test]
+fn d9_bad_stop_lines_are_loud() {
+    let folder = folder(&[
+        ("list.txt", "380971112233\n79201112233\n"),
+        ("stop.txt", "+38 (097) 111-22-33\nnobody\n"),
+    ]);
+    let loud = recipients(
+        folder.path(),
+        &["check", "list.txt", "--stop-list", "stop.txt"],
+    );
+    assert_eq!(exit(&loud), 4);
+    assert!(said(&loud).contains("line 2"), "{}", said(&loud));
+    let args = [
+        "check",
+        "list.txt",
+        "--stop-list",
+        "stop.txt",
+        "--allow-bad-stop-lines",
+        "--json",
+    ];
+    let allowed = recipients(folder.path(), &args);
+    assert_eq!(exit(&allowed), 1);
+    let summary: Value = serde_json::from_slice(&allowed.stdout).unwrap();
+    assert_eq!(summary["codes"]["5"], 1);
+    assert_eq!(summary["reasons"]["own_stop_list"], 1);
+    assert_eq!(summary["stop_lists"][0]["bad_lines"], 1);
+    let args = [
+        "check",
+        "list.txt",
+        "--system-stop-list",
+        "stop.txt",
+        "--allow-bad-stop-lines",
+        "--json",
+    ];
+    let summary: Value = serde_json::from_slice(&recipients(folder.path(), &args).stdout).unwrap();
+    assert_eq!(summary["reasons"]["system_stop_list"], 1);
+}
+
+/// NDJSON and CSV say the same, whatever the number of threads.
+#[test]
+fn verdicts_as_ndjson_and_csv() {
+    let list = testdata().join("files/contacts.csv");
+    let folder = tempfile::tempdir().unwrap();
+    let mut outputs = Vec::new();
+    for threads in ["1", "2", "8"] {
+        for name in ["v.ndjson", "v.csv"] {
+            let path = folder.path().join(name);
+            let args = [
+                "check",
+                list.to_str().unwrap(),
+                "--threads",
+                threads,
+                "--text",
+                "Hi ’",
+                "--output",
+                path.to_str().unwrap(),
+            ];
+            assert_eq!(exit(&recipients(folder.path(), &args)), 1);
+            outputs.push(fs::read_to_string(&path).unwrap());
+        }
+    }
+    assert!(outputs.chunks(2).all(|pair| pair == &outputs[..2]));
+    let rows: Vec<Value> = outputs[0]
+        .lines()
+        .map(|l| serde_json::from_str(l).unwrap())
+        .collect();
+    let keys: Vec<&String> = rows[0].as_object().unwrap().keys().collect();
+    let expected = [
+        "file",
+        "row",
+        "input",
+        "code",
+        "reason",
+        "number",
+        "territory",
+        "kind",
+        "operator",
+        "cleaned",
+        "duplicate_of",
+        "segments",
+    ];
+    assert_eq!(keys, expected);
+    assert!(outputs[1].starts_with(&(expected.join(",") + "\n")));
+    let accepted = rows.iter().find(|row| row["code"] == 0).unwrap();
+    assert!(
+        accepted["row"].is_u64()
+            && accepted["number"].is_string()
+            && accepted["cleaned"].is_boolean()
+    );
+    assert_eq!(accepted["segments"], 1);
+    assert_eq!(outputs[1].lines().count(), rows.len() + 1);
+}
+
+/// `--accepted` and `--rejected` hold each row once, in the dialect of the list, and the rejected
+/// ones fed back with the same flags are rejected alike; also when the list is a workbook.
+#[test]
+fn lists_of_results_can_be_fed_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let lists: &[(&str, &[&str])] = &[
+        ("files/contacts.csv", &[]),
+        ("files/lo-koi8r.csv", &["--encoding", "KOI8-R"]),
+        (
+            "files/lo-cp866.csv",
+            &[
+                "--encoding",
+                "cp866",
+                "--delimiter",
+                ";",
+                "--skip-header",
+                "1",
+                "--column",
+                "2",
+            ],
+        ),
+        ("files/contacts-unicode-text.txt", &[]),
+        (
+            "files/contacts-api-single-quotes.csv",
+            &["--enclosure", "'"],
+        ),
+        ("files/plain-cr.txt", &[]),
+        (
+            "files/plain-lf.txt",
+            &["--delimiter", "none", "--skip-header", "0"],
+        ),
+        ("files/lo-standard.xlsx", &[]),
+        ("gallery/short-long-rows.csv", &["--skip-header", "1"]),
+        ("gallery/formula-injection.csv", &[]),
+    ];
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let verdicts = |name: &str| -> Vec<Value> {
+        let text = fs::read_to_string(path(name)).unwrap();
+        text.lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect()
+    };
+    for (list, flags) in lists {
+        let list = testdata().join(list);
+        let (good, bad, first) = (path("good.csv"), path("bad.csv"), path("first.ndjson"));
+        let mut args = vec![
+            "check",
+            list.to_str().unwrap(),
+            "--accepted",
+            &good,
+            "--rejected",
+            &bad,
+            "--output",
+            &first,
+        ];
+        args.extend(*flags);
+        let output = recipients(folder.path(), &args);
+        assert!(exit(&output) < 4, "{}", said(&output));
+        let second = path("second.ndjson");
+        for (file, accepted) in [(&bad, false), (&good, true)] {
+            let mut args = vec!["check", file, "--output", &second];
+            args.extend(*flags);
+            let output = recipients(folder.path(), &args);
+            assert!(exit(&output) < 4, "{}: {}", list.display(), said(&output));
+            let key = |row: &Value| {
+                [
+                    row["code"].clone(),
+                    row["reason"].clone(),
+                    row["number"].clone(),
+                    row["input"].clone(),
+                ]
+            };
+            let before: Vec<_> = verdicts("first.ndjson")
+                .iter()
+                .filter(|row| (row["code"] == 0) == accepted)
+                .map(key)
+                .collect();
+            let after: Vec<_> = verdicts("second.ndjson").iter().map(key).collect();
+            assert_eq!(before, after, "{} {flags:?}", list.display());
+        }
+    }
+}
+
+#[test]
+fn standard_input_and_several_files() {
+    let folder = folder(&[("a.txt", "380971112233\n")]);
+    let mut child = Command::new(env!("CARGO_BIN_EXE_recipients"))
+        .current_dir(folder.path())
+        .args(["check", "a.txt", "-", "--output", "v.ndjson"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    std::io::Write::write_all(child.stdin.as_mut().unwrap(), b"+380971112233\n").unwrap();
+    assert_eq!(child.wait_with_output().unwrap().status.code(), Some(1));
+    let text = fs::read_to_string(folder.path().join("v.ndjson")).unwrap();
+    let duplicate: Value = serde_json::from_str(text.lines().nth(1).unwrap()).unwrap();
+    assert_eq!(duplicate["duplicate_of"], "a.txt:1");
+    assert_eq!(duplicate["file"], "standard input");
+}
+
+/// D17: near misses are told, and so is what is wrong with a header.
+#[test]
+fn d17_headers() {
+    let folder = folder(&[
+        ("near.csv", "recipient,balance\n380971112233,5\n"),
+        ("loose.csv", "Phone;Имя\n380971112233;Иван\n"),
+        ("bare.csv", "380971112233;Ivan\n79201112233;Olga\n"),
+    ]);
+    let near = recipients(
+        folder.path(),
+        &["check", "near.csv", "--text", "{ballance}"],
+    );
+    assert!(
+        said(&near).contains("did you mean `balance`?"),
+        "{}",
+        said(&near)
+    );
+    let strict = recipients(
+        folder.path(),
+        &["check", "loose.csv", "--text", "Hi {name}"],
+    );
+    assert_eq!(exit(&strict), 4);
+    let loose = recipients(
+        folder.path(),
+        &[
+            "check",
+            "loose.csv",
+            "--text",
+            "Hi {name}",
+            "--loose-header",
+        ],
+    );
+    assert_eq!(exit(&loose), 0, "{}", said(&loose));
+    let bare = recipients(folder.path(), &["check", "bare.csv", "--text", "Hi {name}"]);
+    assert_eq!(exit(&bare), 4);
+    assert!(said(&bare).contains("header"), "{}", said(&bare));
+}
+
+/// The suggestion names the flag and how many rows it would help.
+#[test]
+fn national_numbers_earn_a_suggestion() {
+    let folder = folder(&[("l.txt", "380971112233\n0971112244\n097 111 22 55\n")]);
+    let plain = recipients(folder.path(), &["check", "l.txt"]);
+    assert!(
+        said(&plain).contains("2 rows read as UA numbers without 380: rerun with --region UA"),
+        "{}",
+        said(&plain)
+    );
+    assert_eq!(
+        exit(&recipients(
+            folder.path(),
+            &["check", "l.txt", "--region", "UA"]
+        )),
+        0
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupt_leaves_nothing_behind() {
+    let folder = folder(&[("bad.csv", "old")]);
+    let mut child = Command::new(env!("CARGO_BIN_EXE_recipients"))
+        .current_dir(folder.path())
+        .args(["check", "-", "--rejected", "bad.csv"])
+        .stdin(Stdio::piped())
+        .stderr(Stdio::null())
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    // Enough that the results have been started, and then no end of input.
+    let mut input = child.stdin.take().unwrap();
+    std::io::Write::write_all(&mut input, &b"none at all\n".repeat(200_000)).unwrap();
+    while names(folder.path()).len() < 2 {
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    let killed = Command::new("kill")
+        .args(["-INT", &child.id().to_string()])
+        .status()
+        .unwrap();
+    assert!(killed.success());
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    drop(input);
+    assert_eq!(names(folder.path()), ["bad.csv"]);
+    assert_eq!(
+        fs::read_to_string(folder.path().join("bad.csv")).unwrap(),
+        "old"
+    );
+}

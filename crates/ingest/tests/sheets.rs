@@ -1,0 +1,162 @@
+//! Our own readers of XLS and XLSB against calamine's, on every such file of the test data that
+//! calamine reads whole, and limits on hostile sheets (decision D19).
+
+use calamine::{Data, Reader, Xls, Xlsb};
+use recipients_ingest::{
+    Batch, Choice, Error, ErrorKind, Format, Limits, Note, Options, Sheet, Source,
+};
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::BufReader;
+use std::path::{Path, PathBuf};
+
+fn testdata(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../testdata")
+        .join(name)
+}
+
+type Cells = BTreeMap<(u64, usize), String>;
+
+fn ours(path: &Path, options: &Options) -> Result<Cells, Error> {
+    let mut source = Source::open(path, options)?;
+    let mut cells = Cells::new();
+    let mut batch = Batch::new();
+    while source.fill(&mut batch)? {
+        for row in batch.rows() {
+            for (column, field) in row.fields().enumerate() {
+                if !field.is_empty() {
+                    cells.insert((row.number(), column), field.to_owned());
+                }
+            }
+        }
+    }
+    Ok(cells)
+}
+
+fn theirs<R: Reader<BufReader<File>>>(mut workbook: R) -> Cells {
+    let Some(Ok(range)) = workbook.worksheet_range_at(0) else {
+        return Cells::new();
+    };
+    let (top, left) = range.start().unwrap_or_default();
+    let text = |value: &Data| match value {
+        Data::Empty => None,
+        Data::Float(value) => Some(format!("{value}")),
+        Data::Bool(value) => Some(value.to_string().to_uppercase()),
+        Data::DateTime(_) => None, // compared in the golden runs
+        other => Some(other.to_string()),
+    };
+    range
+        .used_cells()
+        .filter_map(|(row, column, value)| {
+            let place = (u64::from(top) + row as u64 + 1, left as usize + column);
+            Some((place, text(value)?))
+        })
+        .filter(|(_, text)| !text.is_empty())
+        .collect()
+}
+
+#[test]
+fn xls_and_xlsb_are_read_as_calamine_reads_them() {
+    let mut compared = 0;
+    for folder in ["files", "gallery"] {
+        for entry in std::fs::read_dir(testdata(folder)).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.file_name().unwrap().to_string_lossy().into_owned();
+            // calamine lays out the corners of a sheet, passes over XLSB's short records, and
+            // trusts the lying ones.
+            let left_out = ["xls-", "sheetjs.xlsb", "encrypted", "truncated"];
+            if left_out.iter().any(|n| name.contains(n)) {
+                continue;
+            }
+            let open = || BufReader::new(File::open(&path).unwrap());
+            let mut theirs = match path.extension().and_then(|e| e.to_str()) {
+                Some("xls") => match Xls::new(open()) {
+                    Ok(workbook) => theirs(workbook),
+                    Err(_) => continue,
+                },
+                Some("xlsb") => theirs(Xlsb::new(open()).unwrap()),
+                _ => continue,
+            };
+            let options = Options::auto().skip_header(Choice::Given(false));
+            let mut ours = ours(&path, &options).unwrap();
+            // Dates are left out above.
+            let dates: Vec<_> = ours
+                .keys()
+                .filter(|place| !theirs.contains_key(place))
+                .copied()
+                .collect();
+            assert!(
+                dates.len() <= 3,
+                "{name}: cells that calamine does not have: {dates:?}"
+            );
+            for place in dates {
+                ours.remove(&place);
+            }
+            theirs.retain(|_, text| !text.is_empty());
+            assert_eq!(ours, theirs, "{name}");
+            compared += 1;
+        }
+    }
+    assert!(compared >= 5, "{compared} files");
+}
+
+#[test]
+fn d19_a_hostile_size_is_refused_before_memory_is_taken() {
+    let read = |name: &str, limits: Limits| {
+        ours(&testdata(name), &Options::auto().limits(limits)).map(|cells| cells.len())
+    };
+    let tight = Limits {
+        part_bytes: 1 << 20,
+        ..Limits::default()
+    };
+    let error = read("gallery/xlsx-bomb.xlsx", tight).unwrap_err();
+    assert!(
+        matches!(error.kind(), ErrorKind::TooLarge { .. }),
+        "{error}"
+    );
+    assert!(error.is_limit());
+    let error = read("gallery/ods-repeated.ods", Limits::default()).unwrap_err();
+    assert!(
+        matches!(error.kind(), ErrorKind::TooLarge { .. }),
+        "{error}"
+    );
+    let few = Limits {
+        sheet_cells: 10,
+        ..Limits::default()
+    };
+    assert!(
+        read("files/lo-text.xls", few.clone())
+            .unwrap_err()
+            .is_limit()
+    );
+    assert!(read("files/lo-text.xlsx", few).unwrap_err().is_limit());
+    let short = Limits {
+        workbook_bytes: 100,
+        ..Limits::default()
+    };
+    assert!(read("files/lo-text.xls", short).unwrap_err().is_limit());
+    // Two cells at the corners of a sheet are two cells.
+    assert!(read("gallery/xls-corners.xls", Limits::default()).is_ok());
+}
+
+#[test]
+fn d19_sheets_by_name_and_number_and_the_full_sheet() {
+    let open = |name: &str, sheet| Source::open(testdata(name), &Options::auto().sheet(sheet));
+    for name in ["gallery/two-sheets.xls", "gallery/two-sheets.xlsx"] {
+        let second = open(name, Some(Sheet::Number(2))).unwrap();
+        let wanted = second.layout().sheet.clone().unwrap();
+        let by_name = open(name, Some(Sheet::Named(wanted.clone()))).unwrap();
+        assert_eq!(by_name.layout().sheet.as_ref(), Some(&wanted));
+        assert_ne!(
+            open(name, None).unwrap().layout().sheet.as_ref(),
+            Some(&wanted)
+        );
+        let error = open(name, Some(Sheet::Named("nowhere".to_owned()))).unwrap_err();
+        assert!(error.to_string().contains(&wanted), "{error}");
+    }
+    let full = open("gallery/rows-65536.xls", None).unwrap();
+    assert_eq!(full.layout().format, Format::Sheet("XLS"));
+    assert_eq!(full.notes(), [Note::FullSheet { rows: 65_536 }]);
+    assert_eq!(open("gallery/rows-65535.xlsx", None).unwrap().notes(), []);
+}
