@@ -7,7 +7,7 @@
 use criterion::{Criterion, Throughput};
 use recipients::Checker;
 use recipients_benches as lists;
-use rlibphonenumber::{NumberFormat, PHONE_NUMBER_UTIL};
+use rlibphonenumber::{PHONE_NUMBER_UTIL, PhoneNumberFormat};
 use std::hint::black_box;
 
 fn prepared(cell: &str) -> String {
@@ -22,7 +22,7 @@ fn prepared(cell: &str) -> String {
 fn by_rlibphonenumber(text: &str) -> bool {
     let util = &*PHONE_NUMBER_UTIL;
     util.parse(text, None).is_ok_and(|number| {
-        black_box(util.format(&number, NumberFormat::E164));
+        black_box(util.format(&number, PhoneNumberFormat::E164));
         black_box(util.get_number_type(&number));
         util.is_valid_number(&number)
     })
@@ -38,7 +38,7 @@ fn by_phonenumber(text: &str) -> bool {
 
 fn by_phonelib(text: &str) -> bool {
     black_box(phonelib::normalize_phone_number(text));
-    black_box(phonelib::get_number_type(text));
+    black_box(phonelib::detect_phone_number_type(text));
     phonelib::is_valid_phone_number(text)
 }
 
@@ -65,7 +65,8 @@ fn main() {
                     .count()
             });
         });
-        let rivals: [(&str, fn(&str) -> bool); 3] = [
+        type IsValid = fn(&str) -> bool;
+        let rivals: [(&str, IsValid); 3] = [
             ("rlibphonenumber", by_rlibphonenumber),
             ("phonelib", by_phonelib),
             ("phonenumber", by_phonenumber),

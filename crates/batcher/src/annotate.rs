@@ -73,6 +73,10 @@ pub fn writer<W: Write>(files: &[FileInfo], out: W) -> io::Result<Writer<W>> {
     let layouts: Vec<_> = files.iter().map(FileInfo::layout).collect();
     let mut writer = Writer::like(&layouts, out)?;
     let recipients = files.first().map_or(0, |file| file.layout().column);
+    let columns: Vec<String> = columns
+        .iter()
+        .map(|name| escape(name).into_owned())
+        .collect();
     writer.header(&columns, recipients, COLUMNS)?;
     Ok(writer)
 }
@@ -152,17 +156,20 @@ pub(crate) fn prior(row: &Row<'_>, start: usize) -> Prior {
     found.unwrap_or(Prior::Nothing)
 }
 
-/// Whether a spreadsheet program would take the text for a formula that does more than sums: a
-/// leading `=`, `@`, tab or return; a leading plus or minus unless only digits and what stands
-/// between the digits of phone numbers and amounts follow, so that `+49 30 …` is left alone.
+/// Whether a spreadsheet program that opens the file would run the text as a formula: a leading
+/// `=`, `@`, tab or return; a leading sign unless a number follows, as people write phone numbers
+/// and amounts. `+49 30 …` and `+38 (097) 111-22-33` are left alone, because nothing can be
+/// reckoned with blanks or brackets between digits; `+380-97-111` is a sum to it, and would be
+/// shown and saved as 172.
 fn is_formula(text: &str) -> bool {
-    match text.chars().next() {
-        Some('=' | '@' | '\t' | '\r') => true,
-        Some('+' | '-') => !text
-            .chars()
-            .all(|c| c.is_numeric() || c.is_whitespace() || "+-().,/".contains(c)),
-        _ => false,
-    }
+    let rest = match text.chars().next() {
+        Some('=' | '@' | '\t' | '\r') => return true,
+        Some('+' | '-') => &text[1..],
+        _ => return false,
+    };
+    let is_number_like = |c: char| c.is_numeric() || c.is_whitespace() || "+-().,/".contains(c);
+    let reckons = rest.contains(['+', '-', '/']) && !rest.contains([' ', '\u{a0}', '(']);
+    !rest.chars().all(is_number_like) || reckons
 }
 
 /// The text made safe: a `'` in front of a formula, and of a text that would otherwise look as if
@@ -216,7 +223,15 @@ mod tests {
         ] {
             assert_eq!(escape(text), text);
         }
-        for text in ["=1", "@SUM(A1)", "+cmd|x", "-2+3+cmd|' /C calc'!A0", "\t=1"] {
+        for text in [
+            "=1",
+            "@SUM(A1)",
+            "+cmd|x",
+            "-2+3+cmd|' /C calc'!A0",
+            "\t=1",
+            "+380-97-111",
+            "+7/910/1",
+        ] {
             assert_ne!(escape(text), text);
         }
     }

@@ -31,9 +31,6 @@ impl std::fmt::Display for Lacking {
     }
 }
 
-/// `{recipient}` stands for the number itself.
-const RECIPIENT: &str = "recipient";
-
 /// Checks a header as the campaign API does: names unique, each fit for a placeholder, one of
 /// them `recipient`.
 ///
@@ -48,18 +45,19 @@ pub fn check_header(header: &[String]) -> Result<(), HeaderError> {
             column: at + 1,
         });
     }
-    match header.iter().any(|name| name == RECIPIENT) {
+    match header.iter().any(|name| name == Template::RECIPIENT) {
         true => Ok(()),
         false => Err(HeaderError::NoRecipient),
     }
 }
 
 fn check_unique(header: &[String]) -> Result<(), HeaderError> {
+    let mut places = BTreeMap::new();
     for (second, name) in header.iter().enumerate() {
-        if let Some(first) = header[..second]
-            .iter()
-            .position(|n| n == name && !n.is_empty())
-        {
+        if name.is_empty() {
+            continue;
+        }
+        if let Some(first) = places.insert(name, second) {
             return Err(HeaderError::Duplicate {
                 name: name.clone(),
                 columns: [first + 1, second + 1],
@@ -81,7 +79,7 @@ impl Binding {
     /// that the source says.
     pub fn new(template: &Template, source: &Source, loose: bool) -> Result<Binding, HeaderError> {
         let names = template.names();
-        let needs_columns = names.iter().any(|&name| name != RECIPIENT);
+        let needs_columns = template.needs_columns();
         let own = source.layout().annotations.unwrap_or(usize::MAX);
         let header = match source.header() {
             Some(header) => &header[..header.len().min(own)],
@@ -102,7 +100,10 @@ impl Binding {
             columns: BTreeMap::new(),
             lacking: Vec::new(),
         };
-        for name in names.into_iter().filter(|&name| name != RECIPIENT) {
+        for name in names
+            .into_iter()
+            .filter(|&name| name != Template::RECIPIENT)
+        {
             match header.iter().position(|column| column == name) {
                 Some(column) => {
                     binding.columns.insert(name.to_owned(), column);
@@ -132,7 +133,7 @@ impl Binding {
         out: &mut String,
     ) -> Result<(), String> {
         let value = |name: &str| match name {
-            RECIPIENT => Some(number),
+            Template::RECIPIENT => Some(number),
             name => field(*self.columns.get(name)?),
         };
         template

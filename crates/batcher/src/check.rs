@@ -51,7 +51,10 @@ impl FileCheck {
 
     /// A field of the list's own columns, as it was before an earlier run made it safe.
     pub(crate) fn field<'b>(&self, row: &Row<'b>, column: usize) -> Option<&'b str> {
-        let field = row.get(column)?;
+        let Some(field) = row.get(column) else {
+            // A cell that a sheet does not have is empty.
+            return (!self.is_text).then_some("");
+        };
         Some(match self.annotations {
             Some(_) => annotate::unescape(field),
             None => field,
@@ -102,7 +105,6 @@ impl FileCheck {
 }
 
 /// What was found out about one recipient, before other rows are looked at.
-#[derive(Debug)]
 pub(crate) struct Outcome {
     /// The row's place in its batch.
     pub(crate) row: u32,
@@ -141,9 +143,8 @@ pub(crate) fn check(
             }
             outcomes.push(outcome);
         };
-        let own = row.fields().take(file.own);
-        if own.clone().all(is_blank) {
-            let reason = match own.clone().all(str::is_empty) {
+        if file.fields(&row).all(is_blank) {
+            let reason = match file.fields(&row).all(str::is_empty) {
                 true => Reason::EmptyValue,
                 false => Reason::Blank,
             };
@@ -161,8 +162,6 @@ pub(crate) fn check(
         }
         let cell = match file.field(&row, file.column) {
             Some(cell) => cell,
-            // A cell that a sheet does not have is empty.
-            None if !file.is_text => "",
             None => {
                 take(Verdict::without_number(Reason::Missing), None, None);
                 continue;

@@ -13,6 +13,8 @@ pub enum Error {
     Header {
         /// The file's name as it was given.
         file: String,
+        /// The physical line or sheet row of the header.
+        row: u64,
         /// What is wrong with it.
         error: HeaderError,
     },
@@ -86,7 +88,7 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Error::Source(error) => error.fmt(f),
-            Error::Header { file, error } => write!(f, "{file}, line 1: {error}"),
+            Error::Header { file, row, error } => write!(f, "{file}, line {row}: {error}"),
             Error::Sink(error) => write!(f, "the results cannot be written: {error}"),
             Error::Threads(error) => write!(f, "threads cannot be started: {error}"),
             Error::Cancelled => f.write_str("stopped before the end"),

@@ -51,12 +51,31 @@ impl<F: FnMut(&Checked<'_>) -> io::Result<()>> Sink for F {
 }
 
 /// A file of the run.
-#[derive(Debug)]
 pub struct FileInfo {
     name: String,
     layout: Layout,
     header: Option<Vec<String>>,
     check: FileCheck,
+}
+
+/// Shows the name and the layout; a header may hold a row of data.
+impl std::fmt::Debug for FileInfo {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("FileInfo")
+            .field("name", &self.name)
+            .field("layout", &self.layout)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Shows where the row stands and its verdict, the number masked.
+impl std::fmt::Debug for Checked<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Checked")
+            .field("origin", &self.origin)
+            .field("verdict", &self.outcome.verdict)
+            .finish_non_exhaustive()
+    }
 }
 
 impl FileInfo {
@@ -84,10 +103,12 @@ impl FileInfo {
     /// where the list has none: `recipient`, `column_2` …
     pub fn columns(&self) -> Vec<String> {
         match &self.header {
-            Some(header) => header[..self.check.own.min(header.len())].to_vec(),
+            Some(header) => (0..self.check.own)
+                .map(|column| header.get(column).cloned().unwrap_or_default())
+                .collect(),
             None => (0..self.column_count())
                 .map(|column| match column == self.layout.column {
-                    true => "recipient".to_owned(),
+                    true => Template::RECIPIENT.to_owned(),
                     false => format!("column_{}", column + 1),
                 })
                 .collect(),
@@ -96,7 +117,6 @@ impl FileInfo {
 }
 
 /// One row and all that was found out about it.
-#[derive(Debug)]
 pub struct Checked<'r> {
     files: &'r [FileInfo],
     origin: Origin,
@@ -147,7 +167,11 @@ impl<'r> Checked<'r> {
             *cell = piece;
         }
         // What a spreadsheet program has filled up is no field.
-        while fields.len() > check.own && check.annotations.is_some() && fields.last() == Some(&"")
+        let is_misshapen = self.verdict().reason() == Reason::RowShape;
+        while !is_misshapen
+            && check.annotations.is_some()
+            && fields.len() > check.own
+            && fields.last() == Some(&"")
         {
             fields.pop();
         }
@@ -287,8 +311,11 @@ impl<'p, S: Sink> Run<'p, S> {
                     let loose = pipeline.loose_header;
                     Some(
                         Binding::new(&message.template, source, loose).map_err(|error| {
-                            let file = source.name().to_owned();
-                            Error::Header { file, error }
+                            Error::Header {
+                                file: source.name().to_owned(),
+                                row: source.header_row().unwrap_or(1),
+                                error,
+                            }
                         })?,
                     )
                 }

@@ -1,7 +1,7 @@
 //! Stop lists, read as recipients are (decision D9).
 
 use recipients_core::{Checker, Reason, StopList, is_blank};
-use recipients_ingest::{Batch, Error, Source};
+use recipients_ingest::{Batch, Error, Row, Source};
 
 /// A stop list and what could not be read of it.
 #[derive(Debug, Default)]
@@ -22,7 +22,8 @@ pub struct BadLine {
 }
 
 /// Reads a whole stop list with the checker that will read the recipients. Blank lines and lines
-/// that begin with `#` and hold no number are passed over.
+/// that begin with `#` and hold no digit are passed over. A line with a number in another column,
+/// too, is a bad one: it is not clear which of them is meant, and none may be lost.
 ///
 /// # Errors
 ///
@@ -35,12 +36,13 @@ pub fn load_stop_list(mut source: Source, checker: &Checker) -> Result<LoadedSto
         for row in batch.rows() {
             let cell = row.get(column).unwrap_or_default();
             match checker.stop_list_entry(cell) {
+                Ok(_) if has_other_number(&row, column, checker) => loaded.bad.push(BadLine {
+                    row: row.number(),
+                    reason: Reason::SeveralNumbers,
+                }),
                 Ok(number) => loaded.list.extend([number]),
                 Err(_) if row.fields().all(is_blank) => {}
-                Err(_)
-                    if row
-                        .get(0)
-                        .is_some_and(|first| first.trim_start().starts_with('#')) => {}
+                Err(_) if is_comment(&row) => {}
                 Err(reason) => loaded.bad.push(BadLine {
                     row: row.number(),
                     reason,
@@ -49,6 +51,19 @@ pub fn load_stop_list(mut source: Source, checker: &Checker) -> Result<LoadedSto
         }
     }
     Ok(loaded)
+}
+
+fn has_other_number(row: &Row<'_>, column: usize, checker: &Checker) -> bool {
+    row.fields()
+        .enumerate()
+        .any(|(at, field)| at != column && checker.check(field).kind().is_some())
+}
+
+fn is_comment(row: &Row<'_>) -> bool {
+    let starts = row
+        .get(0)
+        .is_some_and(|first| first.trim_start().starts_with('#'));
+    starts && !row.fields().any(|field| field.contains(char::is_numeric))
 }
 
 #[cfg(test)]
@@ -74,5 +89,9 @@ mod tests {
             .map(|line| (line.row, line.reason))
             .collect();
         assert_eq!(bad, [(5, Reason::NoDigits), (7, Reason::TooShort)]);
+        let text = "# 38097111223\n380971112233;79101112233\n380971112244;79101112244\n";
+        let source = Source::from_bytes("stop", text.into(), &Options::auto()).unwrap();
+        let loaded = load_stop_list(source, &Checker::default()).unwrap();
+        assert_eq!((loaded.list.len(), loaded.bad.len()), (0, 3));
     }
 }

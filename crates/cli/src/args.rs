@@ -42,8 +42,9 @@ pub(crate) enum Command {
 Exit codes: 0 all rows accepted; 1 some rejected; 2 wrong usage; 3 no row accepted (a file \
 without rows, too); 4 a file cannot be read or written; 130 interrupted.
 
-Limits: a row of text 1 MiB; a workbook 256 MiB, each of its parts 1 GiB unpacked, its sheet \
-30 million cells and 256 MiB of text; 65,535 files in one run.
+Limits: a row of text or a cell of a sheet 1 MiB; a workbook 256 MiB, its sheet 1 GiB unpacked, \
+12 million cells and 128 MiB of text; 65,535 files in one run, as far as the system lets so many be \
+open at once.
 
 Examples:
   recipients check contacts.csv
@@ -161,6 +162,10 @@ impl ReadingArgs {
             .sheet(self.sheet.clone().map(Sheet::Named))
             .column(self.column.clone().map(Column::Named))
             .annotations(annotate::COLUMNS)
+    }
+
+    pub(crate) fn sheet_is_given(&self) -> bool {
+        self.sheet.is_some()
     }
 
     pub(crate) fn skip_header(&self) -> Choice<bool> {

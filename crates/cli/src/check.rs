@@ -8,8 +8,8 @@ use crate::summary::{Facts, StopLines};
 use crate::{summary, template};
 use recipients::ingest::{Choice, Format, Options, Source, Writer};
 use recipients::{
-    Checked, Checker, FileInfo, Pipeline, Plan, Policy, Sink, StopList, Template, annotate,
-    load_stop_list,
+    Checked, Checker, Error, FileInfo, HeaderError, OperatorId, Pipeline, Plan, Policy, Sink,
+    StopList, Template, annotate, load_stop_list,
 };
 use std::ffi::OsStr;
 use std::fs::File;
@@ -65,21 +65,38 @@ fn message(args: &CheckArgs) -> Result<Option<Template>, Failure> {
     Ok(text.map(Template::parse))
 }
 
-/// Opens the files. A text whose placeholders need columns makes the first row a header (D17).
+/// Opens the files. A text whose placeholders need columns makes the first row a header (D17),
+/// unless it plainly is a recipient that would be lost.
 fn open(args: &CheckArgs, text: Option<&Template>) -> Result<Vec<Source>, Failure> {
-    let needs_columns =
-        text.is_some_and(|text| text.names().iter().any(|&name| name != "recipient"));
-    if needs_columns && args.reading.skip_header() == Choice::Given(false) {
-        return Err(Failure::Usage(
-            "the text has placeholders, so the first row must hold the columns' names: \
-             leave out --skip-header 0"
-                .to_owned(),
-        ));
+    let mut options = args.reading.options();
+    let needs_columns = text.is_some_and(Template::needs_columns);
+    match args.reading.skip_header() {
+        Choice::Given(false) if needs_columns => {
+            return Err(Failure::Usage(
+                "the text has placeholders, so the first row must hold the columns' names: \
+                 leave out --skip-header 0"
+                    .to_owned(),
+            ));
+        }
+        Choice::Auto if needs_columns => options = options.skip_header(Choice::Given(true)),
+        _ => {}
     }
-    let options = args.reading.options();
     let mut sources = Vec::with_capacity(args.files.len());
     for path in &args.files {
-        sources.push(open_one(path, &options)?);
+        let source = open_one(path, &options)?;
+        let first = source.header().unwrap_or_default();
+        let holds_number = |name: &String| name.chars().filter(|c| c.is_numeric()).count() >= 7;
+        if needs_columns
+            && args.reading.skip_header() == Choice::Auto
+            && first.iter().any(holds_number)
+        {
+            return Err(Failure::Run(Error::Header {
+                file: source.name().to_owned(),
+                row: source.header_row().unwrap_or(1),
+                error: HeaderError::Missing,
+            }));
+        }
+        sources.push(source);
     }
     Ok(sources)
 }
@@ -91,7 +108,7 @@ fn open_one(path: &Path, options: &Options) -> Result<Source, Failure> {
     })
 }
 
-/// Results must not replace a list, nor each other; nor can standard input be read twice.
+/// Results must not replace what is read, nor each other; nor can standard input be read twice.
 fn refuse_confusion(args: &CheckArgs) -> Result<(), Failure> {
     let from_stdin = args.files.iter().filter(|file| *file == Path::new("-"));
     if from_stdin.count() > 1 {
@@ -99,26 +116,41 @@ fn refuse_confusion(args: &CheckArgs) -> Result<(), Failure> {
             "standard input can be read only once".to_owned(),
         ));
     }
-    let same = |a: &Path, b: &Path| {
-        a == b || matches!((a.canonicalize(), b.canonicalize()), (Ok(a), Ok(b)) if a == b)
+    // A result need not be there yet; its folder is.
+    let place = |path: &Path| -> PathBuf {
+        let whole = path.canonicalize();
+        let beside = || {
+            let folder = path.parent().filter(|folder| *folder != Path::new(""));
+            let folder = folder.unwrap_or(Path::new(".")).canonicalize().ok()?;
+            Some(folder.join(path.file_name()?))
+        };
+        whole
+            .ok()
+            .or_else(beside)
+            .unwrap_or_else(|| path.to_owned())
     };
-    let results: Vec<&PathBuf> = [&args.accepted, &args.rejected, &args.output]
+    let read: Vec<PathBuf> = args
+        .files
+        .iter()
+        .chain(&args.policy.stop_list)
+        .chain(&args.policy.system_stop_list)
+        .chain(&args.text_file)
+        .map(|path| place(path))
+        .collect();
+    let mut results: Vec<PathBuf> = Vec::new();
+    for result in [&args.accepted, &args.rejected, &args.output]
         .into_iter()
         .flatten()
-        .collect();
-    for (at, result) in results.iter().enumerate() {
-        if args.files.iter().any(|file| same(file, result)) {
-            return Err(Failure::Usage(format!(
-                "{}: the results would replace the list itself; give another name",
-                result.display()
-            )));
+    {
+        let refuse = |why: &str| Err(Failure::Usage(format!("{}: {why}", result.display())));
+        let place = place(result);
+        if read.contains(&place) {
+            return refuse("the results would replace a file that is read; give another name");
         }
-        if results[..at].iter().any(|other| same(other, result)) {
-            return Err(Failure::Usage(format!(
-                "{}: two kinds of results cannot go into one file",
-                result.display()
-            )));
+        if results.contains(&place) {
+            return refuse("two kinds of results cannot go into one file");
         }
+        results.push(place);
     }
     Ok(())
 }
@@ -136,9 +168,7 @@ pub(crate) fn policy(args: &PolicyArgs) -> Result<(Policy, Vec<StopLines>), Fail
             .map(|text| Ok(plan.destination(text.trim())?))
             .collect()
     };
-    let operators = |list: &[String]| -> Result<Vec<_>, Failure> {
-        list.iter().map(|name| Ok(plan.operator(name)?)).collect()
-    };
+    let operators = |list: &[String]| operators(plan, list);
     let policy = Policy::default()
         .region(region)
         .lines(args.lines.into())
@@ -169,6 +199,24 @@ pub(crate) fn policy(args: &PolicyArgs) -> Result<(Policy, Vec<StopLines>), Fail
     };
     let (own, system) = (load(&args.stop_list)?, load(&args.system_stop_list)?);
     Ok((policy.own_stop_list(own).system_stop_list(system), lines))
+}
+
+/// Operators by name, separated by commas; some have a comma in their name.
+fn operators(plan: &Plan, list: &[String]) -> Result<Vec<OperatorId>, Failure> {
+    let mut found = Vec::new();
+    let mut rest = list;
+    while !rest.is_empty() {
+        let longest_first = (1..=rest.len().min(3)).rev();
+        let known = longest_first
+            .filter_map(|count| Some((count, plan.operator(&rest[..count].join(",")).ok()?)));
+        let (count, operator) = match known.into_iter().next() {
+            Some(known) => known,
+            None => (1, plan.operator(&rest[0])?),
+        };
+        found.push(operator);
+        rest = &rest[count..];
+    }
+    Ok(found)
 }
 
 fn bad_stop_lines(path: &Path, bad: &[recipients::BadLine]) -> Failure {

@@ -10,9 +10,19 @@ use tempfile::{NamedTempFile, TempPath};
 
 /// Files that are being written. The lock is held while they get their names, so that an
 /// interrupt comes before all of them or after.
-static UNFINISHED: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
+static UNFINISHED: Mutex<Unfinished> = Mutex::new(Unfinished {
+    paths: Vec::new(),
+    published: false,
+});
 
-fn unfinished() -> std::sync::MutexGuard<'static, Vec<PathBuf>> {
+#[derive(Debug)]
+struct Unfinished {
+    paths: Vec<PathBuf>,
+    /// The results have their names.
+    published: bool,
+}
+
+fn unfinished() -> std::sync::MutexGuard<'static, Unfinished> {
     UNFINISHED
         .lock()
         .unwrap_or_else(|poisoned| poisoned.into_inner())
@@ -23,10 +33,13 @@ pub(crate) fn clean_up_on_interrupt() -> Result<(), Failure> {
     ctrlc::set_handler(|| {
         // Holding the lock to the end keeps results from being named meanwhile.
         let unfinished = unfinished();
-        for path in unfinished.iter() {
+        for path in &unfinished.paths {
             let _ = std::fs::remove_file(path);
         }
-        eprintln!("recipients: interrupted; no results were written");
+        match unfinished.published {
+            true => eprintln!("recipients: interrupted; the results had been written"),
+            false => eprintln!("recipients: interrupted; no results were written"),
+        }
         std::process::exit(i32::from(INTERRUPTED));
     })
     .map_err(|error| Failure::Output(io::Error::other(error)))
@@ -45,10 +58,16 @@ impl Pending {
     /// personal data.
     pub(crate) fn create(target: &Path) -> Result<Pending, Failure> {
         let refuse = |error: io::Error| {
-            Failure::Usage(format!("{}: cannot be written: {error}", target.display()))
+            Failure::Unreadable(format!("{}: cannot be written: {error}", target.display()))
         };
-        if target.is_dir() {
-            return Err(refuse(io::Error::other("it is a folder")));
+        // The new file takes the place of the old one, which must not be a device or a link.
+        match target.symlink_metadata() {
+            Ok(there) if !there.is_file() => {
+                return Err(refuse(io::Error::other(
+                    "it is there and is no ordinary file",
+                )));
+            }
+            _ => {}
         }
         let folder = match target.parent() {
             Some(folder) if folder != Path::new("") => folder,
@@ -59,7 +78,7 @@ impl Pending {
             .prefix(".recipients-")
             .tempfile_in(folder)
             .map_err(refuse)?;
-        unfinished.push(file.path().to_owned());
+        unfinished.paths.push(file.path().to_owned());
         let (file, path) = NamedTempFile::into_parts(file);
         Ok(Pending {
             target: target.to_owned(),
@@ -97,13 +116,14 @@ pub(crate) fn publish(files: Vec<Pending>) -> Result<(), Failure> {
     let mut unfinished = unfinished();
     for (path, target) in complete {
         path.persist(&target).map_err(|error| {
-            Failure::Usage(format!(
+            Failure::Unreadable(format!(
                 "{}: cannot be written: {}",
                 target.display(),
                 error.error
             ))
         })?;
     }
-    unfinished.clear();
+    unfinished.paths.clear();
+    unfinished.published = true;
     Ok(())
 }

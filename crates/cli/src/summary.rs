@@ -34,6 +34,7 @@ struct List {
     name: String,
     layout: Layout,
     column_name: Option<String>,
+    sheet_given: bool,
     lacking: Vec<String>,
 }
 
@@ -53,6 +54,7 @@ impl<'c> Facts<'c> {
             let lacking = binding.map(|b| b.lacking().iter().map(|l| l.to_string()).collect());
             List {
                 name: source.name().to_owned(),
+                sheet_given: args.reading.sheet_is_given(),
                 column_name: source
                     .header()
                     .and_then(|header| header.get(layout.column).cloned()),
@@ -119,7 +121,11 @@ fn properties(list: &List) -> Vec<Property> {
         properties.push(property(
             "sheet",
             sheet.clone(),
-            Confidence::Likely,
+            if list.sheet_given {
+                Confidence::Given
+            } else {
+                Confidence::Likely
+            },
             "--sheet",
         ));
     }
@@ -255,11 +261,11 @@ fn advice(facts: &Facts<'_>, report: &Report) -> Vec<String> {
             advice.push(format!("{} {what}", rows(count)));
         }
     }
-    let only_shape = reasons.get(&Reason::NotMobile).copied().unwrap_or(0);
-    if only_shape > 0 {
+    let not_mobile = reasons.get(&Reason::NotMobile).copied().unwrap_or(0);
+    if not_mobile > 0 {
         advice.push(format!(
             "{} hold landline or service numbers: --lines any accepts them",
-            rows(only_shape)
+            rows(not_mobile)
         ));
     }
     if report.cleaned() > 0 {
@@ -380,10 +386,11 @@ fn codes(out: &mut impl Write, report: &Report) -> io::Result<()> {
     writeln!(out)
 }
 
-type ByTerritory = BTreeMap<Option<Territory>, BTreeMap<Option<Kind>, u64>>;
+type Kinds = BTreeMap<Option<Kind>, u64>;
 
-fn by_territory(report: &Report) -> Vec<(Option<Territory>, BTreeMap<Option<Kind>, u64>)> {
-    let mut found = ByTerritory::new();
+/// Accepted recipients of each territory by kind, the most first.
+fn by_territory(report: &Report) -> Vec<(Option<Territory>, Kinds)> {
+    let mut found: BTreeMap<Option<Territory>, Kinds> = BTreeMap::new();
     for ((territory, kind), count) in report.destinations() {
         *found.entry(territory).or_default().entry(kind).or_default() += count;
     }

@@ -85,10 +85,9 @@ fn difference(golden: &Value, run: &Run) -> Option<String> {
             golden["exit"], run.exit, run.said
         ));
     }
-    if let Some(rows) = golden["rows"].as_array() {
-        if let Some(difference) = rows_difference(rows, &run.rows) {
-            return Some(difference);
-        }
+    let rows = golden["rows"].as_array();
+    if let Some(difference) = rows.and_then(|rows| rows_difference(rows, &run.rows)) {
+        return Some(difference);
     }
     if let Some(total) = golden["total"].as_u64() {
         let mut codes = serde_json::Map::new();

@@ -31,7 +31,7 @@ pub struct Row<'b> {
 }
 
 impl Batch {
-    /// Bytes after which a batch is full whatever its rows.
+    /// Bytes, of text and of field ends, after which a batch is full whatever its rows.
     pub(crate) const BYTES: usize = 1 << 20;
 
     /// An empty batch.
@@ -85,7 +85,7 @@ impl Batch {
     }
 
     pub(crate) fn is_full(&self, rows: usize) -> bool {
-        self.rows.len() >= rows || self.text.len() >= Batch::BYTES
+        self.rows.len() >= rows || self.text.len() + 4 * self.ends.len() >= Batch::BYTES
     }
 
     /// Adds to the field that is being written.

@@ -92,6 +92,13 @@ impl<R: BufRead> Read for Zstd<R> {
                 return Ok(count);
             }
             self.in_frame = false;
+            let (stored, counted) = (
+                self.decoder.get_checksum_from_data(),
+                self.decoder.get_calculated_checksum(),
+            );
+            if stored.is_some() && counted.is_some() && stored != counted {
+                return Err(io::Error::other("the checksum does not match"));
+            }
         }
         Ok(0)
     }

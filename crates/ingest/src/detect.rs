@@ -142,7 +142,7 @@ pub(crate) fn is_binary(chars: impl Iterator<Item = char>) -> bool {
             matches!(c, '\u{1}'..='\u{8}' | '\u{e}'..='\u{19}' | '\u{1b}'..='\u{1f}' | '\u{7f}'),
         );
     }
-    odd > 0 && odd * 20 >= all
+    odd * 10 > all
 }
 
 /// Delimiter and enclosure.
@@ -185,7 +185,6 @@ pub(crate) fn annotated(
     annotations: &[&str],
 ) -> Option<Annotated> {
     let sample = head_of(sample).trim_start_matches(['\r', '\n']);
-    let last_name = annotations.last()?;
     let delimiters = match delimiter {
         Choice::Given(Some(delimiter)) => vec![delimiter],
         // A list of one column gets one when columns are added.
@@ -193,6 +192,8 @@ pub(crate) fn annotated(
         Choice::Auto => DELIMITERS.to_vec(),
     };
     let enclosures = match enclosure {
+        // A list of one column gets double quotes along with its delimiter.
+        Choice::Given(None) if delimiter == Choice::Given(None) => vec![Some('"')],
         Choice::Given(enclosure) => vec![enclosure],
         Choice::Auto => vec![Some('"'), Some('\'')],
     };
@@ -208,28 +209,21 @@ pub(crate) fn annotated(
                 };
                 let header = &sample[..found.len];
                 let mut batch = Batch::new();
-                dialect.fields(header, &mut batch);
+                let enclosed = dialect.fields_enclosed(header, &mut batch);
                 batch.end_row(0, 0);
                 let names: Vec<String> = batch.row(0).fields().map(str::to_owned).collect();
                 let Some(own) = own_columns(&names, annotations) else {
                     continue;
                 };
-                let is_enclosed = |raw: &str, name: &str| {
-                    enclosure.is_some_and(|quote| raw == format!("{quote}{name}{quote}"))
-                };
-                let raw: Vec<&str> = header.split(delimiter).collect();
-                let last = own + annotations.len() - 1;
-                // A name with a delimiter in it shifts what is behind it.
-                let plain_names = raw.len() == names.len();
-                let ours_enclosed = plain_names && is_enclosed(raw[last], last_name);
+                let ours_enclosed = enclosed[own..own + annotations.len()].iter().all(|&e| e);
                 if must_be_enclosed && !ours_enclosed {
                     continue;
                 }
-                let enclosed: Vec<usize> = (0..own)
-                    .filter(|&column| plain_names && is_enclosed(raw[column], &names[column]))
-                    .collect();
-                let column = match enclosed[..] {
-                    [column] if ours_enclosed => Some(column),
+                let marked =
+                    |column: &usize| enclosed[*column] && !dialect.needs_enclosure(&names[*column]);
+                let mut marked = (0..own).filter(marked);
+                let column = match (marked.next(), marked.next()) {
+                    (Some(column), None) if ours_enclosed => Some(column),
                     _ => None,
                 };
                 return Some(Annotated { dialect, column });
@@ -606,7 +600,9 @@ mod tests {
             Encoding::Ucs2Be
         );
         assert_eq!(
-            with(b"3\08\00\0", Choice::Given(Encoding::Ucs2)).unwrap().0,
+            with(b"3\x008\x000\x00", Choice::Given(Encoding::Ucs2))
+                .unwrap()
+                .0,
             Encoding::Ucs2Le
         );
         assert!(matches!(

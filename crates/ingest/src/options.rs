@@ -34,15 +34,20 @@ pub enum Column {
 /// Ceilings on what a file can make this library do.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Limits {
-    /// Bytes of one row of text, decoded. The default is 1 MiB.
+    /// Bytes of one row of text, decoded, and of one cell of a sheet. The default is 1 MiB.
     pub row_bytes: usize,
     /// Bytes of a workbook on disk. The default is 256 MiB.
     pub workbook_bytes: u64,
-    /// Bytes of one unpacked part of a workbook. The default is 1 GiB.
+    /// Bytes of one unpacked part of a workbook that is read piece by piece (an XML sheet). The
+    /// default is 1 GiB.
     pub part_bytes: u64,
-    /// Cells of the sheet, empty ones between them included. The default is 30 million.
+    /// Bytes of one unpacked part that is held as a whole. The default is 128 MiB.
+    pub held_part_bytes: u64,
+    /// Cells of the sheet, empty ones between them included; 20 bytes each while it is read. The
+    /// default is 12 million.
     pub sheet_cells: u64,
-    /// Bytes of all texts of the sheet. The default is 256 MiB.
+    /// Bytes of all texts of the sheet, and of the table of texts that sheets share. The default
+    /// is 128 MiB.
     pub sheet_text: u64,
 }
 
@@ -52,8 +57,9 @@ impl Default for Limits {
             row_bytes: 1 << 20,
             workbook_bytes: 256 << 20,
             part_bytes: 1 << 30,
-            sheet_cells: 30_000_000,
-            sheet_text: 256 << 20,
+            held_part_bytes: 128 << 20,
+            sheet_cells: 12_000_000,
+            sheet_text: 128 << 20,
         }
     }
 }
@@ -98,6 +104,7 @@ impl Options {
             .delimiter(Choice::Given(Some(',')))
             .enclosure(Choice::Given(Some('\'')))
             .skip_header(Choice::Given(false))
+            .column(Some(Column::Number(1)))
     }
 
     /// The encoding of a text file (D15). The default is to find out.

@@ -8,7 +8,6 @@ use crate::error::{Error, ErrorKind};
 use crate::options::{Choice, Column, Options};
 use crate::sheet::{ReadSeek, SheetCells, Workbook};
 use crate::text::TextReader;
-use std::collections::VecDeque;
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Cursor, Read, Seek, SeekFrom};
@@ -80,7 +79,8 @@ pub struct Layout {
     pub column: usize,
     /// How sure the column is.
     pub column_confidence: Confidence,
-    /// How many columns a row has: those of the header, or else of most rows.
+    /// How many columns a row has: those of the header, or else of most rows; in a sheet, those of
+    /// the widest row.
     pub width: usize,
     /// The name of the sheet.
     pub sheet: Option<String>,
@@ -124,13 +124,16 @@ pub struct Source {
     body: Body,
     notes: Vec<Note>,
     skipped_blank: u64,
+    batch_rows: usize,
+    /// Where the header stands.
+    header_row: u64,
     /// What the header's row was read with.
     first: Batch,
 }
 
 enum Body {
     Text(Box<TextReader>),
-    Sheet(VecDeque<Batch>),
+    Sheet(SheetCells),
 }
 
 /// A file whose header and column are not known yet.
@@ -272,6 +275,9 @@ impl Source {
         };
         let rows = detect::rows(sample, whole, dialect);
         let marked = annotated.and_then(|annotated| annotated.column);
+        if dialect.delimiter.is_some() && dialect.delimiter == dialect.enclosure {
+            return Err(fail(ErrorKind::SameDelimiter));
+        }
         text.dialect = dialect;
         let layout = Layout {
             format: Format::Text,
@@ -328,14 +334,13 @@ impl Source {
             true => sample.get(1..).unwrap_or_default(),
             false => sample,
         };
-        layout.width = match layout.has_header {
-            true => first.len(),
-            false => {
+        layout.width = match &opened {
+            // A sheet has a place for every cell, named or not.
+            Opened::Sheet(cells) => cells.width(),
+            Opened::Text(..) if layout.has_header => first.len(),
+            Opened::Text(..) => {
                 let widths: Vec<usize> = rows.iter().map(Vec::len).collect();
-                match layout.format {
-                    Format::Text => detect::commonest(&widths).0,
-                    Format::Sheet(_) => widths.into_iter().max().unwrap_or(0),
-                }
+                detect::commonest(&widths).0
             }
         };
         let header = match layout.has_header {
@@ -370,10 +375,7 @@ impl Source {
                 if matches!(rows, 65_536 | 1_048_576) {
                     notes.push(Note::FullSheet { rows });
                 }
-                (
-                    Body::Sheet(cells.into_batches(layout.column, options.batch_rows.0)),
-                    blank,
-                )
+                (Body::Sheet(cells), blank)
             }
         };
         let mut source = Source {
@@ -383,6 +385,8 @@ impl Source {
             body,
             notes,
             skipped_blank,
+            batch_rows: options.batch_rows.0,
+            header_row: 0,
             first: Batch::new(),
         };
         if source.layout.has_header {
@@ -398,6 +402,7 @@ impl Source {
             return Ok(());
         }
         self.header = Some(first.row(0).fields().map(str::to_owned).collect());
+        self.header_row = first.row(0).number();
         self.first = first;
         Ok(())
     }
@@ -415,6 +420,11 @@ impl Source {
     /// The names in the first row, if it holds names.
     pub fn header(&self) -> Option<&[String]> {
         self.header.as_deref()
+    }
+
+    /// The physical line or sheet row of the header, if there is one.
+    pub fn header_row(&self) -> Option<u64> {
+        self.header.as_ref().map(|_| self.header_row)
     }
 
     /// Lines without bytes (rows of a sheet without cells) that were skipped so far (D18).
@@ -460,13 +470,7 @@ impl Source {
                 }
                 Ok(more)
             }
-            Body::Sheet(batches) => match batches.pop_front() {
-                Some(next) => {
-                    *batch = next;
-                    Ok(true)
-                }
-                None => Ok(false),
-            },
+            Body::Sheet(cells) => Ok(cells.fill(self.layout.column, self.batch_rows, batch)),
         }
     }
 }

@@ -129,37 +129,58 @@ impl Dialect {
 
     /// Writes the fields of a row, unquoted, to the batch; the caller ends the row.
     pub(crate) fn fields(&self, row: &str, batch: &mut Batch) {
-        let mut rest = row;
-        loop {
-            let quoted = self.enclosure.filter(|&quote| rest.starts_with(quote));
-            if let Some(quote) = quoted {
-                rest = &rest[quote.len_utf8()..];
-                while let Some(at) = rest.find(quote) {
-                    batch.push_str(&rest[..at]);
-                    rest = &rest[at + quote.len_utf8()..];
-                    if !rest.starts_with(quote) {
-                        break;
-                    }
-                    batch.push_str(&rest[..quote.len_utf8()]);
-                    rest = &rest[quote.len_utf8()..];
-                }
-            }
-            let end = self.delimiter.and_then(|delimiter| {
-                let mut buf = [0; 4];
-                match delimiter.encode_utf8(&mut buf).as_bytes() {
-                    &[byte] => memchr(byte, rest.as_bytes()),
-                    _ => rest.find(delimiter),
-                }
-            });
-            let Some(at) = end else {
-                batch.push_str(rest);
-                batch.end_field();
-                return;
-            };
-            batch.push_str(&rest[..at]);
-            batch.end_field();
-            rest = &rest[at + self.delimiter.map_or(0, char::len_utf8)..];
+        let mut rest = Some(row);
+        while let Some(row) = rest {
+            rest = self.field(row, batch).1;
         }
+    }
+
+    /// The same, telling for each field whether it was enclosed.
+    pub(crate) fn fields_enclosed(&self, row: &str, batch: &mut Batch) -> Vec<bool> {
+        let mut enclosed = Vec::new();
+        let mut rest = Some(row);
+        while let Some(row) = rest {
+            let (quoted, next) = self.field(row, batch);
+            enclosed.push(quoted);
+            rest = next;
+        }
+        enclosed
+    }
+
+    /// Whether a field has to be enclosed to be read back.
+    pub(crate) fn needs_enclosure(&self, field: &str) -> bool {
+        field.chars().any(|c| {
+            c == '\n' || c == '\r' || Some(c) == self.delimiter || Some(c) == self.enclosure
+        })
+    }
+
+    /// Takes the first field of what is left of a row: whether it was enclosed, and what is left
+    /// then.
+    fn field<'r>(&self, mut rest: &'r str, batch: &mut Batch) -> (bool, Option<&'r str>) {
+        let quoted = self.enclosure.filter(|&quote| rest.starts_with(quote));
+        if let Some(quote) = quoted {
+            rest = &rest[quote.len_utf8()..];
+            while let Some(at) = rest.find(quote) {
+                batch.push_str(&rest[..at]);
+                rest = &rest[at + quote.len_utf8()..];
+                if !rest.starts_with(quote) {
+                    break;
+                }
+                batch.push_str(&rest[..quote.len_utf8()]);
+                rest = &rest[quote.len_utf8()..];
+            }
+        }
+        let end = self.delimiter.and_then(|delimiter| {
+            let mut buf = [0; 4];
+            match delimiter.encode_utf8(&mut buf).as_bytes() {
+                &[byte] => memchr(byte, rest.as_bytes()),
+                _ => rest.find(delimiter),
+            }
+        });
+        batch.push_str(&rest[..end.unwrap_or(rest.len())]);
+        batch.end_field();
+        let next = end.map(|at| &rest[at + self.delimiter.map_or(0, char::len_utf8)..]);
+        (quoted.is_some(), next)
     }
 }
 

@@ -195,6 +195,7 @@ impl TextReader {
             // DOS programs ended a text with Ctrl-Z.
             if self.text[self.start..].ends_with('\u{1a}') {
                 self.text.pop();
+                self.scan = Scan::default();
             }
         }
         Ok(())

@@ -2,6 +2,7 @@
 
 use crate::Encoding;
 use crate::source::{Confidence, Format, Layout};
+use crate::split::Dialect;
 use std::io::{self, Write};
 
 /// Writes rows so that [`Source`](crate::Source) reads them back the same, with the options that
@@ -40,6 +41,8 @@ impl<W: Write> Writer<W> {
             _ => (Encoding::Utf8, true),
         };
         let enclosure = match first {
+            // A list of one column gets both a delimiter and an enclosure.
+            Some(layout) if layout.delimiter.is_none() => Some('"'),
             // A guess that quotes mean nothing must not keep us from using them.
             Some(layout) if layout.enclosure_confidence == Confidence::Given => layout.enclosure,
             Some(layout) => layout.enclosure.or(Some('"')),
@@ -92,10 +95,14 @@ impl<W: Write> Writer<W> {
     /// Adds a field to the row that is being written.
     pub fn field(&mut self, field: &str) {
         let delimiter = self.delimiter;
-        let enclosed = self.enclosure.is_some_and(|quote| {
-            field.is_empty() && self.line.is_empty()
-                || field.contains(|c| c == delimiter || c == quote || c == '\n' || c == '\r')
-        });
+        let dialect = Dialect {
+            delimiter: Some(delimiter),
+            enclosure: self.enclosure,
+        };
+        // A row of one empty field would be a blank line.
+        let is_blank_line = field.is_empty() && self.line.is_empty();
+        let enclosed =
+            self.enclosure.is_some() && (is_blank_line || dialect.needs_enclosure(field));
         if enclosed {
             self.field_enclosed(field);
             return;

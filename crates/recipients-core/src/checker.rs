@@ -1,27 +1,43 @@
 //! The questions that are asked of every recipient, in their order (decision D1).
 
-use crate::scan::{self, Cell, Written};
+use crate::scan::{self, Cell, Form, Written};
 use crate::{
     Answer, Code, Contact, ContactBook, Length, Lines, Msisdn, Plan, Policy, Reason,
-    SeveralNumbers, Verdict,
+    SeveralNumbers, Verdict, is_blank,
 };
 
 /// A numbering plan and a policy, ready to be asked.
 ///
 /// Once built it cannot be changed, and threads share it.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Checker {
     plan: &'static Plan,
     policy: Policy,
 }
 
 /// One step from the raw text to the verdict, as [`Checker::explain`] tells it.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Eq, PartialEq)]
 pub struct Step {
     /// The decision that was applied: `D5`.
     pub rule: &'static str,
     /// What it found, in a sentence. It may hold the number.
     pub finding: String,
+}
+
+impl std::fmt::Debug for Checker {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Checker")
+            .field("plan", &self.plan.version())
+            .field("policy", &self.policy)
+            .finish()
+    }
+}
+
+/// Shows the rule and not the finding, which may hold the number.
+impl std::fmt::Debug for Step {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Step({})", self.rule)
+    }
 }
 
 /// Takes note of steps; the common case takes none and costs nothing.
@@ -112,6 +128,9 @@ impl Checker {
             Contact::UnknownCard => Verdict::without_number(Reason::CardNotFound),
             Contact::UnknownField => Verdict::without_number(Reason::ContactNotFound),
             Contact::WithoutNumber => Verdict::without_number(Reason::CardWithoutNumber),
+            Contact::Number(text) if is_blank(&text) => {
+                Verdict::without_number(Reason::CardWithoutNumber)
+            }
             Contact::Number(text) => self.check(&text),
         }
     }
@@ -194,6 +213,13 @@ impl Checker {
                 return Verdict::without_number(Reason::SeveralNumbers);
             }
         };
+        match written.form {
+            Form::Plain => {}
+            Form::Labelled => trace.step("D3", || "a label before the number left out".to_owned()),
+            Form::Spreadsheet => trace.step("D13", || {
+                "a spreadsheet's way of writing the number undone; no digit was lost".to_owned()
+            }),
+        }
         trace.step("D4", || {
             let digits = written
                 .digits()
@@ -221,7 +247,7 @@ impl Checker {
         let region = self
             .policy
             .default_region()
-            .filter(|_| !written.plus && !written.starts_with(b"00"));
+            .filter(|_| !written.plus && !written.head().starts_with(b"00"));
         let Some(region) = region else {
             return self.international(written, trace);
         };
@@ -248,7 +274,12 @@ impl Checker {
         trace: &mut impl Trace,
     ) -> Result<(Answer, Reason), Verdict> {
         let Some(mut digits) = written.digits() else {
-            return refuse(Reason::TooLong, trace);
+            let head = written.head();
+            let head = head.strip_prefix(b"00").unwrap_or(head);
+            return match head.starts_with(b"0") {
+                true => refuse(Reason::LeadingZero, trace),
+                false => refuse(Reason::TooLong, trace),
+            };
         };
         let mut success = Reason::Ok;
         if let Some(rest) = digits.strip_prefix("00") {

@@ -26,7 +26,6 @@ use std::sync::LazyLock;
 /// assert_eq!((allocation.territory.to_string().as_str(), allocation.kind), ("UA", Kind::Mobile));
 /// assert_eq!(plan.operator_name(allocation.operator.unwrap()), "Kyivstar");
 /// ```
-#[derive(Debug)]
 pub struct Plan {
     operators: Operators,
 }
@@ -81,6 +80,12 @@ pub enum Length {
     TrunkPrefix,
 }
 
+impl std::fmt::Debug for Plan {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Plan({})", self.version())
+    }
+}
+
 impl Plan {
     /// The plan that this version of the library was made with.
     pub fn builtin() -> &'static Plan {
@@ -114,7 +119,7 @@ impl Plan {
             territory: calling_code.and_then(sole_territory),
             trunk_prefix_removed: false,
         };
-        let parsed = match PHONE_NUMBER_UTIL.parse(&format!("+{digits}"), None) {
+        let parsed = match PHONE_NUMBER_UTIL.parse(format!("+{digits}"), None) {
             Ok(parsed) => parsed,
             Err(error) => {
                 let calling_code = calling_code_of(digits);
@@ -261,7 +266,6 @@ impl Plan {
 }
 
 /// The holders of number ranges, by longest prefix.
-#[derive(Debug)]
 struct Operators {
     names: Vec<String>,
     by_prefix: HashMap<u64, OperatorId, ahash::RandomState>,

@@ -18,8 +18,21 @@ pub(crate) struct Written {
     count: usize,
     /// A plus stands before the first digit.
     pub(crate) plus: bool,
-    /// Something other than a leading plus and ASCII digits was there (D4, R8).
+    /// Something other than a leading plus and ASCII digits was there (D4).
     pub(crate) cleaned: bool,
+    /// What had to be understood beyond punctuation.
+    pub(crate) form: Form,
+}
+
+/// What stood around the digits.
+#[derive(Clone, Copy, Eq, PartialEq)]
+pub(crate) enum Form {
+    /// Punctuation at most (D4).
+    Plain,
+    /// A label such as `tel:` (D3).
+    Labelled,
+    /// What a spreadsheet makes of a number: an exponent, a fraction of zeros (D13).
+    Spreadsheet,
 }
 
 impl Written {
@@ -31,6 +44,7 @@ impl Written {
             count: 0,
             plus,
             cleaned,
+            form: Form::Plain,
         }
     }
 
@@ -47,8 +61,9 @@ impl Written {
         std::str::from_utf8(kept).ok()
     }
 
-    pub(crate) fn starts_with(&self, prefix: &[u8]) -> bool {
-        self.count >= prefix.len() && self.kept.starts_with(prefix)
+    /// The first digits, as many as are kept.
+    pub(crate) fn head(&self) -> &[u8] {
+        &self.kept[..self.count.min(Written::KEPT)]
     }
 }
 
@@ -145,7 +160,8 @@ fn several(
     text_len: usize,
     is_number: &impl Fn(&Written) -> bool,
 ) -> Option<Vec<Range<usize>>> {
-    let mut pieces: Vec<&[Folded]> = Vec::new();
+    // Each piece with the place of the character that follows it.
+    let mut pieces: Vec<(&[Folded], usize)> = Vec::new();
     let (mut start, mut digits, mut i) = (0, false, 0);
     while i < folded.len() {
         let width = match folded[i].0 {
@@ -158,13 +174,13 @@ fn several(
                 continue;
             }
         };
-        pieces.push(&folded[start..i]);
+        pieces.push((&folded[start..i], i));
         start = i + width;
         i += width.max(1);
         digits = false;
     }
-    pieces.push(&folded[start.min(folded.len())..]);
-    pieces.retain(|piece| {
+    pieces.push((&folded[start.min(folded.len())..], folded.len()));
+    pieces.retain(|(piece, _)| {
         piece
             .iter()
             .any(|&(c, _)| c.is_ascii_digit() || is_letter(c))
@@ -172,19 +188,11 @@ fn several(
     let every_piece_reads = pieces.len() > 1
         && pieces
             .iter()
-            .all(|piece| single(piece, is_number).is_ok_and(|w| is_number(&w)));
+            .all(|(piece, _)| single(piece, is_number).is_ok_and(|w| is_number(&w)));
     every_piece_reads.then(|| {
-        let end_of = |piece: &[Folded]| {
-            // The piece ends where the character after it began.
-            let last = piece.last().expect("a piece has a digit").1;
-            folded
-                .iter()
-                .find(|f| f.1 > last)
-                .map_or(text_len, |next| next.1)
-        };
         pieces
             .iter()
-            .map(|piece| piece[0].1..end_of(piece))
+            .map(|(piece, end)| piece[0].1..folded.get(*end).map_or(text_len, |next| next.1))
             .collect()
     })
 }
@@ -213,6 +221,9 @@ fn one_number(folded: &[Folded], is_number: &impl Fn(&Written) -> bool) -> Resul
     let labelled = before.iter().any(|f| is_letter(f.0));
     if labelled && !(is_label(before) && is_number(&written)) {
         return Err(Reason::Letters);
+    }
+    if labelled {
+        written.form = Form::Labelled;
     }
     Ok(written)
 }
@@ -247,7 +258,8 @@ fn is_label(before: &[Folded]) -> bool {
         .filter(|&c| is_letter(c))
         .collect();
     // A formula that happens to hold a number is no label.
-    if before.first().is_some_and(|f| matches!(f.0, '=' | '@')) {
+    let first = before.iter().find(|f| f.0 != ' ');
+    if first.is_some_and(|f| matches!(f.0, '=' | '@')) {
         return false;
     }
     // A letter that looks like a digit (O, o, О, о, l, I) may be one that was mistyped.
@@ -302,6 +314,7 @@ fn spreadsheet_form(
     };
     let written = |digits: &str| {
         let mut written = Written::new(plus, true);
+        written.form = Form::Spreadsheet;
         digits.bytes().for_each(|d| written.push(d));
         written
     };

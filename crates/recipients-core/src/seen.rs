@@ -43,7 +43,7 @@ impl Origin {
 /// let winner = seen.insert(number, Origin { file: 0, row: 9 });
 /// assert_eq!(winner, Some(Origin { file: 0, row: 2 }));
 /// ```
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Seen {
     rows: HashMap<u64, u64, ahash::RandomState>,
 }
@@ -68,6 +68,13 @@ impl Seen {
     /// Whether there is none yet.
     pub fn is_empty(&self) -> bool {
         self.rows.is_empty()
+    }
+}
+
+/// Shows how many, and no number.
+impl std::fmt::Debug for Seen {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Seen({} numbers)", self.len())
     }
 }
 

@@ -62,10 +62,11 @@ impl Verdict {
 
     /// The same recipient with another reason: what is found out later (a placeholder without a
     /// value, a duplicate) replaces an acceptance. A verdict that is no acceptance stays as it
-    /// is, because the first reason that applies is the verdict (D1).
+    /// is, because the first reason that applies is the verdict; only a failure of the store (99)
+    /// replaces any verdict (D1).
     #[must_use]
     pub const fn but(mut self, reason: Reason) -> Verdict {
-        if self.reason.code().is_accepted() {
+        if self.reason.code().is_accepted() || matches!(reason.code(), Code::Internal) {
             self.reason = reason;
         }
         self

@@ -64,7 +64,7 @@ fn d1_order_of_checks() {
     assert_eq!(reason(Policy::default(), KYIVSTAR), Reason::Ok);
 }
 
-/// D1: what is found out later (20, 4, 51, 99) replaces an acceptance and nothing else.
+/// D1: what is found out later (20, 4, 51) replaces an acceptance and nothing else.
 #[test]
 fn d1_the_first_reason_stays() {
     let checker = Checker::default();
@@ -75,8 +75,15 @@ fn d1_the_first_reason_stays() {
         missing.but(Reason::Duplicate).reason(),
         Reason::MissingPlaceholder
     );
+    assert_eq!(
+        accepted.but(Reason::ShortLinkUnavailable).code(),
+        Code::ShortLinkUnavailable
+    );
     let fixed = checker.check(MOSCOW);
     assert_eq!(fixed.but(Reason::Duplicate).reason(), Reason::NotMobile);
+    // Only a failure of the store replaces any verdict.
+    assert_eq!(fixed.but(Reason::StoreFailed).code(), Code::Internal);
+    assert_eq!(accepted.but(Reason::StoreFailed).code(), Code::Internal);
 }
 
 #[test]
@@ -235,7 +242,7 @@ fn d11_contacts() {
         ("2:nothing", 32), // the field before the missing number
         ("2", 31),
         ("2:mobile", 31),
-        ("1:landline", 1),
+        ("1:landline", 31), // the named field is empty
     ] {
         let verdict = check(entry);
         assert_eq!(verdict.code().as_u8(), code, "{entry}");

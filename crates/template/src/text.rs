@@ -76,6 +76,10 @@ fn is_name_byte(byte: u8) -> bool {
 }
 
 impl Template {
+    /// The placeholder that stands for the number itself (D17), and so the name of the column
+    /// that holds it.
+    pub const RECIPIENT: &'static str = "recipient";
+
     /// Finds the placeholders of a text.
     pub fn parse(text: impl Into<String>) -> Template {
         let text = text.into();
@@ -123,6 +127,14 @@ impl Template {
             }
         }
         names
+    }
+
+    /// Whether there is a placeholder that a column must serve: any but
+    /// [`Template::RECIPIENT`].
+    pub fn needs_columns(&self) -> bool {
+        self.spans
+            .iter()
+            .any(|span| self.name(span) != Self::RECIPIENT)
     }
 
     /// Whether there is nothing to fill.

@@ -4,7 +4,6 @@ use crate::batch::Batch;
 use crate::error::ErrorKind;
 use crate::options::Limits;
 use calamine::{ExcelDateTime, ExcelDateTimeType};
-use std::collections::VecDeque;
 
 /// The used cells of one sheet: memory grows with what is there, not with what is claimed.
 pub(super) struct Cells<'l> {
@@ -32,6 +31,8 @@ pub(crate) struct SheetCells {
     pub(crate) sheet: String,
     text: String,
     cells: Vec<Cell>,
+    /// The first cell of the row that comes next.
+    next: usize,
     used_rows: u64,
     /// Number of the last used row.
     pub(crate) last_row: u64,
@@ -78,6 +79,13 @@ impl<'l> Cells<'l> {
     ) -> Result<(), ErrorKind> {
         let start = self.text.len();
         let end = start + number.len() + shown.len();
+        if shown.len() > self.limits.row_bytes {
+            return Err(ErrorKind::TooLarge {
+                what: "a cell holds too many bytes of text",
+                size: shown.len() as u64,
+                limit: self.limits.row_bytes as u64,
+            });
+        }
         if end as u64 > self.limits.sheet_text.min(u64::from(u32::MAX)) {
             return Err(ErrorKind::TooLarge {
                 what: "the sheet holds too many bytes of text",
@@ -133,6 +141,7 @@ impl<'l> Cells<'l> {
             sheet,
             last_row: self.cells.last().map_or(0, |cell| u64::from(cell.row) + 1),
             used_rows,
+            next: 0,
             text: self.text,
             cells: self.cells,
         })
@@ -157,20 +166,25 @@ impl SheetCells {
             .collect()
     }
 
-    /// All rows, so many at a time; `recipients` is the column in which numbers are digits whatever they look like.
-    pub(crate) fn into_batches(self, recipients: usize, rows: usize) -> VecDeque<Batch> {
-        let mut batches = VecDeque::new();
-        let mut batch = Batch::new();
-        for row in self.cells.chunk_by(|a, b| a.row == b.row) {
-            self.lay_out(row, Some(recipients), &mut batch);
-            if batch.is_full(rows) {
-                batches.push_back(std::mem::take(&mut batch));
-            }
+    /// Columns of the widest row.
+    pub(crate) fn width(&self) -> usize {
+        let widest = self.cells.iter().map(|cell| cell.column).max();
+        widest.map_or(0, |column| column as usize + 1)
+    }
+
+    /// Lays out the rows that come next, at most so many; `recipients` is the column in which
+    /// numbers are digits whatever they look like. False at the end.
+    pub(crate) fn fill(&mut self, recipients: usize, rows: usize, batch: &mut Batch) -> bool {
+        while self.next < self.cells.len() && !batch.is_full(rows) {
+            let rest = &self.cells[self.next..];
+            let len = rest
+                .iter()
+                .take_while(|cell| cell.row == rest[0].row)
+                .count();
+            self.lay_out(&rest[..len], Some(recipients), batch);
+            self.next += len;
         }
-        if !batch.is_empty() {
-            batches.push_back(batch);
-        }
-        batches
+        !batch.is_empty()
     }
 
     fn lay_out(&self, row: &[Cell], recipients: Option<usize>, batch: &mut Batch) {
@@ -249,8 +263,10 @@ mod tests {
         cells.push_number(0, 1, 43_034.0, true).unwrap();
         let sheet = cells.finish("XLSX", String::new()).unwrap();
         assert_eq!(sheet.sample(9), [["2017-10-26", "2017-10-26"]]);
-        let batches = sheet.into_batches(1, 100);
-        let fields: Vec<_> = batches[0].row(0).fields().collect();
+        let mut sheet = sheet;
+        let mut batch = Batch::new();
+        assert!(sheet.fill(1, 100, &mut batch));
+        let fields: Vec<_> = batch.row(0).fields().collect();
         assert_eq!(fields, ["2017-10-26", "43034"]);
     }
 
@@ -265,8 +281,10 @@ mod tests {
         cells.push(1, 0, "a").unwrap();
         let sheet = cells.finish("XLS", String::new()).unwrap();
         assert_eq!((sheet.blank_rows(), sheet.last_row), (3, 5));
-        let batches = sheet.into_batches(0, 100);
-        let row = batches[0].row(1);
+        let mut sheet = sheet;
+        let mut batch = Batch::new();
+        assert!(sheet.fill(0, 100, &mut batch));
+        let row = batch.row(1);
         assert_eq!(
             (row.number(), row.get(0), row.get(1)),
             (5, Some(""), Some("b"))

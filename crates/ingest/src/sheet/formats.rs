@@ -1,7 +1,38 @@
 //! What XLS and XLSB write alike: packed numbers, error values, and which number formats show a
 //! date.
 
+use crate::error::ErrorKind;
+use crate::options::Limits;
 use std::collections::HashSet;
+
+/// What the table of shared texts may take, its bookkeeping included: a file can claim millions
+/// of empty texts in a few bytes each.
+pub(super) struct TextBudget {
+    taken: u64,
+    limit: u64,
+}
+
+impl TextBudget {
+    pub(super) fn new(limits: &Limits) -> TextBudget {
+        TextBudget {
+            taken: 0,
+            limit: limits.sheet_text,
+        }
+    }
+
+    /// Lets a text through.
+    pub(super) fn take(&mut self, text: String) -> Result<String, ErrorKind> {
+        self.taken += (text.len() + size_of::<String>()) as u64;
+        if self.taken <= self.limit {
+            return Ok(text);
+        }
+        Err(ErrorKind::TooLarge {
+            what: "the workbook's shared texts take too many bytes",
+            size: self.taken,
+            limit: self.limit,
+        })
+    }
+}
 
 /// The number formats of a workbook, as far as they tell dates from numbers.
 #[derive(Default)]

@@ -8,13 +8,24 @@ mod zipped;
 
 use crate::error::ErrorKind;
 use crate::options::{Limits, Sheet};
+use std::cell::Cell;
 use std::io::{Read, Seek};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 pub(crate) use cells::SheetCells;
-pub use zipped::in_contained_code;
 
 pub(crate) trait ReadSeek: Read + Seek + Send {}
 impl<T: Read + Seek + Send> ReadSeek for T {}
+
+thread_local! {
+    static CONTAINED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether this thread is inside code whose panics are caught and reported as a damaged workbook,
+/// so that a panic hook need not tell of them.
+pub fn in_contained_code() -> bool {
+    CONTAINED.get()
+}
 
 /// The kinds of workbook, told by their content and not by the file's name.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -42,10 +53,15 @@ impl Workbook {
         wanted: Option<&Sheet>,
         limits: &Limits,
     ) -> Result<SheetCells, ErrorKind> {
-        match self {
+        // The parsers below are of others and of strangers' files: what still goes wrong inside
+        // of them is a damaged workbook, not the end of the process.
+        CONTAINED.set(true);
+        let read = catch_unwind(AssertUnwindSafe(|| match self {
             Workbook::Compound => xls::read(reader, wanted, limits),
             Workbook::Zip => zipped::read(reader, wanted, limits),
-        }
+        }));
+        CONTAINED.set(false);
+        read.unwrap_or_else(|_| Err(ErrorKind::Workbook("its content makes no sense".to_owned())))
     }
 }
 

@@ -6,7 +6,7 @@
 //! Calamine is the judge in the tests. Source: [MS-XLS].
 
 use super::cells::Cells;
-use super::formats::{Formats, bool_or_error, rk};
+use super::formats::{Formats, TextBudget, bool_or_error, rk};
 use super::{ReadSeek, SheetCells, choose};
 use crate::error::ErrorKind;
 use crate::options::{Limits, Sheet};
@@ -68,7 +68,7 @@ pub(super) fn read(
         .take(limits.workbook_bytes)
         .read_to_end(&mut bytes)
         .map_err(|e| damaged(&e.to_string()))?;
-    let globals = Globals::read(&bytes)?;
+    let globals = Globals::read(&bytes, limits)?;
     let names: Vec<String> = globals
         .sheets
         .iter()
@@ -135,7 +135,7 @@ struct Globals {
 }
 
 impl Globals {
-    fn read(stream: &[u8]) -> Result<Globals, ErrorKind> {
+    fn read(stream: &[u8], limits: &Limits) -> Result<Globals, ErrorKind> {
         let mut records = Records { rest: stream };
         match records.next()? {
             Some((BOF, data)) if u16_at(data, 0) == Some(BIFF8) => {}
@@ -166,7 +166,7 @@ impl Globals {
                         offset: u32::from_le_bytes(*offset),
                     });
                 }
-                SST => globals.strings = strings(records.continued(data)?)?,
+                SST => globals.strings = strings(records.continued(data)?, limits)?,
                 FORMAT => {
                     if let (Some(id), Some(count)) = (u16_at(data, 0), u16_at(data, 2)) {
                         let mut text = Text::new(vec![&data[4..]]);
@@ -321,7 +321,8 @@ fn u16_at(data: &[u8], at: usize) -> Option<u16> {
 }
 
 /// The table of texts that the sheets share.
-fn strings(pieces: Vec<&[u8]>) -> Result<Vec<String>, ErrorKind> {
+fn strings(pieces: Vec<&[u8]>, limits: &Limits) -> Result<Vec<String>, ErrorKind> {
+    let mut budget = TextBudget::new(limits);
     let mut text = Text::new(pieces);
     let _total = text.u32()?;
     // The count of distinct texts is claimed, not known: what is there decides.
@@ -343,7 +344,7 @@ fn strings(pieces: Vec<&[u8]>) -> Result<Vec<String>, ErrorKind> {
         } else {
             0
         };
-        strings.push(text.characters_flagged(count, flags)?);
+        strings.push(budget.take(text.characters_flagged(count, flags)?)?);
         text.skip(runs * 4 + extension)?;
     }
     Ok(strings)
@@ -449,7 +450,7 @@ mod tests {
     fn texts_go_on_in_the_next_record_with_another_width() {
         let first = [&b"\x01\0\0\0\x02\0\0\0"[..], b"\x04\0\0ab"].concat();
         let second = b"\x01\x36\x04\x37\x04\x01\0\0z";
-        let texts = strings(vec![&first, second]).unwrap();
+        let texts = strings(vec![&first, second], &Limits::default()).unwrap();
         assert_eq!(texts, ["abжз", "z"]);
     }
 
@@ -464,8 +465,8 @@ mod tests {
             };
             let bof = record(BOF, &[0, 6, 5, 0]);
             let stream = [bof.clone(), record(kind, &bytes), bytes.clone()].concat();
-            let _ = Globals::read(&stream);
             let limits = Limits::default();
+            let _ = Globals::read(&stream, &limits);
             let _ = Globals::default().cells(&stream, &limits);
         }
     }

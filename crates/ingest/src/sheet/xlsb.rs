@@ -5,7 +5,7 @@
 //! lengths that records claim. Source: [MS-XLSB].
 
 use super::cells::Cells;
-use super::formats::{Formats, bool_or_error, rk};
+use super::formats::{Formats, TextBudget, bool_or_error, rk};
 use super::zipped::{Archive, damaged};
 use super::{SheetCells, choose};
 use crate::error::ErrorKind;
@@ -55,7 +55,7 @@ pub(super) fn read(
     let names: Vec<String> = sheets.iter().map(|(name, _)| name.clone()).collect();
     let (name, path) = sheets.swap_remove(choose(wanted, &names)?);
     let strings = match part(archive, "xl/sharedStrings.bin")? {
-        Some(bytes) => strings(&bytes)?,
+        Some(bytes) => strings(&bytes, limits)?,
         None => Vec::new(),
     };
     let formats = match part(archive, "xl/styles.bin")? {
@@ -116,13 +116,14 @@ fn relations(xml: &[u8]) -> Result<Vec<(String, String)>, ErrorKind> {
     }
 }
 
-fn strings(bytes: &[u8]) -> Result<Vec<String>, ErrorKind> {
+fn strings(bytes: &[u8], limits: &Limits) -> Result<Vec<String>, ErrorKind> {
+    let mut budget = TextBudget::new(limits);
     let mut strings = Vec::new();
     let mut records = Records { rest: bytes };
     while let Some((kind, mut data)) = records.next()? {
         if kind == TEXT_ITEM {
             data.skip(1)?;
-            strings.push(data.text()?);
+            strings.push(budget.take(data.text()?)?);
         }
     }
     Ok(strings)
@@ -175,7 +176,7 @@ fn cells(
             _ => continue,
         };
         let column = next;
-        next += 1;
+        next = next.saturating_add(1);
         if row >= 1_048_576 || column >= 16_384 {
             return Err(ErrorKind::TooLarge {
                 what: "a cell claims a place that XLSB does not have (row or column)",
@@ -300,7 +301,7 @@ mod tests {
             let mut found = Cells::new(&limits, false);
             let _ = cells(&record, &[], &Formats::default(), &mut found);
             let _ = cells(&bytes, &[], &Formats::default(), &mut found);
-            let _ = strings(&bytes);
+            let _ = strings(&bytes, &limits);
             let _ = formats(&bytes);
         }
     }

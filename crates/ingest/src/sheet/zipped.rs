@@ -1,9 +1,7 @@
 //! XLSX and ODS, read by calamine after their parts have been measured.
 //!
 //! A ZIP archive of a few kilobytes can unpack to gigabytes, and the XML in it can claim any
-//! number of texts, rows and columns. What calamine would take memory for is checked first; what
-//! still goes wrong inside of it (it is a parser of hostile input, too) is caught and reported as
-//! a damaged workbook.
+//! number of texts, rows and columns. What calamine would take memory for is checked first.
 
 use super::cells::Cells;
 use super::{ReadSeek, SheetCells, choose, xlsb};
@@ -11,9 +9,7 @@ use crate::error::ErrorKind;
 use crate::options::{Limits, Sheet};
 use calamine::{Data, DataRef, Ods, Reader, SheetType, Xlsx};
 use quick_xml::events::{BytesStart, Event};
-use std::cell::Cell;
 use std::io::{BufRead, BufReader, Read};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
 pub(super) type Archive = zip::ZipArchive<Box<dyn ReadSeek>>;
 
@@ -48,7 +44,7 @@ pub(super) fn read(
         return xlsb::read(&mut archive, wanted, limits);
     } else if has("content.xml") {
         measure(&mut archive, limits)?;
-        measure_ods(&mut archive)?;
+        measure_ods(&mut archive, limits)?;
         ods
     } else {
         return Err(ErrorKind::Unsupported {
@@ -57,23 +53,11 @@ pub(super) fn read(
         });
     };
     let reader = archive.into_inner();
-    CONTAINED.set(true);
-    let read = catch_unwind(AssertUnwindSafe(|| read(reader, wanted, limits)));
-    CONTAINED.set(false);
-    read.unwrap_or_else(|_| Err(damaged("its content makes no sense")))
+    read(reader, wanted, limits)
 }
 
-thread_local! {
-    static CONTAINED: Cell<bool> = const { Cell::new(false) };
-}
-
-/// Whether this thread is inside code whose panics are caught and reported as a damaged workbook,
-/// so that a panic hook need not tell of them.
-pub fn in_contained_code() -> bool {
-    CONTAINED.get()
-}
-
-/// Unpacks every part once without keeping it.
+/// Unpacks every part once without keeping it. Every part counts, whatever its name: a workbook
+/// may refer to any.
 fn measure(archive: &mut Archive, limits: &Limits) -> Result<(), ErrorKind> {
     for index in 0..archive.len() {
         let part = archive.by_index(index).map_err(|error| match error {
@@ -83,13 +67,16 @@ fn measure(archive: &mut Archive, limits: &Limits) -> Result<(), ErrorKind> {
             error => damaged(error),
         })?;
         let name = part.name().map_err(damaged)?.to_ascii_lowercase();
-        let is_xml = name.ends_with(".xml") || name.ends_with(".rels");
-        if !is_xml && !name.ends_with(".bin") {
-            continue;
-        }
-        let shared = name.ends_with("sharedstrings.xml");
+        // Sheets in XML are read piece by piece.
+        let streamed =
+            name == "content.xml" || name.starts_with("xl/worksheets/") && name.ends_with(".xml");
+        let limit = match streamed {
+            true => limits.part_bytes,
+            false => limits.held_part_bytes,
+        };
         let mut part = BufReader::with_capacity(1 << 16, part);
-        let (mut size, mut run, mut tags) = (0u64, 0u64, 0u64);
+        let mut runs = Runs::default();
+        let mut size = 0u64;
         let mut head = Vec::new();
         loop {
             let bytes = part.fill_buf().map_err(damaged)?;
@@ -97,22 +84,17 @@ fn measure(archive: &mut Archive, limits: &Limits) -> Result<(), ErrorKind> {
                 break;
             }
             size += bytes.len() as u64;
-            if size > limits.part_bytes {
+            if size > limit {
                 return Err(ErrorKind::TooLarge {
                     what: "a part of the workbook unpacks to too many bytes",
                     size,
-                    limit: limits.part_bytes,
+                    limit,
                 });
             }
-            if is_xml {
-                let mut from = 0;
-                for at in memchr::memchr_iter(b'<', bytes) {
-                    run += (at - from) as u64;
-                    check_run(run)?;
-                    (run, from, tags) = (0, at, tags + 1);
-                }
-                run += (bytes.len() - from) as u64;
-                check_run(run)?;
+            // Records in binary parts have their own lengths, which are checked where they are
+            // read.
+            if !name.ends_with(".bin") {
+                runs.add(bytes)?;
             }
             if head.len() < 4096 {
                 head.extend_from_slice(&bytes[..bytes.len().min(4096)]);
@@ -120,11 +102,11 @@ fn measure(archive: &mut Archive, limits: &Limits) -> Result<(), ErrorKind> {
             let len = bytes.len();
             part.consume(len);
         }
-        if shared {
-            // A text takes at least two tags: <si/> stands for none.
+        if name.ends_with("sharedstrings.xml") {
             let claimed = claimed_texts(&head);
-            let most = tags.max(claimed);
-            if claimed > MOST_TEXTS || tags > 8 * MOST_TEXTS {
+            // An empty text takes one tag.
+            let most = claimed.max(runs.tags.min(size / 5));
+            if claimed > MOST_TEXTS || runs.tags > 8 * MOST_TEXTS {
                 return Err(ErrorKind::TooLarge {
                     what: "the workbook claims too many different texts",
                     size: most,
@@ -136,15 +118,64 @@ fn measure(archive: &mut Archive, limits: &Limits) -> Result<(), ErrorKind> {
     Ok(())
 }
 
-fn check_run(run: u64) -> Result<(), ErrorKind> {
-    if run <= LONGEST_RUN {
-        return Ok(());
+/// How long an XML parser must hold on to text: from tag to tag, except that a comment or CDATA
+/// goes on over what looks like tags.
+#[derive(Default)]
+struct Runs {
+    run: u64,
+    tags: u64,
+    state: Markup,
+}
+
+#[derive(Clone, Copy, Default)]
+enum Markup {
+    #[default]
+    Text,
+    /// After `<`.
+    Tag,
+    /// After `<!`.
+    Bang,
+    /// In a comment or CDATA, after these two bytes.
+    Long([u8; 2]),
+}
+
+impl Runs {
+    fn add(&mut self, bytes: &[u8]) -> Result<(), ErrorKind> {
+        let mut at = 0;
+        while let Some(&byte) = bytes.get(at) {
+            if let Markup::Text = self.state {
+                let Some(found) = memchr::memchr(b'<', &bytes[at..]) else {
+                    self.run += (bytes.len() - at) as u64;
+                    break;
+                };
+                self.check(found as u64)?;
+                (self.run, self.tags, self.state) = (0, self.tags + 1, Markup::Tag);
+                at += found + 1;
+                continue;
+            }
+            self.state = match (self.state, byte) {
+                (Markup::Tag, b'!') => Markup::Bang,
+                (Markup::Bang, b'-' | b'[') => Markup::Long([0; 2]),
+                (Markup::Long([b'-', b'-'] | [b']', b']']), b'>') => Markup::Text,
+                (Markup::Long([_, last]), byte) => Markup::Long([last, byte]),
+                _ => Markup::Text,
+            };
+            self.run += 1;
+            at += 1;
+        }
+        self.check(0)
     }
-    Err(ErrorKind::TooLarge {
-        what: "the workbook holds a text of too many bytes",
-        size: run,
-        limit: LONGEST_RUN,
-    })
+
+    fn check(&self, more: u64) -> Result<(), ErrorKind> {
+        if self.run + more <= LONGEST_RUN {
+            return Ok(());
+        }
+        Err(ErrorKind::TooLarge {
+            what: "the workbook holds a text of too many bytes",
+            size: self.run + more,
+            limit: LONGEST_RUN,
+        })
+    }
 }
 
 /// The number of texts that the table of shared texts says it has.
@@ -165,52 +196,73 @@ fn claimed_texts(head: &[u8]) -> u64 {
     }
 }
 
-/// How large a grid the sheets of an ODS make once repeated rows and cells are laid out.
-fn measure_ods(archive: &mut Archive) -> Result<(), ErrorKind> {
+/// What the sheets of an ODS make once repeated rows and cells are laid out: calamine holds every
+/// cell of the rectangle, with a text of its own.
+fn measure_ods(archive: &mut Archive, limits: &Limits) -> Result<(), ErrorKind> {
     let part = archive.by_name("content.xml").map_err(damaged)?;
     let mut xml = quick_xml::Reader::from_reader(BufReader::new(part));
+    xml.config_mut().expand_empty_elements = true;
     let mut buf = Vec::new();
-    let (mut rows, mut columns) = (0u64, 0u64);
-    let (mut row_repeat, mut row_width, mut width_with_content) = (1u64, 0u64, 0u64);
+    // All cells and texts that are laid out, and what the row and the cell at hand add.
+    let (mut rows, mut columns, mut text) = (0u64, 0u64, 0u64);
+    let (mut pending_rows, mut row_repeat) = (0u64, 1u64);
+    let (mut width, mut used_width, mut row_text) = (0u64, 0u64, 0u64);
+    let (mut cell_repeat, mut cell_text, mut cell_used) = (1u64, 0u64, false);
     loop {
         buf.clear();
-        let event = xml.read_event_into(&mut buf).map_err(damaged)?;
-        let empty = matches!(event, Event::Empty(_));
-        match &event {
-            Event::Start(tag) | Event::Empty(tag) => match tag.name().as_ref() {
-                "table:table" => (rows, columns) = (0, 0),
+        match xml.read_event_into(&mut buf).map_err(damaged)? {
+            Event::Start(tag) => match tag.name().as_ref() {
+                "table:table" => (rows, columns, pending_rows) = (0, 0, 0),
                 "table:table-row" => {
-                    row_repeat = repeat(tag, "table:number-rows-repeated");
-                    (row_width, width_with_content) = (0, 0);
+                    row_repeat = repeat(&tag, "table:number-rows-repeated");
+                    (width, used_width, row_text) = (0, 0, 0);
                 }
                 "table:table-cell" | "table:covered-table-cell" => {
-                    row_width += repeat(tag, "table:number-columns-repeated");
-                    let typed = tag
+                    cell_repeat = repeat(&tag, "table:number-columns-repeated");
+                    cell_used = tag
                         .attributes()
                         .flatten()
-                        .any(|a| a.key.as_ref() == "office:value-type");
-                    if typed || !empty {
-                        width_with_content = row_width;
+                        .any(|attribute| attribute.key.as_ref() == "office:value-type");
+                    cell_text = 0;
+                }
+                _ => {}
+            },
+            Event::Text(content) => {
+                cell_used = true;
+                cell_text += content.len() as u64;
+            }
+            Event::End(tag) => match tag.name().as_ref() {
+                "table:table-cell" | "table:covered-table-cell" => {
+                    width = width.saturating_add(cell_repeat);
+                    if cell_used {
+                        used_width = width;
+                    }
+                    row_text = row_text.saturating_add(cell_text.saturating_mul(cell_repeat));
+                }
+                "table:table-row" if used_width == 0 => {
+                    // Laid out only if a row with content follows.
+                    pending_rows = pending_rows.saturating_add(row_repeat);
+                }
+                "table:table-row" => {
+                    rows = rows.saturating_add(pending_rows).saturating_add(row_repeat);
+                    pending_rows = 0;
+                    columns = columns.max(used_width);
+                    text = text.saturating_add(row_text.saturating_mul(row_repeat));
+                    let grid = rows.saturating_mul(columns);
+                    let too_many =
+                        |what, size, limit| Err(ErrorKind::TooLarge { what, size, limit });
+                    if grid > ODS_GRID {
+                        const WHAT: &str =
+                            "the sheet has too many cells (empty ones between used ones count)";
+                        return too_many(WHAT, grid, ODS_GRID);
+                    }
+                    if text > limits.sheet_text {
+                        const WHAT: &str = "the sheets hold too many bytes of text";
+                        return too_many(WHAT, text, limits.sheet_text);
                     }
                 }
                 _ => {}
             },
-            Event::End(tag) if tag.name().as_ref() == "table:table-row" => {
-                rows = rows.saturating_add(row_repeat);
-                columns = columns.max(width_with_content);
-                // Rows without content at the end of a sheet are not laid out; before content
-                // they are, so count them once content follows.
-                if width_with_content > 0 {
-                    let grid = rows.saturating_mul(columns);
-                    if grid > ODS_GRID {
-                        return Err(ErrorKind::TooLarge {
-                            what: "the sheet has too many cells (empty ones between used ones count)",
-                            size: grid,
-                            limit: ODS_GRID,
-                        });
-                    }
-                }
-            }
             Event::Eof => return Ok(()),
             _ => {}
         }
