@@ -36,6 +36,10 @@ pub fn annotation(row: &Checked<'_>) -> Annotation {
         (Reason::Duplicate, Some(number)) => {
             duplicate_message(row.duplicate_of(), row.file_of_winner(), number)
         }
+        (Reason::LeadingZero, _) => {
+            let digits: String = row.input().chars().filter(char::is_ascii_digit).collect();
+            format!("{} (digits {digits})", reason.message())
+        }
         _ => match row.detail() {
             Some(detail) => detail.to_owned(),
             None => reason.message().to_owned(),
@@ -121,7 +125,7 @@ fn duplicate_message(winner: Option<Origin>, file: Option<&str>, number: Msisdn)
 
 /// How a row whose fields do not match the columns is told; [`prior`] reads the first count back.
 pub(crate) fn shape_message(fields: usize, columns: usize) -> String {
-    format!("the row has {fields} fields, the list has {columns} columns")
+    format!("fields in the row: {fields}, columns in the list: {columns}")
 }
 
 /// What an earlier run found that the row itself no longer tells.
@@ -132,6 +136,11 @@ pub(crate) enum Prior {
     DuplicateOf(Msisdn),
     /// The row had only so many fields; the rest has been filled up since.
     Short(usize),
+    /// Digits were lost; a spreadsheet program that opened the file has filled them up with
+    /// zeros.
+    PrecisionLost,
+    /// The number began with zeros, which such a program drops; its digits without them.
+    LeadingZero(Option<Msisdn>),
 }
 
 /// Reads the added columns, which begin at `start`.
@@ -148,9 +157,15 @@ pub(crate) fn prior(row: &Row<'_>, start: usize) -> Prior {
             .and_then(|(_, rest)| Msisdn::from_digits(rest.strip_suffix(')')?.as_bytes()))
             .map(Prior::DuplicateOf),
         (_, Some(Reason::RowShape)) => message
-            .strip_prefix("the row has ")
-            .and_then(|rest| rest.split(' ').next()?.parse().ok())
+            .strip_prefix("fields in the row: ")
+            .and_then(|rest| rest.split(',').next()?.parse().ok())
             .map(Prior::Short),
+        (_, Some(Reason::PrecisionLost)) => Some(Prior::PrecisionLost),
+        (_, Some(Reason::LeadingZero)) => message
+            .rsplit_once("(digits ")
+            .and_then(|(_, rest)| rest.strip_suffix(')'))
+            .map(|digits| digits.trim_start_matches('0'))
+            .map(|digits| Prior::LeadingZero(Msisdn::from_digits(digits.as_bytes()))),
         _ => None,
     };
     found.unwrap_or(Prior::Nothing)

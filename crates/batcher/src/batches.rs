@@ -104,6 +104,19 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    /// D22: the defaults, of which each can be the one that ends a batch.
+    #[test]
+    fn d22_defaults() {
+        let first = |bytes, fields| {
+            Batches::new(0..5000, Limits::default(), move |_| Size { bytes, fields })
+                .next()
+                .map_or(0, |batch| batch.len())
+        };
+        assert_eq!(first(26, 1), 500); // recipients
+        assert_eq!(first(26, 6), 150); // 900 fields
+        assert_eq!(first(10_000, 1), 104); // 1 MiB
+    }
+
     proptest! {
         #[test]
         fn d22_nothing_lost_nothing_over(

@@ -176,20 +176,28 @@ pub(crate) fn check(
                 continue;
             }
         }
-        let verdict = still_a_duplicate(checker.check(cell), file, &row);
+        let verdict = as_before(checker.check(cell), file, &row);
         take(verdict, None, None);
     }
     outcomes
 }
 
-/// A duplicate of an earlier run stays one while its number is the same.
-fn still_a_duplicate(verdict: Verdict, file: &FileCheck, row: &Row<'_>) -> Verdict {
+/// What an earlier run found stays true where the row only seems to have been mended: a duplicate
+/// while its number is the same, and digits that a spreadsheet program has lost or dropped.
+fn as_before(verdict: Verdict, file: &FileCheck, row: &Row<'_>) -> Verdict {
     let Some(start) = file.annotations else {
         return verdict;
     };
+    let digits = verdict.msisdn().map(|number| number.to_string());
     match annotate::prior(row, start) {
         Prior::DuplicateOf(number) if verdict.msisdn() == Some(number) => {
             verdict.but(Reason::Duplicate)
+        }
+        Prior::PrecisionLost if digits.is_some_and(|digits| digits.ends_with("000")) => {
+            Verdict::without_number(Reason::PrecisionLost)
+        }
+        Prior::LeadingZero(Some(number)) if verdict.msisdn() == Some(number) => {
+            Verdict::without_number(Reason::LeadingZero)
         }
         _ => verdict,
     }

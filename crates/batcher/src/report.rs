@@ -146,6 +146,11 @@ impl Report {
         &self.notes
     }
 
+    /// Rejected rows that may be numbers written without their calling code.
+    pub fn may_be_national(&self) -> u64 {
+        self.unread.total
+    }
+
     /// Accepted recipients by territory and kind.
     pub fn destinations(&self) -> impl Iterator<Item = ((Option<Territory>, Option<Kind>), u64)> {
         self.destinations.iter().map(|(&key, &count)| (key, count))

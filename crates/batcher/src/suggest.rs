@@ -20,22 +20,35 @@ pub struct RegionSuggestion {
 /// Rows that every region of the plan is tried on.
 const TRIED_EVERYWHERE: usize = 200;
 
-/// Tries the rows that could not be read on the regions of the plan. Regions that the list has
-/// accepted numbers of come first, then those that fit most; at most two, each with at least a
-/// tenth of the rows.
+/// Tries the rows that could not be read on the regions of the plan, and names those that plainly
+/// fit: regions that the list has accepted numbers of, or else the one region that fits clearly
+/// better than all others, where a number that is written with the national prefix counts for
+/// more than one that happens to have a fitting length. Nothing is named when several fit alike.
 pub fn region_suggestions(report: &Report, checker: &Checker) -> Vec<RegionSuggestion> {
     let unread = &report.unread;
     if unread.cells.is_empty() {
         return Vec::new();
     }
     let plan = checker.plan();
-    let reader = |region| Checker::new(Policy::default().lines(Lines::Mobile).region(Some(region)));
-    let count = |region, cells: &[Box<str>]| {
-        let reader = reader(region);
-        cells
-            .iter()
-            .filter(|cell| reader.check(cell).is_accepted())
-            .count() as u64
+    let fit = |region: Territory, cells: &[Box<str>]| {
+        let reader = Checker::new(Policy::default().lines(Lines::Mobile).region(Some(region)));
+        let code_len = plan
+            .calling_code(region)
+            .map_or(0, |code| code.to_string().len());
+        let mut fit = Fit::default();
+        for cell in cells {
+            let verdict = reader.check(cell);
+            // A number of a neighbour that shares the calling code is the neighbour's.
+            let number = verdict
+                .msisdn()
+                .filter(|_| verdict.territory() == Some(region));
+            if let (true, Some(number)) = (verdict.is_accepted(), number) {
+                let written = cell.chars().filter(|c| c.is_numeric()).count();
+                fit.rows += 1;
+                fit.with_prefix += u64::from(written + code_len > number.to_string().len());
+            }
+        }
+        fit
     };
     let mut known: BTreeMap<Territory, u64> = BTreeMap::new();
     for ((territory, _), rows) in report.destinations() {
@@ -44,34 +57,52 @@ pub fn region_suggestions(report: &Report, checker: &Checker) -> Vec<RegionSugge
         }
     }
     let sample = &unread.cells[..unread.cells.len().min(TRIED_EVERYWHERE)];
-    let mut fitting: Vec<(Territory, u64)> = plan
+    let mut fitting: Vec<(Territory, Fit)> = plan
         .territories()
         .into_iter()
-        .map(|region| (region, count(region, sample)))
-        .filter(|&(_, rows)| rows * 10 >= sample.len() as u64)
+        .map(|region| (region, fit(region, sample)))
+        .filter(|(_, fit)| fit.rows * 10 >= sample.len() as u64)
         .collect();
-    fitting.sort_by_key(|&(region, rows)| {
-        let accepted = known.get(&region).copied().unwrap_or(0);
-        std::cmp::Reverse((accepted, rows))
+    fitting.sort_by_key(|(region, fit)| {
+        let accepted = known.get(region).copied().unwrap_or(0);
+        std::cmp::Reverse((accepted, fit.score()))
     });
-    // Without a number that tells the country, several fitting regions tell nothing.
-    let best = fitting.first().copied();
-    let unclear = best.is_some_and(|(region, rows)| {
-        !known.contains_key(&region) && fitting.iter().filter(|f| f.1 * 10 >= rows * 9).count() > 3
-    });
-    if unclear {
-        return Vec::new();
-    }
+    let clear = match fitting.as_slice() {
+        [] => 0,
+        [(first, _), ..] if known.contains_key(first) => {
+            let known = fitting
+                .iter()
+                .filter(|(region, _)| known.contains_key(region));
+            known.count().min(2)
+        }
+        [(_, first), (_, second), ..] if second.score() * 10 >= first.score() * 9 => 0,
+        _ => 1,
+    };
     fitting
         .into_iter()
-        .take(2)
+        .take(clear)
         .filter_map(|(region, _)| {
             Some(RegionSuggestion {
                 region,
                 calling_code: plan.calling_code(region)?,
-                rows: count(region, &unread.cells),
+                rows: fit(region, &unread.cells).rows,
                 at_least: unread.total > unread.cells.len() as u64,
             })
         })
         .collect()
+}
+
+/// How well rows fit a region.
+#[derive(Clone, Copy, Default)]
+struct Fit {
+    /// Rows that read as mobile numbers of it.
+    rows: u64,
+    /// Those that are written with its national prefix.
+    with_prefix: u64,
+}
+
+impl Fit {
+    fn score(self) -> u64 {
+        self.rows + self.with_prefix
+    }
 }

@@ -353,6 +353,69 @@ fn suggestions_count_rows_that_lack_the_calling_code() {
     assert!(!suggestions[0].at_least);
 }
 
+/// A list that names no country itself is helped only where one region plainly fits: obeying a
+/// wrong suggestion would write to strangers.
+#[test]
+fn suggestions_do_not_guess() {
+    let regions = |list: &str| -> Vec<String> {
+        let setup = Setup::default();
+        let (_, report) = setup.run(&[("l", list)]);
+        assert!(report.may_be_national() > 0);
+        recipients_batcher::region_suggestions(&report, &setup.checker)
+            .iter()
+            .map(|suggestion| suggestion.region.to_string())
+            .collect()
+    };
+    let russian = "name,phone\nAnna,8 (916) 123-45-67\nBoris,8 (926) 123-45-68\n";
+    assert!(
+        regions(russian).iter().all(|region| region == "RU"),
+        "{:?}",
+        regions(russian)
+    );
+    let known = "phone\n+79161234567\n8 (926) 123-45-68\n8 (916) 123-45-69\n";
+    assert_eq!(regions(known), ["RU"]);
+    // Nine digits of a mobile number in half of Europe.
+    assert!(regions("phone\n0612345678\n0612345679\n").len() <= 1);
+}
+
+/// A rejected file that a spreadsheet program has saved is not taken for a mended one.
+#[test]
+fn digits_that_a_spreadsheet_program_drops_are_not_forgotten() {
+    // What LibreOffice makes of a rejected file: 3.8050E+11 and 0971112233 as numbers.
+    let saved = "phone,code,reason,message,suggestion\n\
+                 380500000000,2,precision_lost,x,y\n\
+                 380501234567,2,precision_lost,x,y\n\
+                 971112233,3,leading_zero,it starts with 0 (digits 0971112233),y\n\
+                 380971112233,3,leading_zero,it starts with 0 (digits 0971112233),y\n";
+    let (lines, _) = Setup::default().run(&[("l", saved)]);
+    assert_eq!(
+        reasons(&lines),
+        [
+            (2, Reason::PrecisionLost),
+            (3, Reason::Ok),
+            (4, Reason::LeadingZero),
+            (5, Reason::Ok)
+        ]
+    );
+}
+
+#[test]
+fn debug_shows_no_number_and_no_name() {
+    let list = "phone;name\n380971112233, 79201112233;Ivan Petrov\n";
+    let source = Source::from_bytes("l", list.into(), &Options::auto()).unwrap();
+    let several = SeveralNumbers::Explode;
+    let checker = Checker::new(Policy::default().several_numbers(several));
+    let mut shown = String::new();
+    let result = Pipeline::new(&checker).run(vec![source], |row: &Checked<'_>| {
+        shown.push_str(&format!("{row:?} {:?}", row.file()));
+        Ok(())
+    });
+    shown.push_str(&format!("{result:?} {checker:?}"));
+    for secret in ["380971112233", "79201112233", "Ivan"] {
+        assert!(!shown.contains(secret), "{shown}");
+    }
+}
+
 #[test]
 fn a_set_flag_ends_the_run() {
     let flag = std::sync::atomic::AtomicBool::new(true);

@@ -43,7 +43,7 @@ Exit codes: 0 all rows accepted; 1 some rejected; 2 wrong usage; 3 no row accept
 without rows, too); 4 a file cannot be read or written; 130 interrupted.
 
 Limits: a row of text or a cell of a sheet 1 MiB; a workbook 256 MiB, its sheet 1 GiB unpacked, \
-12 million cells and 128 MiB of text; 65,535 files in one run, as far as the system lets so many be \
+6 million cells and 128 MiB of text; 65,535 files in one run, as far as the system lets so many be \
 open at once.
 
 Examples:
@@ -100,9 +100,9 @@ pub(crate) struct CheckArgs {
     #[arg(long, help_heading = "Results")]
     pub(crate) json: bool,
 
-    /// Threads that judge rows; 0 is one for each core
-    #[arg(long, value_name = "N", default_value = "0", help_heading = "Results")]
-    pub(crate) threads: usize,
+    /// Threads that judge rows, at most 256; 0 is one for each core
+    #[arg(long, value_name = "N", default_value = "0", value_parser = clap::value_parser!(u16).range(0..=256), help_heading = "Results")]
+    pub(crate) threads: u16,
 }
 
 #[derive(Args, Debug)]

@@ -1,7 +1,7 @@
 //! `recipients check`: files in, verdicts out.
 
 use crate::args::{CheckArgs, PolicyArgs};
-use crate::failure::{ACCEPTED, Failure, NONE_ACCEPTED, SOME_REJECTED};
+use crate::failure::{ACCEPTED, Failure, NONE_ACCEPTED, SOME_REJECTED, unless_broken_pipe};
 use crate::output::{self, Pending};
 use crate::progress::Progress;
 use crate::summary::{Facts, StopLines};
@@ -25,7 +25,7 @@ pub(crate) fn run(args: &CheckArgs) -> Result<ExitCode, Failure> {
     let sources = open(args, text.as_ref())?;
     output::clean_up_on_interrupt()?;
     let mut pipeline = Pipeline::new(&checker)
-        .threads(args.threads)
+        .threads(usize::from(args.threads))
         .loose_header(args.loose_header);
     if let Some(template) = &text {
         pipeline = pipeline.message(template.clone(), args.placeholders);
@@ -37,11 +37,12 @@ pub(crate) fn run(args: &CheckArgs) -> Result<ExitCode, Failure> {
     let report = report?;
     facts.files = outputs.finish()?;
     let mut out = io::stdout().lock();
-    match args.json {
-        true => summary::json(&mut out, &facts, &report)?,
-        false => summary::text(&mut out, &facts, &report)?,
-    }
-    out.flush()?;
+    let told = match args.json {
+        true => summary::json(&mut out, &facts, &report),
+        false => summary::text(&mut out, &facts, &report),
+    };
+    told.and_then(|()| out.flush())
+        .or_else(unless_broken_pipe)?;
     Ok(ExitCode::from(
         match (report.accepted(), report.rejected()) {
             (0, _) => NONE_ACCEPTED,
@@ -283,6 +284,15 @@ impl<'c> Outputs<'c> {
                 .map(|path| Ok(ListFile::New(Pending::create(path)?)))
                 .transpose()
         };
+        for path in [&args.accepted, &args.rejected].into_iter().flatten() {
+            let extension = path.extension().and_then(OsStr::to_str).unwrap_or_default();
+            if ["xls", "xlsx", "xlsb", "ods"].contains(&extension.to_ascii_lowercase().as_str()) {
+                return Err(Failure::Usage(format!(
+                    "{}: rows are written as text, so the name must not say that it is a workbook",
+                    path.display()
+                )));
+            }
+        }
         let verdicts = match &args.output {
             None => None,
             Some(path) => Some(match path.extension().and_then(OsStr::to_str) {

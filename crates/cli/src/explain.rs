@@ -2,8 +2,8 @@
 
 use crate::args::ExplainArgs;
 use crate::check::policy;
-use crate::failure::{ACCEPTED, Failure, NONE_ACCEPTED};
-use recipients::{Checker, Msisdn};
+use crate::failure::{ACCEPTED, Failure, NONE_ACCEPTED, unless_broken_pipe};
+use recipients::{Checker, Msisdn, Step, Verdict};
 use std::io::{self, Write};
 use std::process::ExitCode;
 
@@ -12,8 +12,22 @@ pub(crate) fn run(args: &ExplainArgs) -> Result<ExitCode, Failure> {
     let checker = Checker::new(policy);
     let (verdict, steps) = checker.explain(&args.number);
     let mut out = io::stdout().lock();
-    writeln!(out, "raw text   {:?}", args.number)?;
-    for step in &steps {
+    tell(&mut out, &args.number, &checker, verdict, &steps).or_else(unless_broken_pipe)?;
+    Ok(ExitCode::from(match verdict.is_accepted() {
+        true => ACCEPTED,
+        false => NONE_ACCEPTED,
+    }))
+}
+
+fn tell(
+    out: &mut impl Write,
+    text: &str,
+    checker: &Checker,
+    verdict: Verdict,
+    steps: &[Step],
+) -> io::Result<()> {
+    writeln!(out, "raw text   {text:?}")?;
+    for step in steps {
         writeln!(out, "{:<10} {}", step.rule, step.finding)?;
     }
     writeln!(out)?;
@@ -45,11 +59,7 @@ pub(crate) fn run(args: &ExplainArgs) -> Result<ExitCode, Failure> {
         )?;
     }
     writeln!(out, "plan       {}", checker.plan().version())?;
-    out.flush()?;
-    Ok(ExitCode::from(match code.is_accepted() {
-        true => ACCEPTED,
-        false => NONE_ACCEPTED,
-    }))
+    out.flush()
 }
 
 /// The number in groups, as people write it. The `phonenumber` crate formats well but parses some

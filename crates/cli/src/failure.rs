@@ -51,6 +51,14 @@ impl fmt::Display for Failure {
     }
 }
 
+/// Whoever read our output has had enough, as `head` has; the exit code still tells the result.
+pub(crate) fn unless_broken_pipe(error: io::Error) -> io::Result<()> {
+    match error.kind() {
+        io::ErrorKind::BrokenPipe => Ok(()),
+        _ => Err(error),
+    }
+}
+
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Failure {
         Failure::Output(error)

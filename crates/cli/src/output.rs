@@ -58,7 +58,12 @@ impl Pending {
     /// personal data.
     pub(crate) fn create(target: &Path) -> Result<Pending, Failure> {
         let refuse = |error: io::Error| {
-            Failure::Unreadable(format!("{}: cannot be written: {error}", target.display()))
+            // The name of the file beside the target is of no interest.
+            let why = match error.raw_os_error() {
+                Some(code) => io::Error::from_raw_os_error(code).to_string(),
+                None => error.to_string(),
+            };
+            Failure::Unreadable(format!("{}: cannot be written: {why}", target.display()))
         };
         // The new file takes the place of the old one, which must not be a device or a link.
         match target.symlink_metadata() {

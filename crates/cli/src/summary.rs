@@ -236,41 +236,43 @@ fn advice(facts: &Facts<'_>, report: &Report) -> Vec<String> {
             .collect();
         let more = if stop.bad.len() > 10 { ", …" } else { "" };
         advice.push(format!(
-            "{}: {} lines of the stop list are no numbers and were not used (line {}{more})",
+            "{}: lines of the stop list that are no numbers and were not used: {} (line {}{more})",
             stop.file,
             grouped(stop.bad.len() as u64),
             lines.join(", ")
         ));
     }
     let reasons: BTreeMap<Reason, u64> = report.reasons().collect();
-    for (reason, what) in [
+    for (reason, what, todo) in [
         (
             Reason::PrecisionLost,
-            "were cut short by a spreadsheet (3.8E+11) and cannot be repaired from this file: export them again with the column formatted as text",
+            "Cut short by a spreadsheet (3.8E+11), beyond repair from this file",
+            "export the source again with the column formatted as text",
         ),
         (
             Reason::SeveralNumbers,
-            "hold several numbers: --several first takes the first, --several explode each",
+            "Several numbers in one cell",
+            "--several first takes the first, --several explode takes each",
         ),
         (
             Reason::RowShape,
-            "have missing or extra fields: look at the delimiter and the quotes in them",
+            "Missing or extra fields",
+            "look at the delimiter and the quotes in these rows",
+        ),
+        (
+            Reason::NotMobile,
+            "Landlines and service numbers",
+            "--lines any accepts them",
         ),
     ] {
         if let Some(&count) = reasons.get(&reason) {
-            advice.push(format!("{} {what}", rows(count)));
+            advice.push(format!("{what}: {}; {todo}", rows(count)));
         }
-    }
-    let not_mobile = reasons.get(&Reason::NotMobile).copied().unwrap_or(0);
-    if not_mobile > 0 {
-        advice.push(format!(
-            "{} hold landline or service numbers: --lines any accepts them",
-            rows(not_mobile)
-        ));
     }
     if report.cleaned() > 0 {
         advice.push(format!(
-            "{} had to be cleaned of other characters; repair the source if others read it, too",
+            "Numbers with other characters among the digits: {}; they were cleaned here, but the \
+             source is worth repairing",
             rows(report.cleaned())
         ));
     }
@@ -310,9 +312,12 @@ pub(crate) fn text(out: &mut impl Write, facts: &Facts<'_>, report: &Report) -> 
     if report.skipped_blank() > 0 {
         writeln!(
             out,
-            "{} blank lines skipped",
+            "Blank lines skipped: {}",
             grouped(report.skipped_blank())
         )?;
+    }
+    for stop in &facts.stop_lines {
+        writeln!(out, "Stop list {}: {}", stop.file, grouped(stop.numbers))?;
     }
     if total == 0 {
         writeln!(out, "There are no rows to check.")?;
@@ -438,14 +443,17 @@ fn segments(out: &mut impl Write, facts: &Facts<'_>, report: &Report) -> io::Res
     let (Some(text), Some(counts)) = (&facts.text, report.segments()) else {
         return Ok(());
     };
+    if report.accepted() == 0 {
+        return Ok(());
+    }
     writeln!(
         out,
-        "Segments: {} SMS for {} recipients",
+        "Segments: {} SMS, accepted recipients: {}",
         grouped(counts.total),
         grouped(report.accepted())
     )?;
     for (parts, count) in &counts.by_parts {
-        writeln!(out, "  {} recipients get {parts} SMS each", grouped(*count))?;
+        writeln!(out, "  recipients who get {parts} SMS: {}", grouped(*count))?;
     }
     let in_text = count_culprits(non_gsm(text.text()));
     match (in_text.is_empty(), counts.ucs2) {
@@ -453,7 +461,7 @@ fn segments(out: &mut impl Write, facts: &Facts<'_>, report: &Report) -> io::Res
         (true, ucs2) => {
             writeln!(
                 out,
-                "  {} texts need UCS-2 (70 characters a SMS instead of 160) because of",
+                "  {} texts need UCS-2 (70 characters per SMS instead of 160) because of",
                 grouped(ucs2)
             )?;
             most_frequent(out, &counts.culprits, "rows")?;
@@ -461,7 +469,7 @@ fn segments(out: &mut impl Write, facts: &Facts<'_>, report: &Report) -> io::Res
         (false, _) => {
             writeln!(
                 out,
-                "  the text itself needs UCS-2 (70 characters a SMS instead of 160) because of"
+                "  the text itself needs UCS-2 (70 characters per SMS instead of 160) because of"
             )?;
             most_frequent(out, &in_text, "times")?;
         }

@@ -89,7 +89,7 @@ pub(crate) fn culprit(c: char, count: u64, unit: &str) -> String {
         Some(twin) => format!(", {twin} would do"),
         None => String::new(),
     };
-    format!("{shown} U+{:04X}, {count} {unit}{twin}", c as u32)
+    format!("{shown} U+{:04X}, {unit}: {count}{twin}", c as u32)
 }
 
 pub(crate) fn read_text(name: &str, input: impl Read) -> Result<String, Failure> {

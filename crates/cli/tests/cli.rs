@@ -122,6 +122,28 @@ fn results_appear_whole_or_not_at_all() {
         let output = recipients(folder.path(), &["check", "list.txt", flag, target]);
         assert_eq!(exit(&output), 2, "{}", said(&output));
     }
+    fs::write(folder.path().join("stop.txt"), "79201112233\n").unwrap();
+    let stop = [
+        "check",
+        "list.txt",
+        "--stop-list",
+        "stop.txt",
+        "--rejected",
+        "./stop.txt",
+    ];
+    assert_eq!(exit(&recipients(folder.path(), &stop)), 2);
+    fs::remove_file(folder.path().join("stop.txt")).unwrap();
+    let alike = [
+        "check",
+        "list.txt",
+        "--rejected",
+        "y.csv",
+        "--accepted",
+        "./y.csv",
+    ];
+    assert_eq!(exit(&recipients(folder.path(), &alike)), 2);
+    let elsewhere = ["check", "list.txt", "--output", "nowhere/x.csv"];
+    assert_eq!(exit(&recipients(folder.path(), &elsewhere)), 4);
     let twice = [
         "check",
         "list.txt",

@@ -44,7 +44,7 @@ pub struct Limits {
     /// Bytes of one unpacked part that is held as a whole. The default is 128 MiB.
     pub held_part_bytes: u64,
     /// Cells of the sheet, empty ones between them included; 20 bytes each while it is read. The
-    /// default is 12 million.
+    /// default is 6 million.
     pub sheet_cells: u64,
     /// Bytes of all texts of the sheet, and of the table of texts that sheets share. The default
     /// is 128 MiB.
@@ -58,7 +58,7 @@ impl Default for Limits {
             workbook_bytes: 256 << 20,
             part_bytes: 1 << 30,
             held_part_bytes: 128 << 20,
-            sheet_cells: 12_000_000,
+            sheet_cells: 6_000_000,
             sheet_text: 128 << 20,
         }
     }

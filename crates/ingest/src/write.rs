@@ -114,10 +114,11 @@ impl<W: Write> Writer<W> {
     /// Adds a field of our own making: without an enclosure it gives up its delimiters, and what
     /// the encoding does not have becomes `?`.
     pub fn added_field(&mut self, field: &str) {
+        let blank = if self.delimiter == ' ' { '_' } else { ' ' };
         let plain: String = field
             .chars()
             .map(|c| match c {
-                c if self.enclosure.is_none() && (c == self.delimiter || c.is_control()) => ' ',
+                c if self.enclosure.is_none() && (c == self.delimiter || c.is_control()) => blank,
                 c if c.is_ascii() || self.encoding.encode(c.encode_utf8(&mut [0; 4])).is_some() => {
                     c
                 }

@@ -140,6 +140,53 @@ fn d19_a_hostile_size_is_refused_before_memory_is_taken() {
     assert!(read("gallery/xls-corners.xls", Limits::default()).is_ok());
 }
 
+/// ODS bombs by what calamine would lay out: a long text in many cells, and empty rows between
+/// two wide ones; and cells that calamine would pass over.
+#[test]
+fn d19_ods_that_would_unfold_is_refused() {
+    use std::io::Write;
+    let ods = |rows: &str| {
+        let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+        let options = zip::write::SimpleFileOptions::default();
+        zip.start_file("mimetype", options).unwrap();
+        zip.write_all(b"application/vnd.oasis.opendocument.spreadsheet")
+            .unwrap();
+        zip.start_file("META-INF/manifest.xml", options).unwrap();
+        zip.write_all(b"<manifest:manifest/>").unwrap();
+        zip.start_file("content.xml", options).unwrap();
+        write!(
+            zip,
+            "<office:document-content><office:body><office:spreadsheet><table:table \
+             table:name=\"S\">{rows}</table:table></office:spreadsheet></office:body>\
+             </office:document-content>"
+        )
+        .unwrap();
+        zip.finish().unwrap().into_inner()
+    };
+    let read = |rows: &str| Source::from_bytes("x.ods", ods(rows), &Options::auto()).map(drop);
+    let cell = |repeat: u64, text: &str| {
+        format!(
+            "<table:table-cell office:value-type=\"string\" \
+             table:number-columns-repeated=\"{repeat}\"><text:p>{text}</text:p></table:table-cell>"
+        )
+    };
+    let row = |cells: &str| format!("<table:table-row>{cells}</table:table-row>");
+    read(&row(&cell(1, "380971112233"))).unwrap();
+    let long = row(&cell(16_000, &"A".repeat(100_000)));
+    assert!(read(&long).unwrap_err().is_limit());
+    let wide = row(&cell(90, "x"));
+    let gap = "<table:table-row table:number-rows-repeated=\"1000000\"/>";
+    assert!(read(&format!("{wide}{gap}{wide}")).unwrap_err().is_limit());
+    let huge = row(&(cell(u64::MAX, "x") + &cell(u64::MAX, "x")));
+    assert!(read(&huge).unwrap_err().is_limit());
+    let untyped = row("<table:table-cell><text:p>380971112233</text:p></table:table-cell>");
+    let error = read(&untyped).unwrap_err();
+    assert!(
+        matches!(error.kind(), ErrorKind::Unsupported { .. }),
+        "{error}"
+    );
+}
+
 #[test]
 fn d19_sheets_by_name_and_number_and_the_full_sheet() {
     let open = |name: &str, sheet| Source::open(testdata(name), &Options::auto().sheet(sheet));

@@ -277,7 +277,7 @@ fn is_extension(tail: &[Folded]) -> bool {
     let mark: String = tail[..word].iter().map(|f| f.0).collect();
     let rest = tail[word..].iter().map(|f| f.0);
     let digits: String = rest.clone().skip_while(|c| !c.is_ascii_digit()).collect();
-    let digits = digits.trim_end();
+    let digits = digits.trim_end_matches(|c: char| !c.is_alphanumeric());
     MARKS.contains(&mark.as_str())
         && rest
             .take_while(|c| !c.is_ascii_digit())
@@ -340,12 +340,7 @@ fn spreadsheet_form(
         if !is_zero(remainder) {
             return Some(Err(Reason::Fraction));
         }
-        let significant = integer.trim_start_matches('0');
-        return Some(Ok(written(if significant.is_empty() {
-            "0"
-        } else {
-            significant
-        })));
+        return Some(Ok(written(if integer.is_empty() { "0" } else { integer })));
     }
     if !rest.is_empty() || fraction.is_empty() || whole.len() < 7 {
         return None;

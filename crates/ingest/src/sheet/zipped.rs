@@ -17,9 +17,6 @@ pub(super) type Archive = zip::ZipArchive<Box<dyn ReadSeek>>;
 const LONGEST_RUN: u64 = 8 << 20;
 /// Texts in the table that the sheets share. A million rows with three different texts each.
 const MOST_TEXTS: u64 = 4_000_000;
-/// Cells of the grid that calamine lays out for ODS: it is dense, at 32 bytes a cell.
-const ODS_GRID: u64 = 6_000_000;
-
 pub(super) fn damaged(error: impl ToString) -> ErrorKind {
     ErrorKind::Workbook(error.to_string())
 }
@@ -207,19 +204,21 @@ fn measure_ods(archive: &mut Archive, limits: &Limits) -> Result<(), ErrorKind> 
     let (mut rows, mut columns, mut text) = (0u64, 0u64, 0u64);
     let (mut pending_rows, mut row_repeat) = (0u64, 1u64);
     let (mut width, mut used_width, mut row_text) = (0u64, 0u64, 0u64);
-    let (mut cell_repeat, mut cell_text, mut cell_used) = (1u64, 0u64, false);
+    let (mut cell_repeat, mut cell_text, mut cell_typed) = (1u64, 0u64, false);
+    let mut in_annotation = false;
     loop {
         buf.clear();
         match xml.read_event_into(&mut buf).map_err(damaged)? {
             Event::Start(tag) => match tag.name().as_ref() {
                 "table:table" => (rows, columns, pending_rows) = (0, 0, 0),
+                "office:annotation" => in_annotation = true,
                 "table:table-row" => {
                     row_repeat = repeat(&tag, "table:number-rows-repeated");
                     (width, used_width, row_text) = (0, 0, 0);
                 }
                 "table:table-cell" | "table:covered-table-cell" => {
                     cell_repeat = repeat(&tag, "table:number-columns-repeated");
-                    cell_used = tag
+                    cell_typed = tag
                         .attributes()
                         .flatten()
                         .any(|attribute| attribute.key.as_ref() == "office:value-type");
@@ -227,14 +226,19 @@ fn measure_ods(archive: &mut Archive, limits: &Limits) -> Result<(), ErrorKind> 
                 }
                 _ => {}
             },
-            Event::Text(content) => {
-                cell_used = true;
-                cell_text += content.len() as u64;
-            }
+            Event::Text(content) if !in_annotation => cell_text += content.len() as u64,
             Event::End(tag) => match tag.name().as_ref() {
+                "office:annotation" => in_annotation = false,
+                "table:table-cell" if cell_text > 0 && !cell_typed => {
+                    // calamine takes such a cell for empty, and none may be lost in silence.
+                    return Err(ErrorKind::Unsupported {
+                        what: "an ODS whose text cells do not say that they are text",
+                        advice: "open it in LibreOffice and save it again",
+                    });
+                }
                 "table:table-cell" | "table:covered-table-cell" => {
                     width = width.saturating_add(cell_repeat);
-                    if cell_used {
+                    if cell_typed {
                         used_width = width;
                     }
                     row_text = row_text.saturating_add(cell_text.saturating_mul(cell_repeat));
@@ -251,10 +255,10 @@ fn measure_ods(archive: &mut Archive, limits: &Limits) -> Result<(), ErrorKind> 
                     let grid = rows.saturating_mul(columns);
                     let too_many =
                         |what, size, limit| Err(ErrorKind::TooLarge { what, size, limit });
-                    if grid > ODS_GRID {
+                    if grid > limits.sheet_cells {
                         const WHAT: &str =
                             "the sheet has too many cells (empty ones between used ones count)";
-                        return too_many(WHAT, grid, ODS_GRID);
+                        return too_many(WHAT, grid, limits.sheet_cells);
                     }
                     if text > limits.sheet_text {
                         const WHAT: &str = "the sheets hold too many bytes of text";

@@ -1,0 +1,139 @@
+//! Text files as a whole: what once went wrong, limits, and where rows stand.
+
+use recipients_ingest::{
+    Batch, Choice, Column, Encoding, Error, ErrorKind, Limits, Options, Source,
+};
+
+fn numbers(bytes: Vec<u8>, options: &Options) -> Result<Vec<(u64, u64, usize)>, Error> {
+    let mut source = Source::from_bytes("l", bytes, options)?;
+    let mut rows = Vec::new();
+    let mut batch = Batch::new();
+    while source.fill(&mut batch)? {
+        rows.extend(
+            batch
+                .rows()
+                .map(|row| (row.number(), row.offset(), row.len())),
+        );
+    }
+    Ok(rows)
+}
+
+/// A file beyond the first sample whose last row ends in DOS's end-of-file mark.
+#[test]
+fn a_control_z_at_the_end_of_a_long_file() {
+    let mut list = "380971112233\n".repeat(200_000).into_bytes();
+    list.extend_from_slice(b"380971112233\x1a");
+    assert_eq!(numbers(list, &Options::auto()).unwrap().len(), 200_001);
+}
+
+/// Fields count towards the size of a batch as text does: rows of delimiters alone are small in
+/// the file and large in memory.
+#[test]
+fn rows_of_many_empty_fields_come_in_small_batches() {
+    let row = ",".repeat(100_000) + "\n";
+    let list = row.repeat(50).into_bytes();
+    let options = Options::auto().delimiter(Choice::Given(Some(',')));
+    let mut source = Source::from_bytes("l", list, &options).unwrap();
+    let mut batch = Batch::new();
+    let mut rows = 0;
+    while source.fill(&mut batch).unwrap() {
+        assert!(batch.len() <= 3, "{} rows of 100,001 fields", batch.len());
+        rows += batch.len();
+    }
+    assert_eq!(rows, 50);
+}
+
+/// D18: the physical line and the offset in the file's own bytes, in every encoding.
+#[test]
+fn d18_rows_know_where_they_stand() {
+    let list = "телефон;имя\r\n380971112233;\"Ива\nнов\"\r\n\r\n79101112233;я\r\n";
+    for encoding in [
+        Encoding::Utf8,
+        Encoding::Windows1251,
+        Encoding::Koi8R,
+        Encoding::Ucs2Be,
+    ] {
+        let bytes = encoding.encode(list).unwrap();
+        let options = Options::auto().encoding(Choice::Given(encoding));
+        let rows = numbers(bytes, &options).unwrap();
+        let lines: Vec<u64> = rows.iter().map(|row| row.0).collect();
+        assert_eq!(lines, [2, 5]);
+        let text_before = &list[..list.find("79101112233").unwrap()];
+        let expected = encoding.encode(text_before).unwrap().len() as u64;
+        assert_eq!(rows[1].1, expected, "{encoding}");
+    }
+}
+
+#[test]
+fn limits_and_errors_name_the_line() {
+    let limits = Limits {
+        row_bytes: 100,
+        ..Limits::default()
+    };
+    let fixed = Options::auto()
+        .encoding(Choice::Given(Encoding::Utf8))
+        .delimiter(Choice::Given(Some(',')))
+        .enclosure(Choice::Given(Some('"')))
+        .limits(limits);
+    let long = format!("1\n2\n{}\n", "x".repeat(200));
+    let error = numbers(long.into_bytes(), &fixed).unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::RowTooLong { limit: 100 }));
+    assert_eq!(
+        (
+            error.position().unwrap().line,
+            error.position().unwrap().byte
+        ),
+        (3, 4)
+    );
+    let open = format!("1\n2,\"a\n{}", "x\n".repeat(200));
+    let error = numbers(open.into_bytes(), &fixed).unwrap_err();
+    assert!(matches!(
+        error.kind(),
+        ErrorKind::UnclosedQuote {
+            limit: Some(100),
+            ..
+        }
+    ));
+    assert_eq!(error.position().unwrap().line, 2);
+    let error = numbers(b"1\n2,\"a".to_vec(), &fixed).unwrap_err();
+    assert!(matches!(
+        error.kind(),
+        ErrorKind::UnclosedQuote { limit: None, .. }
+    ));
+    let error = numbers(b"1\n2\nab\xff".to_vec(), &fixed).unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::Undecodable { .. }));
+    assert_eq!(
+        (
+            error.position().unwrap().line,
+            error.position().unwrap().byte
+        ),
+        (3, 6)
+    );
+    let error = numbers(b"1\n2\0".to_vec(), &fixed).unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::Binary));
+}
+
+/// D15-D18: what the campaign API takes a file for when nothing is said.
+#[test]
+fn d16_the_api_defaults() {
+    let list = "Ivan,'a,b',380971112233\n\"x\",y,z\n";
+    let source = Source::from_bytes("l", list.into(), &Options::api()).unwrap();
+    let layout = source.layout();
+    assert_eq!(
+        (layout.delimiter, layout.enclosure),
+        (Some(','), Some('\''))
+    );
+    assert_eq!((layout.has_header, layout.column), (false, 0));
+    assert_eq!(layout.encoding, Some(Encoding::Utf8));
+    let rows = numbers(list.into(), &Options::api()).unwrap();
+    assert_eq!(rows.iter().map(|row| row.2).collect::<Vec<_>>(), [3, 3]);
+    // D17: a plain list has no header unless told otherwise.
+    assert_eq!(
+        numbers("phone\n1\n".into(), &Options::api()).unwrap().len(),
+        2
+    );
+    let by_name = Options::auto().column(Some(Column::Named("phone".to_owned())));
+    let named = Source::from_bytes("l", "id;phone\n1;2\n".into(), &by_name).unwrap();
+    assert_eq!(named.layout().column, 1);
+    assert!(Source::from_bytes("l", "id;name\n1;2\n".into(), &by_name).is_err());
+}
