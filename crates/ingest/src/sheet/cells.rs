@@ -154,11 +154,15 @@ impl SheetCells {
         self.last_row - self.used_rows
     }
 
-    /// The first rows, with the gaps between cells filled.
+    /// The first rows, with the gaps between cells filled: at most so many, and fewer where they
+    /// are wide.
     pub(crate) fn sample(&self, most: usize) -> Vec<Vec<String>> {
         let mut batch = Batch::new();
         for row in self.cells.chunk_by(|a, b| a.row == b.row).take(most) {
             self.lay_out(row, None, &mut batch);
+            if batch.is_full(most) {
+                break;
+            }
         }
         batch
             .rows()
