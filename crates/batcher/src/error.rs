@@ -68,15 +68,15 @@ impl fmt::Display for HeaderError {
             HeaderError::NotAPlaceholder { name, column } => write!(
                 f,
                 "column {column} is called `{name}`, and a placeholder cannot be called so: use Latin \
-                 letters, digits, _ and - only, or say --loose-header if no placeholder needs it"
+                 letters, digits, _ and - only"
             ),
             HeaderError::NoRecipient => f.write_str(
-                "no column is called `recipient`: rename the column with the numbers, name it with \
-                 --column, or say --loose-header to have it found out",
+                "no column is called `recipient`: rename the column with the numbers, or say which \
+                 one it is",
             ),
             HeaderError::Missing => f.write_str(
                 "the text has placeholders, so the first row must name the columns, but it looks \
-                 like data; add a header, or say --skip-header 1 if it is one",
+                 like data; add a header, or say that it is one",
             ),
         }
     }

@@ -1,6 +1,7 @@
 //! Why a command could not do what it was asked, and with which exit code it ends.
 
-use recipients::{Error, ingest};
+use recipients::ingest::ErrorKind;
+use recipients::{Error, HeaderError, ingest};
 use std::fmt;
 use std::io;
 use std::process::ExitCode;
@@ -45,10 +46,45 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Failure::Usage(text) | Failure::Unreadable(text) => f.write_str(text),
-            Failure::Run(error) => error.fmt(f),
+            Failure::Run(error) => {
+                error.fmt(f)?;
+                match flag(error) {
+                    Some(flag) => write!(f, " ({flag})"),
+                    None => Ok(()),
+                }
+            }
             Failure::Output(error) => write!(f, "cannot write the results: {error}"),
         }
     }
+}
+
+/// The flag that does what the library's error advises.
+fn flag(error: &Error) -> Option<String> {
+    Some(match error {
+        Error::Source(error) => match error.kind() {
+            ErrorKind::Undecodable { suggestion, .. } => match suggestion {
+                Some(encoding) => format!("try --encoding {encoding}"),
+                None => "--encoding NAME".to_owned(),
+            },
+            ErrorKind::BomContradicts { .. } => "leave out --encoding".to_owned(),
+            ErrorKind::UnknownByteOrder => "--encoding UCS-2LE or --encoding UCS-2BE".to_owned(),
+            ErrorKind::UnclosedQuote { .. } => "--enclosure none".to_owned(),
+            ErrorKind::NoColumn { .. } => "--column".to_owned(),
+            ErrorKind::NoSheet { .. } => "--sheet".to_owned(),
+            _ => return None,
+        },
+        Error::Header { error, .. } => match error {
+            HeaderError::NotAPlaceholder { .. } => {
+                "--loose-header takes the header as it is".to_owned()
+            }
+            HeaderError::NoRecipient => {
+                "--column NAME, or --loose-header to have it found out".to_owned()
+            }
+            HeaderError::Missing => "--skip-header 1".to_owned(),
+            _ => return None,
+        },
+        _ => return None,
+    })
 }
 
 /// Whoever read our output has had enough, as `head` has; the exit code still tells the result.

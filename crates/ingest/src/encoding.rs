@@ -103,8 +103,7 @@ impl Encoding {
         }
     }
 
-    /// Bytes per code unit, where every character takes the same number; `None` for UTF-8, whose
-    /// text is its own measure.
+    /// How many bytes a text that was decoded from this encoding took in the file.
     pub(crate) fn source_len(self, text: &str) -> u64 {
         let len = match self {
             Encoding::Utf8 | Encoding::Ascii => text.len(),

@@ -158,19 +158,19 @@ impl fmt::Display for Error {
                 write!(f, "a byte here is not {encoding}")?;
                 match suggestion {
                     Some(other) => {
-                        write!(f, "; the file may be {other}: try --encoding {other}")
+                        write!(f, "; the file may be {other}")
                     }
-                    None => f.write_str("; give the file's encoding with --encoding"),
+                    None => f.write_str("; give the file's encoding"),
                 }
             }
             ErrorKind::BomContradicts { bom, encoding } => write!(
                 f,
                 "the byte order mark says {bom}, but the encoding was given as {encoding}; \
-                 leave out --encoding, or save the file again"
+                 leave the encoding to the mark, or save the file again"
             ),
             ErrorKind::UnknownByteOrder => f.write_str(
                 "UCS-2 without a byte order mark, and the order cannot be told from the text; \
-                 use --encoding UCS-2LE or --encoding UCS-2BE",
+                 give it as UCS-2LE or UCS-2BE",
             ),
             ErrorKind::Binary => f.write_str(
                 "binary bytes where text is expected; is this a list? \
@@ -192,7 +192,7 @@ impl fmt::Display for Error {
                     Some(limit) => write!(f, "within {limit} bytes")?,
                     None => f.write_str("before the end of the file")?,
                 }
-                f.write_str("; close it, or read quotes as plain text with --enclosure none")
+                f.write_str("; close it, or read the list without an enclosure")
             }
             ErrorKind::Encrypted => {
                 f.write_str("the workbook is protected by a password; save a copy without one")

@@ -75,7 +75,7 @@ reasons! {
         "use a mobile number, or remove the extension";
     /// More than one number in the cell (D14).
     SeveralNumbers = NoNumber, "several_numbers", "there is more than one number in the cell",
-        "keep one number a row, or choose --several first or explode";
+        "keep one number a row, or have the first or each of them taken";
     /// Excel shortened the number and digits are lost (D13).
     PrecisionLost = NoNumber, "precision_lost",
         "a spreadsheet shortened the number (as in 3.8E+11) and digits are lost",
@@ -90,10 +90,10 @@ reasons! {
     /// Starts with 0 once the international prefix is gone (D6).
     LeadingZero = NotInternational, "leading_zero",
         "it starts with 0, so the country is not known",
-        "write it with the country's calling code, or give the list's country with --region";
+        "write it with the country's calling code, or name the list's country as default region";
     /// Fewer digits than any number has (D6).
     TooShort = NotInternational, "too_short", "it has too few digits",
-        "complete the number; if the country's calling code is missing, add it or use --region";
+        "complete the number; if the country's calling code is missing, add it or name the list's country as default region";
     /// More digits than any number has (D6).
     TooLong = NotInternational, "too_long", "it has too many digits", "remove the extra digits";
     /// A length between two that the plan knows (D6).
@@ -136,7 +136,7 @@ reasons! {
     /// A placeholder of the text has no value in this row (D10).
     MissingPlaceholder = MissingPlaceholder, "missing_placeholder",
         "a placeholder of the text has no column here",
-        "add the column, or choose --placeholders 1 (keep) or 2 (remove)";
+        "add the column, or have such placeholders kept or removed";
     /// The contact card does not exist (D11).
     CardNotFound = ContactCardNotFound, "card_not_found",
         "the contact card is not in the contact book", "check the card's number";

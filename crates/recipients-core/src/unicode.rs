@@ -78,7 +78,7 @@ pub fn is_blank(text: &str) -> bool {
     text.chars().all(|c| c.is_whitespace() || is_invisible(c))
 }
 
-/// Dashes of every kind: hyphens, minus signs, the katakana prolonged sound mark among digits.
+/// Dashes of every kind: hyphens and minus signs, which may stand in an exponent.
 pub(crate) fn is_dash(c: char) -> bool {
     matches!(
         c,

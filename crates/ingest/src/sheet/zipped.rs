@@ -101,12 +101,10 @@ fn measure(archive: &mut Archive, limits: &Limits) -> Result<(), ErrorKind> {
         }
         if name.ends_with("sharedstrings.xml") {
             let claimed = claimed_texts(&head);
-            // An empty text takes one tag.
-            let most = claimed.max(runs.tags.min(size / 5));
             if claimed > MOST_TEXTS || runs.tags > 8 * MOST_TEXTS {
                 return Err(ErrorKind::TooLarge {
                     what: "the workbook claims too many different texts",
-                    size: most,
+                    size: claimed.max(runs.tags),
                     limit: MOST_TEXTS,
                 });
             }
