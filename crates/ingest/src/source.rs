@@ -461,6 +461,26 @@ impl Source {
         self.fill_body(batch)
     }
 
+    /// The rows that are left one by one, for whoever does not mind that each is copied out of
+    /// its batch.
+    ///
+    /// ```
+    /// use recipients_ingest::{Error, Options, Source};
+    ///
+    /// let source = Source::from_bytes("l", "380971112233\n\n79101112233\n".into(), &Options::auto())?;
+    /// let rows = source.into_rows().collect::<Result<Vec<_>, Error>>()?;
+    /// assert_eq!((rows[1].number, rows[1].fields[0].as_str()), (3, "79101112233"));
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub fn into_rows(self) -> Rows {
+        Rows {
+            source: self,
+            batch: Batch::new(),
+            next: 0,
+            failed: false,
+        }
+    }
+
     fn fill_body(&mut self, batch: &mut Batch) -> Result<bool, Error> {
         match &mut self.body {
             Body::Text(text) => {
@@ -472,6 +492,68 @@ impl Source {
             }
             Body::Sheet(cells) => Ok(cells.fill(self.layout.column, self.batch_rows, batch)),
         }
+    }
+}
+
+/// A row of its own.
+#[derive(Clone, Eq, PartialEq)]
+pub struct OwnedRow {
+    /// The physical line where the row starts, or the row of the sheet; from 1.
+    pub number: u64,
+    /// Offset in bytes of the row's start in the (decompressed) file; 0 in a sheet.
+    pub offset: u64,
+    /// The fields.
+    pub fields: Vec<String>,
+}
+
+/// Shows where the row stands and not what is in it.
+impl fmt::Debug for OwnedRow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "OwnedRow({}, {} fields)", self.number, self.fields.len())
+    }
+}
+
+/// The rows of a source one by one ([`Source::into_rows`]). It ends after an error.
+#[derive(Debug)]
+pub struct Rows {
+    source: Source,
+    batch: Batch,
+    next: usize,
+    failed: bool,
+}
+
+impl Rows {
+    /// The source, for its layout, header and notes.
+    pub fn source(&self) -> &Source {
+        &self.source
+    }
+}
+
+impl Iterator for Rows {
+    type Item = Result<OwnedRow, Error>;
+
+    fn next(&mut self) -> Option<Result<OwnedRow, Error>> {
+        if self.failed {
+            return None;
+        }
+        if self.next == self.batch.len() {
+            self.next = 0;
+            match self.source.fill(&mut self.batch) {
+                Ok(true) => {}
+                Ok(false) => return None,
+                Err(error) => {
+                    self.failed = true;
+                    return Some(Err(error));
+                }
+            }
+        }
+        let row = self.batch.row(self.next);
+        self.next += 1;
+        Some(Ok(OwnedRow {
+            number: row.number(),
+            offset: row.offset(),
+            fields: row.fields().map(str::to_owned).collect(),
+        }))
     }
 }
 

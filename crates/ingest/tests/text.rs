@@ -113,6 +113,22 @@ fn limits_and_errors_name_the_line() {
     assert!(matches!(error.kind(), ErrorKind::Binary));
 }
 
+#[test]
+fn rows_one_by_one_end_after_an_error() {
+    let list = b"phone\n1\n2\n\xff\n3\n".to_vec();
+    let long = [b"1\n".repeat(2_000_000).as_slice(), b"\xff\n3\n"].concat();
+    let options = Options::auto().encoding(Choice::Given(Encoding::Utf8));
+    assert!(Source::from_bytes("l", list, &options).is_err());
+    let rows: Vec<_> = Source::from_bytes("l", long, &options)
+        .unwrap()
+        .into_rows()
+        .collect();
+    assert_eq!(rows.iter().filter(|row| row.is_err()).count(), 1);
+    assert!(rows.last().unwrap().is_err());
+    // All rows before the chunk with the bad byte.
+    assert!(rows.len() > 1_900_000);
+}
+
 /// D15-D18: what the campaign API takes a file for when nothing is said.
 #[test]
 fn d16_the_api_defaults() {
