@@ -35,6 +35,7 @@ pub(crate) fn run(args: &CheckArgs) -> Result<ExitCode, Failure> {
     let report = pipeline.run(sources, &mut outputs);
     outputs.progress.finish();
     let report = report?;
+    facts.lacking = std::mem::take(&mut outputs.lacking);
     facts.files = outputs.finish()?;
     let mut out = io::stdout().lock();
     let told = match args.json {
@@ -246,6 +247,8 @@ struct Outputs<'c> {
     /// Bytes of the files before the current one, and which that is.
     done: (u16, u64),
     sizes: Vec<u64>,
+    /// Placeholders that no column serves, with the file's name.
+    lacking: Vec<String>,
 }
 
 /// A file of rows with their annotations.
@@ -328,6 +331,7 @@ impl<'c> Outputs<'c> {
             progress: Progress::new(by_bytes.then(|| sizes.iter().sum())),
             done: (0, 0),
             sizes,
+            lacking: Vec::new(),
         })
     }
 
@@ -374,6 +378,10 @@ impl ListFile {
 
 impl Sink for &mut Outputs<'_> {
     fn start(&mut self, files: &[FileInfo]) -> io::Result<()> {
+        for file in files {
+            let told = |lacking| format!("{}: {lacking}", file.name());
+            self.lacking.extend(file.lacking().iter().map(told));
+        }
         for list in [&mut self.accepted, &mut self.rejected]
             .into_iter()
             .flatten()

@@ -4,8 +4,8 @@ use crate::args::CheckArgs;
 use crate::template::{count_culprits, culprit};
 use recipients::ingest::{Confidence, Format, Layout, Source};
 use recipients::{
-    BadLine, Binding, Checker, Code, Kind, Reason, RegionSuggestion, Report, Segments, Template,
-    Territory, TextEncoding, non_gsm, region_suggestions,
+    BadLine, Checker, Code, Kind, Reason, RegionSuggestion, Report, Segments, Template, Territory,
+    TextEncoding, non_gsm, region_suggestions,
 };
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -19,6 +19,8 @@ pub(crate) struct Facts<'c> {
     missing_flag: u8,
     stop_lines: Vec<StopLines>,
     lists: Vec<List>,
+    /// What each file's header does not serve, with the file's name.
+    pub(crate) lacking: Vec<String>,
     /// Results that were written.
     pub(crate) files: Vec<PathBuf>,
 }
@@ -35,7 +37,6 @@ struct List {
     layout: Layout,
     column_name: Option<String>,
     sheet_given: bool,
-    lacking: Vec<String>,
 }
 
 impl<'c> Facts<'c> {
@@ -48,10 +49,6 @@ impl<'c> Facts<'c> {
     ) -> Facts<'c> {
         let list = |source: &Source| {
             let layout = source.layout().clone();
-            let binding = text
-                .as_ref()
-                .and_then(|text| Binding::new(text, source, args.loose_header).ok());
-            let lacking = binding.map(|b| b.lacking().iter().map(|l| l.to_string()).collect());
             List {
                 name: source.name().to_owned(),
                 sheet_given: args.reading.sheet_is_given(),
@@ -59,7 +56,6 @@ impl<'c> Facts<'c> {
                     .header()
                     .and_then(|header| header.get(layout.column).cloned()),
                 layout,
-                lacking: lacking.unwrap_or_default(),
             }
         };
         let lists = sources.iter().map(list).collect();
@@ -69,6 +65,7 @@ impl<'c> Facts<'c> {
             text,
             stop_lines,
             lists,
+            lacking: Vec::new(),
             files: Vec::new(),
         }
     }
@@ -201,17 +198,10 @@ fn suggestion_sentence(suggestion: &RegionSuggestion) -> String {
 }
 
 /// Everything that a person may want to do something about.
-fn advice(facts: &Facts<'_>, report: &Report) -> Vec<String> {
-    let mut advice: Vec<String> = region_suggestions(report, facts.checker)
-        .iter()
-        .map(suggestion_sentence)
-        .collect();
+fn advice(facts: &Facts<'_>, report: &Report, suggestions: &[RegionSuggestion]) -> Vec<String> {
+    let mut advice: Vec<String> = suggestions.iter().map(suggestion_sentence).collect();
+    advice.extend(facts.lacking.iter().cloned());
     for list in &facts.lists {
-        advice.extend(
-            list.lacking
-                .iter()
-                .map(|lacking| format!("{}: {lacking}", list.name)),
-        );
         for property in properties(list) {
             if property.confidence == Confidence::Guess && report.total() > 0 {
                 advice.push(format!(
@@ -326,7 +316,8 @@ pub(crate) fn text(out: &mut impl Write, facts: &Facts<'_>, report: &Report) -> 
     codes(out, report)?;
     destinations(out, report)?;
     segments(out, facts, report)?;
-    let advice = advice(facts, report);
+    let suggestions = region_suggestions(report, facts.checker);
+    let advice = advice(facts, report, &suggestions);
     if !advice.is_empty() {
         writeln!(out, "What you can do")?;
         for line in advice {
@@ -581,7 +572,9 @@ pub(crate) fn json(out: &mut impl Write, facts: &Facts<'_>, report: &Report) -> 
             |stop| json!({"file": stop.file, "numbers": stop.numbers, "bad_lines": stop.bad.len()}),
         )
         .collect();
-    let suggestions: Vec<Value> = region_suggestions(report, facts.checker)
+    let suggestions = region_suggestions(report, facts.checker);
+    let advice = advice(facts, report, &suggestions);
+    let suggestions: Vec<Value> = suggestions
         .iter()
         .map(|s| {
             json!({
@@ -607,7 +600,7 @@ pub(crate) fn json(out: &mut impl Write, facts: &Facts<'_>, report: &Report) -> 
         "stop_lists": stop_lists,
         "files": files,
         "suggestions": suggestions,
-        "advice": advice(facts, report),
+        "advice": advice,
         "written": facts.files.iter().map(|f| f.display().to_string()).collect::<Vec<_>>(),
         "numbering_plan": plan.version(),
     });
