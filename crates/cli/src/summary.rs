@@ -189,7 +189,7 @@ fn suggestion_sentence(suggestion: &RegionSuggestion) -> String {
         at_least,
     } = suggestion;
     let at_least = if *at_least { "at least " } else { "" };
-    let verb = if *count == 1 { "reads as a" } else { "read as" };
+    let verb = if *count == 1 { "reads as" } else { "read as" };
     let noun = if *count == 1 { "number" } else { "numbers" };
     format!(
         "{at_least}{} {verb} {region} {noun} without {calling_code}: rerun with --region {region}",
