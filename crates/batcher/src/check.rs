@@ -11,7 +11,7 @@ use recipients_template::{Encoding, Missing, Segments, Template, non_gsm};
 pub(crate) struct Message {
     pub(crate) template: Template,
     pub(crate) missing: Missing,
-    /// Whether the text itself, without any value, leaves the GSM alphabet.
+    /// Whether the text itself, without any value, stays within the GSM alphabet.
     pub(crate) is_plain_gsm: bool,
 }
 
@@ -33,7 +33,7 @@ pub(crate) struct FileCheck {
     pub(crate) column: usize,
     /// The list's own columns, without those that an earlier run has added.
     pub(crate) own: usize,
-    /// Where the added columns begin, and how many columns the header has with them.
+    /// Where the columns begin that an earlier run has added.
     pub(crate) annotations: Option<usize>,
     pub(crate) is_text: bool,
 }

@@ -110,6 +110,22 @@ mod tests {
     use std::io::Write;
 
     #[test]
+    fn a_flipped_byte_is_told_by_the_checksum() {
+        let level = ruzstd::encoding::CompressionLevel::Uncompressed;
+        let mut packed = ruzstd::encoding::compress_to_vec(&b"380971112233\n"[..], level);
+        let read = |packed: &[u8]| {
+            let mut text = String::new();
+            let kind = Compression::of(packed).unwrap();
+            let reader = kind.reader(Box::new(io::Cursor::new(packed.to_vec())));
+            { reader }.read_to_string(&mut text).map(|_| text)
+        };
+        assert_eq!(read(&packed).unwrap(), "380971112233\n");
+        let at = memchr::memmem::find(&packed, b"3809").unwrap();
+        packed[at] = b'4';
+        assert!(read(&packed).is_err());
+    }
+
+    #[test]
     fn gzip_members_follow_each_other() {
         let mut packed = Vec::new();
         for part in ["one ", "two"] {
