@@ -459,7 +459,7 @@ fn recipient_scores(rows: &[Vec<String>]) -> (Vec<usize>, usize) {
 
 /// How much a cell looks like a phone number, 0 to 1000: by its digits and by what stands
 /// between them. Eight digits may be a date or an article, so they count for little.
-fn phone_likeness(cell: &str) -> usize {
+pub(crate) fn phone_likeness(cell: &str) -> usize {
     let (mut digits, mut strange) = (0, 0);
     let mut exponent = false;
     for c in cell.chars() {

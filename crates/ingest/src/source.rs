@@ -328,6 +328,10 @@ impl Source {
         layout.annotations = detect::own_columns(first, options.annotations);
         (layout.has_header, layout.header_confidence) = match layout.annotations {
             Some(_) => (true, Confidence::Certain),
+            // Whoever names a column that the first row names has said what that row is.
+            None if options.skip_header == Choice::Auto && names_column(options, first) => {
+                (true, Confidence::Likely)
+            }
             None => detect::has_header(sample, options.skip_header),
         };
         let rows = match layout.has_header {
@@ -361,7 +365,12 @@ impl Source {
                         Column::Number(number) => number.to_string(),
                         Column::Named(name) => name.clone(),
                     };
-                    let columns = header.map(<[String]>::to_vec).unwrap_or_default();
+                    // A first row that only was said to be a header may hold numbers.
+                    let shown = |name: &String| match detect::phone_likeness(name) {
+                        0 => name.clone(),
+                        _ => "…".to_owned(),
+                    };
+                    let columns = header.unwrap_or_default().iter().map(shown).collect();
                     Error::new(name, None, ErrorKind::NoColumn { wanted, columns })
                 })?;
                 (found, Confidence::Given)
@@ -633,6 +642,13 @@ fn foreign(head: &[u8]) -> Option<(&'static str, &'static str)> {
         .into_iter()
         .find(|(magic, ..)| head.starts_with(magic) && (*magic != b"BZh" || is_bzip2(head)))
         .map(|(_, what, advice)| (what, advice))
+}
+
+fn names_column(options: &Options, first: &[String]) -> bool {
+    match &options.column {
+        Some(Column::Named(name)) => name.parse::<usize>().is_err() && first.contains(name),
+        _ => false,
+    }
 }
 
 fn find_column(wanted: &Column, header: Option<&[String]>, columns: usize) -> Option<usize> {

@@ -151,5 +151,13 @@ fn d16_the_api_defaults() {
     let by_name = Options::auto().column(Some(Column::Named("phone".to_owned())));
     let named = Source::from_bytes("l", "id;phone\n1;2\n".into(), &by_name).unwrap();
     assert_eq!(named.layout().column, 1);
-    assert!(Source::from_bytes("l", "id;name\n1;2\n".into(), &by_name).is_err());
+    // The name makes the first row a header, whatever the rows look like.
+    let bad = Source::from_bytes("l", "id;phone\n1;none\n".into(), &by_name).unwrap();
+    assert_eq!((bad.header().is_some(), bad.layout().column), (true, 1));
+    let skip = by_name.skip_header(Choice::Given(true));
+    let error = Source::from_bytes("l", "id;name\n1;2\n".into(), &skip).unwrap_err();
+    assert!(error.to_string().contains("`id`, `name`"), "{error}");
+    // A first row that is no header is not shown.
+    let error = Source::from_bytes("l", "380971112233;x\n1;2\n".into(), &skip).unwrap_err();
+    assert!(!format!("{error} {error:?}").contains("380971112233"));
 }
