@@ -16,10 +16,10 @@ fn rows(bytes: &[u8], options: &Options) -> usize {
 
 fn main() {
     let mut criterion = Criterion::default().configure_from_args();
-    let numbers = lists::messy(100_000);
+    let numbers = lists::lists().messy(100_000);
     let one = lists::one_column(&numbers);
     let six = lists::six_columns(&numbers);
-    let plain = lists::one_column(&lists::clean(100_000));
+    let plain = lists::one_column(&lists::lists().clean(100_000));
     let in_1251 = Encoding::Windows1251
         .encode(&six.replace('ã', "a").replace(['\u{456}', '\u{457}'], "i"))
         .expect("Cyrillic and ASCII");

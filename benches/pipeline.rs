@@ -8,7 +8,7 @@ use recipients_benches as lists;
 fn main() {
     let mut criterion = Criterion::default().configure_from_args();
     let checker = Checker::default();
-    let numbers = lists::messy(20_000);
+    let numbers = lists::lists().messy(20_000);
     let template = Template::parse("Hello {name}, your balance is {balance}");
     let mut group = criterion.benchmark_group("pipeline");
     group

@@ -444,7 +444,7 @@ ok("5491123456789", "5491123456789", "AR", "m", 0, "D5", "Argentine mobile with 
 ok("54111523456789", "5491123456789", "AR", "m", 0, "D6", "Argentine 15 becomes 9", reason="trunk_prefix_removed")
 ok("+54 (011) 15 2345-6789", "5491123456789", "AR", "m", 1, "D6", "Argentine national writing after +54", reason="trunk_prefix_removed")
 ok("522221234567", "522221234567", "MX", "fm", 0, "D5", "Mexico")
-no(3, "too_long", "5212221234567", "D6 R7", "Mexico's old mobile 1: older plans stripped it, 9.0.42 no longer knows it", territory="MX")
+no(3, "too_long", "5212221234567", "D6 R7", "Mexico's old mobile 1: older plans stripped it, 9.0.43 no longer knows it", territory="MX")
 no(3, "too_long", "+52 1 55 1234 5678", "D6 R7", "Mexico's old mobile 1, written out", territory="MX", cleaned=1)
 no(3, "too_long", "+52 044 55 1234 5678", "D6 R7", "Mexico's old 044", territory="MX", cleaned=1)
 ok("5511961234567", "5511961234567", "BR", "m", 0, "D5", "Brazil")

@@ -15,7 +15,7 @@ import unicodedata
 import phonenumbers
 from phonenumbers import PhoneNumber, PhoneNumberType, ValidationResult
 
-PINNED = "9.0.42"
+PINNED = "9.0.43"
 if phonenumbers.__version__ != PINNED:
     print("oracle.py: ERROR: phonenumbers %s is installed, the test data is made with %s"
           % (phonenumbers.__version__, PINNED), file=sys.stderr)

@@ -1,4 +1,5 @@
-//! Developer tools: `cargo xtask tidy` checks what the compiler does not.
+//! Developer tools: `cargo xtask tidy` checks what the compiler does not, `cargo xtask plan` makes the
+//! numbering plan.
 
 #![allow(
     clippy::print_stdout,
@@ -6,12 +7,24 @@
     reason = "a tool for developers talks to them"
 )]
 
+mod plan;
+
 use serde_json::Value;
 use std::process::{Command, ExitCode};
 
 /// Who may use whom inside the workspace, in full; the picture is in ARCHITECTURE.md.
 const EDGES: &[(&str, &[&str])] = &[
-    ("recipients-core", &[]),
+    // For its tests only.
+    (
+        "numbering-plan",
+        &["numbering-plan-compiler", "numbering-plan-oracle"],
+    ),
+    ("numbering-plan-compiler", &["numbering-plan"]),
+    (
+        "numbering-plan-oracle",
+        &["numbering-plan", "numbering-plan-compiler"],
+    ),
+    ("recipients-core", &["numbering-plan"]),
     ("recipients-template", &[]),
     ("recipients-ingest", &[]),
     (
@@ -32,12 +45,20 @@ const EDGES: &[(&str, &[&str])] = &[
         ],
     ),
     ("recipients-cli", &["recipients"]),
-    ("recipients-benches", &["recipients"]),
+    (
+        "recipients-benches",
+        &["numbering-plan", "numbering-plan-oracle", "recipients"],
+    ),
     (
         "recipients-benches-compare",
-        &["recipients", "recipients-benches"],
+        &[
+            "numbering-plan",
+            "numbering-plan-oracle",
+            "recipients",
+            "recipients-benches",
+        ],
     ),
-    ("xtask", &[]),
+    ("xtask", &["numbering-plan-compiler"]),
 ];
 
 /// Packages that must stay where they are, with the only members that may name them.
@@ -46,6 +67,11 @@ const KEPT_IN: &[(&str, &[&str])] = &[
     ("csv", &["recipients-ingest"]),
     ("encoding_rs", &["recipients-ingest"]),
     ("rayon", &["recipients-batcher"]),
+    ("regex-automata", &["numbering-plan-compiler"]),
+    (
+        "rlibphonenumber",
+        &["numbering-plan-oracle", "recipients-benches-compare"],
+    ),
     ("clap", &["recipients-cli"]),
     ("serde_json", &["recipients-cli", "xtask"]),
 ];
@@ -54,8 +80,18 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["tidy"] => tidy(),
+        ["plan", ref rest @ ..] => match plan::run(rest) {
+            Ok(said) => {
+                println!("{said}");
+                ExitCode::SUCCESS
+            }
+            Err(error) => {
+                eprintln!("plan: {error}");
+                ExitCode::FAILURE
+            }
+        },
         _ => {
-            eprintln!("usage: cargo xtask tidy");
+            eprintln!("usage: cargo xtask tidy\n{}", plan::USAGE);
             ExitCode::from(2)
         }
     }

@@ -1,10 +1,11 @@
 //! The questions that are asked of every recipient, in their order (decision D1).
 
-use crate::scan::{self, Cell, Form, Written};
+use crate::scan::{self, Cell, Form};
 use crate::{
     Answer, Code, Contact, ContactBook, Length, Lines, Msisdn, Plan, Policy, Reason,
     SeveralNumbers, Verdict, is_blank,
 };
+use numbering_plan::text::Written;
 
 /// A numbering plan and a policy, ready to be asked.
 ///
@@ -66,10 +67,13 @@ impl Default for Checker {
 impl Checker {
     /// A checker with the built-in plan.
     pub fn new(policy: Policy) -> Checker {
-        Checker {
-            plan: Plan::builtin(),
-            policy,
-        }
+        Checker::with_plan(Plan::builtin(), policy)
+    }
+
+    /// A checker with a plan that was loaded ([`Plan::load`]). The operators of the policy must be
+    /// of the same plan.
+    pub fn with_plan(plan: &'static Plan, policy: Policy) -> Checker {
+        Checker { plan, policy }
     }
 
     /// The plan that is asked.
@@ -165,7 +169,7 @@ impl Checker {
     /// none. Every number that can be read counts, in the plan or not.
     pub fn stop_list_entry(&self, text: &str) -> Result<Msisdn, Reason> {
         let verdict = match self.read(text) {
-            Cell::Number(written) => self.resolve(&written, &mut ()),
+            Cell::Number(found) => self.resolve(&found.written, &mut ()),
             Cell::Unreadable(reason) => Err(Verdict::without_number(reason)),
             Cell::Blank => Err(Verdict::without_number(Reason::Blank)),
             Cell::Several(_) => Err(Verdict::without_number(Reason::SeveralNumbers)),
@@ -185,8 +189,8 @@ impl Checker {
     }
 
     fn judge(&self, text: &str, trace: &mut impl Trace) -> Verdict {
-        let written = match self.read(text) {
-            Cell::Number(written) => written,
+        let (written, form) = match self.read(text) {
+            Cell::Number(found) => (found.written, found.form),
             Cell::Blank => {
                 let reason = match text.is_empty() {
                     true => Reason::EmptyValue,
@@ -213,7 +217,7 @@ impl Checker {
                 return Verdict::without_number(Reason::SeveralNumbers);
             }
         };
-        match written.form {
+        match form {
             Form::Plain => {}
             Form::Labelled => trace.step("D3", || "a label before the number left out".to_owned()),
             Form::Spreadsheet => trace.step("D13", || {
@@ -224,7 +228,7 @@ impl Checker {
             let digits = written
                 .digits()
                 .unwrap_or("more digits than any number has");
-            let how = match written.cleaned {
+            let how = match written.notes().cleaned() {
                 true => "cleaned of other characters",
                 false => "nothing to clean",
             };
@@ -234,7 +238,7 @@ impl Checker {
             Ok((answer, success)) => self.decide(&answer, success, trace),
             Err(verdict) => verdict,
         };
-        verdict.with_cleaned(written.cleaned)
+        verdict.with_cleaned(written.notes().cleaned())
     }
 
     /// D5 and D6: which number is meant, and what the plan says of it. `Err` for digits that are
@@ -247,7 +251,7 @@ impl Checker {
         let region = self
             .policy
             .default_region()
-            .filter(|_| !written.plus && !written.head().starts_with(b"00"));
+            .filter(|_| !written.notes().plus() && !written.head().starts_with(b"00"));
         let Some(region) = region else {
             return self.international(written, trace);
         };

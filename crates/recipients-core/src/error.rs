@@ -10,6 +10,8 @@ pub struct Error(Box<ErrorKind>);
 #[derive(Debug, Clone, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum ErrorKind {
+    /// The bytes are no compiled numbering plan.
+    NoPlan(numbering_plan::Error),
     /// Neither a territory of the plan nor a calling code.
     UnknownDestination(String),
     /// No territory of the plan has this code.
@@ -37,6 +39,7 @@ impl Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &*self.0 {
+            ErrorKind::NoPlan(fault) => fault.fmt(f),
             ErrorKind::UnknownDestination(text) => write!(
                 f,
                 "`{text}` is neither a country (two letters as in UA, or 001) nor a calling code"
@@ -58,4 +61,11 @@ impl fmt::Display for Error {
     }
 }
 
-impl std::error::Error for Error {}
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match &*self.0 {
+            ErrorKind::NoPlan(fault) => Some(fault),
+            _ => None,
+        }
+    }
+}

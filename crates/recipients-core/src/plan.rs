@@ -1,19 +1,14 @@
 //! The numbering plan: which numbers exist, where they belong, what kind of line they are.
 //!
-//! One small interface ([`Plan::international`], [`Plan::national`]) hides where the answers come
-//! from. At present that is the `rlibphonenumber` crate, measured identical to Google's library
-//! on 2.3 million numbers, and a table of the holders of number ranges beside it.
+//! The answers are those of `numbering_plan`, which gives Google's; here they are put as the
+//! decisions of this project want them: a national prefix after the calling code is taken away only
+//! where that yields a number (D6).
 
 use crate::error::ErrorKind;
 use crate::policy::Destination;
-use crate::{Error, Kind, Msisdn, Territory};
-use rlibphonenumber::{
-    PHONE_NUMBER_UTIL, ParseError, PhoneNumber, PhoneNumberType, Region, ValidationError,
-    get_national_significant_number_owned,
-};
-use std::collections::HashMap;
-use std::num::NonZeroU16;
-use std::sync::LazyLock;
+use crate::{Error, Msisdn};
+use numbering_plan::text::Written;
+use numbering_plan::{Kind, OperatorId, Standing, Territory};
 
 /// The numbering plan of the world.
 ///
@@ -27,14 +22,8 @@ use std::sync::LazyLock;
 /// assert_eq!(plan.operator_name(allocation.operator.unwrap()), "Kyivstar");
 /// ```
 pub struct Plan {
-    operators: Operators,
+    table: numbering_plan::Plan<'static>,
 }
-
-/// An operator of the plan; [`Plan::operator_name`] knows its name.
-///
-/// Valid within one version of the plan only.
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub struct OperatorId(NonZeroU16);
 
 /// What the plan says about a number.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -89,17 +78,38 @@ impl std::fmt::Debug for Plan {
 impl Plan {
     /// The plan that this version of the library was made with.
     pub fn builtin() -> &'static Plan {
-        static PLAN: LazyLock<Plan> = LazyLock::new(|| Plan {
-            operators: Operators::parse(include_str!("../data/operators.tsv")),
-        });
-        &PLAN
+        static PLAN: std::sync::OnceLock<Plan> = std::sync::OnceLock::new();
+        PLAN.get_or_init(|| Plan {
+            table: *numbering_plan::Plan::builtin(),
+        })
+    }
+
+    /// A newer plan, or another one, as `cargo xtask plan` compiles it. It is checked completely,
+    /// and then kept until the program ends.
+    ///
+    /// # Errors
+    ///
+    /// If the bytes are no compiled plan of this version's format, damaged or contradictory.
+    pub fn load(bytes: Vec<u8>) -> Result<&'static Plan, Error> {
+        // Checked where it is, and given away only when it is good.
+        if let Err(fault) = numbering_plan::Plan::from_bytes(&bytes) {
+            return Err(Error::new(ErrorKind::NoPlan(fault)));
+        }
+        let bytes: &'static [u8] = Box::leak(bytes.into_boxed_slice());
+        match numbering_plan::Plan::from_bytes(bytes) {
+            Ok(table) => Ok(Box::leak(Box::new(Plan { table }))),
+            Err(fault) => Err(Error::new(ErrorKind::NoPlan(fault))),
+        }
     }
 
     /// The version of the metadata; ranges age, so every report should name it.
     pub fn version(&self) -> &'static str {
-        // The release that `rlibphonenumber` is pinned to carries this metadata, and the
-        // operators were taken from the same.
-        "libphonenumber 9.0.42"
+        self.table.version()
+    }
+
+    /// Where the plan comes from, with date and licence: lines of `key: value`.
+    pub fn about(&self) -> &'static str {
+        self.table.header()
     }
 
     /// Looks up a number that is written in international format: 1 to 15 ASCII digits, the
@@ -111,109 +121,69 @@ impl Plan {
     pub fn international(&self, digits: &str) -> Answer {
         let number = Msisdn::from_digits(digits.as_bytes())
             .expect("1 to 15 ASCII digits, the first not zero");
-        let answer = |calling_code, length| Answer {
+        let written = Written::of_digits(digits.bytes(), false, false);
+        let found = self.table.international(&written);
+        let mut answer = Answer {
             number,
-            calling_code,
-            length,
+            calling_code: found.calling_code(),
+            length: length_of(found.standing()),
             allocation: None,
-            territory: calling_code.and_then(sole_territory),
+            territory: found.territory(),
             trunk_prefix_removed: false,
         };
-        let parsed = match PHONE_NUMBER_UTIL.parse(format!("+{digits}"), None) {
-            Ok(parsed) => parsed,
-            Err(error) => {
-                let calling_code = calling_code_of(digits);
-                return match error {
-                    _ if calling_code.is_none() => answer(None, Length::Impossible),
-                    ParseError::TooLongNsn => answer(calling_code, Length::TooLong),
-                    _ => answer(calling_code, Length::TooShort),
+        let removed = found.notes().prefix_removed();
+        match (allocation_of(&found), msisdn_of(&found)) {
+            (Some(allocation), Some(canonical)) => {
+                answer.number = canonical;
+                answer.allocation = Some(allocation);
+                answer.trunk_prefix_removed = removed;
+            }
+            // In no range. Judge the length of what was written: a national prefix is taken away
+            // only where that yields a number (D6).
+            _ if removed => {
+                let code = found.calling_code().unwrap_or(0);
+                let national = digits.len() - code.checked_ilog10().map_or(0, |l| l as usize + 1);
+                answer.length = match self.table.length(code, national) {
+                    Standing::Possible => Length::Possible,
+                    _ => Length::TrunkPrefix,
                 };
             }
-        };
-        let calling_code = u16::try_from(parsed.country_code).ok();
-        let found = self.found(&parsed);
-        let as_written = found.is_none_or(|(canonical, _)| canonical == number);
-        if let Some((canonical, allocation)) = found {
-            return Answer {
-                number: canonical,
-                allocation: Some(allocation),
-                territory: Some(allocation.territory),
-                trunk_prefix_removed: !as_written,
-                ..answer(calling_code, Length::Possible)
-            };
+            _ => {}
         }
-        // In no range. Judge the length of what was written: a national prefix is taken away only
-        // where that yields a number (D6).
-        let national = &digits[calling_code.map_or(0, |c| c.to_string().len())..];
-        if get_national_significant_number_owned(&parsed) == national {
-            return answer(calling_code, length_of(&parsed));
-        }
-        match length_of(&unparsed(&parsed, national)) {
-            Length::Possible => answer(calling_code, Length::Possible),
-            _ => answer(calling_code, Length::TrunkPrefix),
-        }
+        answer
     }
 
     /// Looks up a number that is written as in its own country; `None` if the region is not in
     /// the plan or no number of it can be read.
     pub fn national(&self, digits: &str, region: Territory) -> Option<Answer> {
-        let parsed = PHONE_NUMBER_UTIL
-            .parse(digits, Some(region_of(region)?))
-            .ok()?;
-        let calling_code = u16::try_from(parsed.country_code).ok()?;
-        let found = self.found(&parsed);
-        let number = match found {
-            Some((number, _)) => number,
-            None => canonical(&parsed)?,
-        };
+        let written = Written::of_digits(digits.bytes(), false, false);
+        let found = self.table.national(&written, region)?;
         Some(Answer {
-            number,
-            calling_code: Some(calling_code),
-            length: length_of(&parsed),
-            allocation: found.map(|(_, allocation)| allocation),
-            territory: found
-                .map(|(_, allocation)| allocation.territory)
-                .or_else(|| sole_territory(calling_code)),
+            number: msisdn_of(&found)?,
+            calling_code: found.calling_code(),
+            length: length_of(found.standing()),
+            allocation: allocation_of(&found),
+            territory: found.territory(),
             trunk_prefix_removed: false,
         })
-    }
-
-    fn found(&self, parsed: &PhoneNumber) -> Option<(Msisdn, Allocation)> {
-        let util = &*PHONE_NUMBER_UTIL;
-        if !util.is_valid_number(parsed) {
-            return None;
-        }
-        let region = util.get_region_for_number(parsed)?;
-        let kind = kind_of(util.get_number_type(parsed))?;
-        let number = canonical(parsed)?;
-        let territory = Territory::parse(region.as_region_str().as_str())?;
-        // Google's carrier data speaks of these kinds only.
-        let carried = matches!(kind, Kind::Mobile | Kind::FixedLineOrMobile | Kind::Pager);
-        let operator = carried.then(|| self.operators.holder(number)).flatten();
-        Some((
-            number,
-            Allocation {
-                territory,
-                kind,
-                operator,
-            },
-        ))
     }
 
     /// The territory with this code, if the plan has numbers for it.
     pub fn territory(&self, code: &str) -> Result<Territory, Error> {
         Territory::parse(code)
-            .filter(|&territory| region_of(territory).is_some())
+            .filter(|&territory| self.calling_code(territory).is_some())
             .ok_or_else(|| Error::new(ErrorKind::UnknownTerritory(code.to_owned())))
     }
 
     /// Every territory of the plan, sorted.
     pub fn territories(&self) -> Vec<Territory> {
-        let mut all: Vec<Territory> = PHONE_NUMBER_UTIL
-            .get_supported_regions()
-            .filter_map(|region| Territory::parse(region.as_region_str().as_str()))
+        let mut all: Vec<Territory> = self
+            .table
+            .territories()
+            .map(|(territory, _)| territory)
+            .filter(|&territory| territory != Territory::WORLD)
             .collect();
-        all.sort_unstable_by_key(|t| t.to_string());
+        all.sort_unstable();
         all
     }
 
@@ -228,35 +198,36 @@ impl Plan {
         }
         let digits = text.strip_prefix('+').unwrap_or(text);
         let code: u16 = digits.parse().map_err(|_| unknown())?;
-        calling_code_of(digits)
-            .filter(|&known| known == code)
-            .map(Destination::CallingCode)
-            .ok_or_else(unknown)
+        match self.table.territories_of(code).next() {
+            Some(_) if code.to_string() == digits => Ok(Destination::CallingCode(code)),
+            _ => Err(unknown()),
+        }
     }
 
     /// The calling code of a territory.
     pub fn calling_code(&self, territory: Territory) -> Option<u16> {
-        let code = PHONE_NUMBER_UTIL.get_country_code_for_region(region_of(territory)?)?;
-        u16::try_from(code).ok()
+        self.table.calling_code(territory)
     }
 
     /// The name of an operator of this plan.
-    pub fn operator_name(&self, operator: OperatorId) -> &str {
-        &self.operators.names[usize::from(operator.0.get()) - 1]
+    pub fn operator_name(&self, operator: OperatorId) -> &'static str {
+        self.table.operator_name(operator).unwrap_or_default()
     }
 
     /// The operator with this name, in any letter case.
     pub fn operator(&self, name: &str) -> Result<OperatorId, Error> {
         let folded = name.trim().to_lowercase();
-        let names = &self.operators.names;
-        if let Some(at) = names.iter().position(|n| n.to_lowercase() == folded) {
-            return Ok(Operators::id(at));
+        let named = |n: &str| n.to_lowercase() == folded;
+        if let Some((id, _)) = self.table.operators().find(|(_, n)| named(n)) {
+            return Ok(id);
         }
-        let similar = names
-            .iter()
+        let similar = self
+            .table
+            .operators()
+            .map(|(_, n)| n)
             .filter(|n| !folded.is_empty() && n.to_lowercase().contains(&folded))
             .take(5)
-            .cloned()
+            .map(str::to_owned)
             .collect();
         Err(Error::new(ErrorKind::UnknownOperator {
             name: name.to_owned(),
@@ -265,133 +236,23 @@ impl Plan {
     }
 }
 
-/// The holders of number ranges, by longest prefix.
-struct Operators {
-    names: Vec<String>,
-    by_prefix: HashMap<u64, OperatorId, ahash::RandomState>,
-    longest: u32,
+fn msisdn_of(found: &numbering_plan::Answer) -> Option<Msisdn> {
+    Msisdn::from_u64(found.number()?.get())
 }
 
-impl Operators {
-    fn parse(table: &str) -> Operators {
-        let mut operators = Operators {
-            names: Vec::new(),
-            by_prefix: HashMap::default(),
-            longest: 0,
-        };
-        for line in table.lines().filter(|line| !line.starts_with('#')) {
-            let (name, prefixes) = line.split_once('\t').expect("name, tab, prefixes");
-            let id = Operators::id(operators.names.len());
-            operators.names.push(name.to_owned());
-            for prefix in prefixes.split(' ') {
-                operators.longest = operators.longest.max(prefix.len() as u32);
-                // A prefix starts with a calling code, so its length is in its value.
-                let prefix = prefix.parse().expect("digits");
-                operators.by_prefix.insert(prefix, id);
-            }
-        }
-        operators
-    }
-
-    fn id(index: usize) -> OperatorId {
-        let number = u16::try_from(index + 1).expect("fewer than 65,535 operators");
-        OperatorId(NonZeroU16::new(number).expect("not zero"))
-    }
-
-    fn holder(&self, number: Msisdn) -> Option<OperatorId> {
-        let mut prefix = number.as_u64();
-        while prefix >= 10u64.pow(self.longest) {
-            prefix /= 10;
-        }
-        while prefix > 0 {
-            if let Some(&id) = self.by_prefix.get(&prefix) {
-                return Some(id);
-            }
-            prefix /= 10;
-        }
-        None
-    }
-}
-
-fn canonical(parsed: &PhoneNumber) -> Option<Msisdn> {
-    let national = get_national_significant_number_owned(parsed);
-    Msisdn::from_digits(format!("{}{national}", parsed.country_code).as_bytes())
-}
-
-/// The number with this national part kept just as it stands, its leading zeros included.
-fn unparsed(parsed: &PhoneNumber, national: &str) -> PhoneNumber {
-    let significant = national.trim_start_matches('0');
-    let zeros = national.len() - significant.len();
-    let mut number = PhoneNumber {
-        country_code: parsed.country_code,
-        ..PhoneNumber::default()
-    };
-    number.national_number = significant.parse().unwrap_or(0);
-    if zeros > 0 {
-        number.italian_leading_zero = Some(true);
-        number.number_of_leading_zeros = i32::try_from(zeros).ok();
-    }
-    number
-}
-
-fn length_of(number: &PhoneNumber) -> Length {
-    use rlibphonenumber::NumberLengthType;
-    match PHONE_NUMBER_UTIL.is_possible_number_with_reason(number) {
-        Ok(NumberLengthType::IsPossible) => Length::Possible,
-        Ok(NumberLengthType::IsPossibleLocalOnly) | Err(ValidationError::TooShort) => {
-            Length::TooShort
-        }
-        Err(ValidationError::TooLong) => Length::TooLong,
-        Err(ValidationError::InvalidLength | ValidationError::InvalidCountryCode) => {
-            Length::Impossible
-        }
-    }
-}
-
-fn kind_of(kind: PhoneNumberType) -> Option<Kind> {
-    Some(match kind {
-        PhoneNumberType::FixedLine => Kind::FixedLine,
-        PhoneNumberType::Mobile => Kind::Mobile,
-        PhoneNumberType::FixedLineOrMobile => Kind::FixedLineOrMobile,
-        PhoneNumberType::TollFree => Kind::TollFree,
-        PhoneNumberType::PremiumRate => Kind::PremiumRate,
-        PhoneNumberType::SharedCost => Kind::SharedCost,
-        PhoneNumberType::VoIP => Kind::Voip,
-        PhoneNumberType::PersonalNumber => Kind::PersonalNumber,
-        PhoneNumberType::Pager => Kind::Pager,
-        PhoneNumberType::UAN => Kind::Uan,
-        PhoneNumberType::VoiceMail => Kind::Voicemail,
-        PhoneNumberType::Unknown => return None,
+fn allocation_of(found: &numbering_plan::Answer) -> Option<Allocation> {
+    Some(Allocation {
+        territory: found.territory()?,
+        kind: found.kind()?,
+        operator: found.operator(),
     })
 }
 
-fn region_of(territory: Territory) -> Option<Region> {
-    let region = Region::from_code(&territory.to_string()).ok()?;
-    PHONE_NUMBER_UTIL
-        .get_country_code_for_region(region)
-        .map(|_| region)
-}
-
-/// The calling code that the digits start with; calling codes are prefix-free.
-fn calling_code_of(digits: &str) -> Option<u16> {
-    (1..=3).find_map(|len| {
-        let code: u16 = digits.get(..len)?.parse().ok()?;
-        calling_code_is_assigned(code).then_some(code)
-    })
-}
-
-fn calling_code_is_assigned(code: u16) -> bool {
-    PHONE_NUMBER_UTIL
-        .get_regions_for_country_calling_code(i32::from(code))
-        .is_some()
-}
-
-fn sole_territory(calling_code: u16) -> Option<Territory> {
-    let mut regions =
-        PHONE_NUMBER_UTIL.get_regions_for_country_calling_code(i32::from(calling_code))?;
-    let first = regions.next()?;
-    match regions.next() {
-        None => Territory::parse(first.as_region_str().as_str()),
-        Some(_) => None,
+fn length_of(standing: Standing) -> Length {
+    match standing {
+        Standing::Valid | Standing::Possible => Length::Possible,
+        Standing::TooShort | Standing::LocalOnly => Length::TooShort,
+        Standing::TooLong => Length::TooLong,
+        _ => Length::Impossible,
     }
 }

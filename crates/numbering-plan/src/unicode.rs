@@ -1,4 +1,4 @@
-//! What the characters of a cell mean (decisions D3 and D4).
+//! What the characters of a field mean (decisions D3 and D4).
 
 /// The zeros of every script's decimal digits; the nine that follow are the other digits.
 /// Source: Unicode Character Database, general category Nd. A test compares the table with the

@@ -1,12 +1,12 @@
 //! Where a number belongs.
 
-use std::fmt;
-use std::num::NonZeroU16;
+use core::fmt;
+use core::num::NonZeroU16;
 
 /// A territory: ISO 3166 alpha-2, or `001` for networks that belong to no country.
 ///
 /// ```
-/// use recipients_core::Territory;
+/// use numbering_plan::Territory;
 ///
 /// assert_eq!(Territory::parse("ua").unwrap().to_string(), "UA");
 /// assert_eq!(Territory::parse("001"), Some(Territory::WORLD));
@@ -18,6 +18,20 @@ pub struct Territory(NonZeroU16);
 impl Territory {
     /// `001`: satellite and other global networks, universal freephone and their like.
     pub const WORLD: Territory = Territory(NonZeroU16::MIN);
+
+    /// The two bytes that stand for it in a compiled plan, as a number; 0 is none.
+    pub(crate) const fn from_packed(packed: u16) -> Option<Territory> {
+        match NonZeroU16::new(packed) {
+            Some(packed) => Some(Territory(packed)),
+            None => None,
+        }
+    }
+
+    /// The number that stands for it in a compiled plan: its two letters as bytes, the first one
+    /// high, or 1 for `001`.
+    pub const fn packed(self) -> u16 {
+        self.0.get()
+    }
 
     /// Reads two ASCII letters of either case, or `001`.
     pub fn parse(text: &str) -> Option<Territory> {
@@ -41,7 +55,7 @@ impl fmt::Display for Territory {
         }
         let [a, b] = self.0.get().to_be_bytes();
         let text = [a, b];
-        f.pad(std::str::from_utf8(&text).unwrap_or("??"))
+        f.pad(core::str::from_utf8(&text).unwrap_or("??"))
     }
 }
 

@@ -1,0 +1,250 @@
+//! Many numbers at a time.
+//!
+//! Three passes over a few hundred fields, each without a branch that depends on what a field
+//! holds: find the ends of the lines; take the digits out of each field; walk them through the
+//! table. Since no pass waits for one field, the processor works on many at once. Fields that need
+//! more thought are noted on the way and answered one by one at the end.
+
+use crate::answer::Answer;
+use crate::arch::{self, Path};
+use crate::plan::Plan;
+use core::hint::select_unpredictable;
+
+/// Fields of a pass. Their ends and digits stay in the first-level cache.
+pub(crate) const PASS: usize = 256;
+
+/// What is read of a field: its digits in two forms, and how they were written.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[repr(C)]
+pub(crate) struct Read {
+    /// The digits as a number.
+    pub(crate) number: u64,
+    /// The first twelve digits in groups of three, filled up with zeros.
+    pub(crate) groups: [u16; 4],
+    /// How many digits there are.
+    pub(crate) len: u8,
+    /// Bits of [`Notes`](crate::Notes).
+    pub(crate) notes: u8,
+}
+
+/// Digits of a number that the quick way can hold; longer ones go the slow way.
+pub(crate) const QUICK_DIGITS: usize = 16;
+
+/// How far [`Plan::classify_lines`] came.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Progress {
+    /// Lines that were answered.
+    pub lines: usize,
+    /// Bytes that they take, line ends included.
+    pub bytes: usize,
+}
+
+/// What a pass leaves behind for the next one.
+pub(crate) struct Work {
+    reads: [Read; PASS],
+    /// How far each number has come in the table.
+    entries: [u16; PASS],
+    /// Fields that need more thought.
+    slow: List,
+    /// Whether punctuation is to be expected.
+    messy: bool,
+}
+
+/// Places of fields, noted without asking whether they count: the one after the last is written
+/// over if it does not.
+struct List {
+    places: [u16; PASS + 1],
+    len: usize,
+}
+
+impl List {
+    const fn new() -> List {
+        List {
+            places: [0; PASS + 1],
+            len: 0,
+        }
+    }
+
+    #[inline(always)]
+    fn note(&mut self, place: usize, counts: bool) {
+        self.places[self.len] = place as u16;
+        self.len += usize::from(counts);
+    }
+
+    fn iter(&self) -> impl Iterator<Item = usize> + '_ {
+        self.places[..self.len].iter().map(|&at| usize::from(at))
+    }
+}
+
+impl Work {
+    const fn new() -> Work {
+        Work {
+            reads: [Read {
+                number: 0,
+                groups: [0; 4],
+                len: 0,
+                notes: 0,
+            }; PASS],
+            entries: [0; PASS],
+            slow: List::new(),
+            messy: false,
+        }
+    }
+
+    /// Whether it pays to look for punctuation in every field instead of asking first: a question
+    /// whose answer cannot be guessed costs more. Decided by what the last pass saw.
+    pub(crate) fn messy(&self) -> bool {
+        self.messy
+    }
+
+    /// Notes how many fields had punctuation.
+    pub(crate) fn set_messy(&mut self, messy: usize, of: usize) {
+        self.messy = 16 * messy > of;
+    }
+
+    /// Notes what was read of a field, and whether it needs more thought.
+    #[inline(always)]
+    pub(crate) fn put(&mut self, at: usize, read: Read, slow: bool) {
+        self.reads[at] = read;
+        self.slow.note(at, slow);
+    }
+}
+
+impl Plan<'_> {
+    /// Classifies many fields at once; each answer is the one that [`Plan::classify`] gives.
+    ///
+    /// ```
+    /// use numbering_plan::{Answer, Plan};
+    ///
+    /// let mut answers = [Answer::BLANK; 2];
+    /// Plan::builtin().classify_batch(&[b"79101112233", b"+44 7400 123456"], &mut answers);
+    /// assert!(answers.iter().all(|answer| answer.is_valid()));
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If there is not exactly one answer to each field.
+    pub fn classify_batch(&self, fields: &[&[u8]], answers: &mut [Answer]) {
+        self.classify_batch_by(Path::best(), fields, answers);
+    }
+
+    /// [`Plan::classify_batch`] with instructions of the caller's choice, for tests and
+    /// measurements.
+    ///
+    /// # Panics
+    ///
+    /// If there is not exactly one answer to each field.
+    pub fn classify_batch_by(&self, path: Path, fields: &[&[u8]], answers: &mut [Answer]) {
+        assert_eq!(fields.len(), answers.len(), "one answer to each field");
+        let mut work = Work::new();
+        for (fields, answers) in fields.chunks(PASS).zip(answers.chunks_mut(PASS)) {
+            self.pass(path, fields, answers, &mut work);
+        }
+    }
+
+    /// Classifies the lines of a text, a number a line, until the text ends or every answer is
+    /// given. Lines end with a newline, which a carriage return may precede; the last one may go
+    /// without. Each answer is the one that [`Plan::classify`] gives for the line.
+    ///
+    /// To read a file in pieces, hand over pieces that end at the end of a line.
+    pub fn classify_lines(&self, text: &[u8], answers: &mut [Answer]) -> Progress {
+        self.classify_lines_by(Path::best(), text, answers)
+    }
+
+    /// [`Plan::classify_lines`] with instructions of the caller's choice, for tests and
+    /// measurements.
+    pub fn classify_lines_by(&self, path: Path, text: &[u8], answers: &mut [Answer]) -> Progress {
+        let mut work = Work::new();
+        let mut ends = [0; PASS + arch::SURPLUS];
+        let mut fields: [&[u8]; PASS] = [&[]; PASS];
+        let mut done = Progress::default();
+        while done.lines < answers.len() && done.bytes < text.len() {
+            let rest = &text[done.bytes..];
+            // Places in the text are kept in 32 bits.
+            let window = &rest[..rest.len().min(1 << 30)];
+            let found = arch::line_ends(path, window, &mut ends).min(PASS);
+            let mut start = 0;
+            for (field, &end) in fields.iter_mut().zip(&ends[..found]) {
+                *field = without_return(&window[start..end as usize]);
+                start = end as usize + 1;
+            }
+            let mut count = found;
+            if found < PASS && start < window.len() && (window.len() == rest.len() || found == 0) {
+                // Every line end of the window was found, and this line has none there.
+                let tail = &rest[start..];
+                let end = match window.len() == rest.len() {
+                    true => tail.len(),
+                    false => tail.iter().position(|&b| b == b'\n').unwrap_or(tail.len()),
+                };
+                fields[found] = without_return(&tail[..end]);
+                count += 1;
+            }
+            let answers = &mut answers[done.lines..];
+            count = count.min(answers.len());
+            self.pass(path, &fields[..count], &mut answers[..count], &mut work);
+            done.lines += count;
+            let bytes = match count {
+                _ if count <= found => ends[count - 1] as usize + 1,
+                _ => (start + fields[found].len() + 1).min(rest.len()),
+            };
+            done.bytes += bytes;
+        }
+        done
+    }
+
+    fn pass(&self, path: Path, fields: &[&[u8]], answers: &mut [Answer], work: &mut Work) {
+        work.slow.len = 0;
+        arch::read_fields(path, fields, work);
+        self.walk(work, answers);
+        for at in work.slow.iter() {
+            answers[at] = self.classify(fields[at]);
+        }
+    }
+
+    /// The walk through the table, step by step for all: a step waits for memory, and while one
+    /// number waits the others go on.
+    fn walk(&self, work: &mut Work, answers: &mut [Answer]) {
+        // A copy that nothing else refers to can stay in registers.
+        let plan = *self;
+        let reads = &work.reads[..answers.len()];
+        let entries = &mut work.entries[..answers.len()];
+        for (entry, read) in entries.iter_mut().zip(reads) {
+            *entry = plan.first_entry(read.groups[0], read.groups[1]);
+        }
+        for (entry, read) in entries.iter_mut().zip(reads) {
+            *entry = plan.next_entry(*entry, read.groups[2]);
+        }
+        let mut prefixed = List::new();
+        for (at, ((answer, entry), read)) in answers.iter_mut().zip(entries).zip(reads).enumerate()
+        {
+            let (found, prefix) = match plan.answer(*entry, read.groups[0], read.len.into()) {
+                Some(found) => found,
+                None => self.far(*entry, read),
+            };
+            // No calling code starts with 0, and a number would not keep it.
+            let number = select_unpredictable(read.groups[0] < 100, 0, read.number);
+            *answer = found.with_number(number).noted(read.notes);
+            prefixed.note(at, prefix);
+        }
+        for at in prefixed.iter() {
+            answers[at] = self.with_prefix(&reads[at]);
+        }
+    }
+
+    /// The steps after the ninth digit, which few numbers need.
+    #[cold]
+    #[inline(never)]
+    fn far(&self, mut entry: u16, read: &Read) -> (Answer, bool) {
+        // The digits after the twelfth, filled up to six.
+        let more = u32::from(read.len).saturating_sub(12);
+        let tail = read.number % 10u64.pow(more) * 10u64.pow(6 - more.min(6));
+        for group in [read.groups[3], (tail / 1000) as u16, (tail % 1000) as u16] {
+            entry = self.next_entry(entry, group);
+        }
+        self.answer_at_last(entry, read.groups[0], read.len.into())
+    }
+}
+
+fn without_return(line: &[u8]) -> &[u8] {
+    line.strip_suffix(b"\r").unwrap_or(line)
+}
