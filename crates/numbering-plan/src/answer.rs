@@ -133,6 +133,21 @@ impl Answer {
         self
     }
 
+    /// Without the mark of a row that a national prefix may have to be seen to.
+    #[inline(always)]
+    pub(crate) const fn without_mark(mut self) -> Answer {
+        self.rest &= !(1 << 47);
+        self
+    }
+
+    /// A label stood in front: then it must be a number (D3).
+    pub(crate) fn if_labelled(self) -> Answer {
+        match self.is_possible() {
+            true => self,
+            false => Answer::without_number(Standing::Letters).noted(self.notes().0),
+        }
+    }
+
     #[inline]
     const fn class(self) -> Class {
         Class((self.rest >> 32) as u8)

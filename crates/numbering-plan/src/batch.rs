@@ -1,34 +1,18 @@
 //! Many numbers at a time.
 //!
-//! Three passes over a few hundred fields, each without a branch that depends on what a field
+//! Three passes over a hundred fields or so, each without a branch that depends on what a field
 //! holds: find the ends of the lines; take the digits out of each field; walk them through the
 //! table. Since no pass waits for one field, the processor works on many at once. Fields that need
 //! more thought are noted on the way and answered one by one at the end.
 
 use crate::answer::Answer;
 use crate::arch::{self, Path};
+use crate::lookup::Read;
 use crate::plan::Plan;
-use core::hint::select_unpredictable;
+use crate::text;
 
 /// Fields of a pass. Their ends and digits stay in the first-level cache.
-pub(crate) const PASS: usize = 256;
-
-/// What is read of a field: its digits in two forms, and how they were written.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-#[repr(C)]
-pub(crate) struct Read {
-    /// The digits as a number.
-    pub(crate) number: u64,
-    /// The first twelve digits in groups of three, filled up with zeros.
-    pub(crate) groups: [u16; 4],
-    /// How many digits there are.
-    pub(crate) len: u8,
-    /// Bits of [`Notes`](crate::Notes).
-    pub(crate) notes: u8,
-}
-
-/// Digits of a number that the quick way can hold; longer ones go the slow way.
-pub(crate) const QUICK_DIGITS: usize = 16;
+pub(crate) const PASS: usize = 128;
 
 /// How far [`Plan::classify_lines`] came.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -46,6 +30,8 @@ pub(crate) struct Work {
     entries: [u16; PASS],
     /// Fields that need more thought.
     slow: List,
+    /// Answers that do not come from the walk.
+    late: [Answer; PASS],
     /// Whether punctuation is to be expected.
     messy: bool,
 }
@@ -79,14 +65,10 @@ impl List {
 impl Work {
     const fn new() -> Work {
         Work {
-            reads: [Read {
-                number: 0,
-                groups: [0; 4],
-                len: 0,
-                notes: 0,
-            }; PASS],
+            reads: [Read::NONE; PASS],
             entries: [0; PASS],
             slow: List::new(),
+            late: [Answer::BLANK; PASS],
             messy: false,
         }
     }
@@ -99,7 +81,7 @@ impl Work {
 
     /// Notes how many fields had punctuation.
     pub(crate) fn set_messy(&mut self, messy: usize, of: usize) {
-        self.messy = 16 * messy > of;
+        self.messy = 4 * messy > of;
     }
 
     /// Notes what was read of a field, and whether it needs more thought.
@@ -195,53 +177,65 @@ impl Plan<'_> {
     fn pass(&self, path: Path, fields: &[&[u8]], answers: &mut [Answer], work: &mut Work) {
         work.slow.len = 0;
         arch::read_fields(path, fields, work);
-        self.walk(work, answers);
+        // Fields that need more thought get it now, and join the walk if they can.
+        let (mut late, mut labelled) = (List::new(), List::new());
         for at in work.slow.iter() {
-            answers[at] = self.classify(fields[at]);
+            let written = text::read(fields[at]);
+            if let Some(read) = written.as_ref().ok().and_then(Read::of_written) {
+                work.reads[at] = read;
+                labelled.note(at, read.is_labelled());
+                continue;
+            }
+            work.reads[at] = Read::NONE;
+            work.late[late.len] = match written {
+                Ok(written) => self.international_at_length(&written),
+                Err(standing) => Answer::without_number(standing),
+            };
+            late.note(at, true);
         }
-    }
-
-    /// The walk through the table, step by step for all: a step waits for memory, and while one
-    /// number waits the others go on.
-    fn walk(&self, work: &mut Work, answers: &mut [Answer]) {
+        let mut prefixed = List::new();
         // A copy that nothing else refers to can stay in registers.
         let plan = *self;
-        let reads = &work.reads[..answers.len()];
-        let entries = &mut work.entries[..answers.len()];
+        let reads = &work.reads[..fields.len()];
+        let entries = &mut work.entries[..fields.len()];
+        // The walk goes step by step for all: a step waits for memory, and while one number waits
+        // the others go on.
         for (entry, read) in entries.iter_mut().zip(reads) {
             *entry = plan.first_entry(read.groups[0], read.groups[1]);
         }
         for (entry, read) in entries.iter_mut().zip(reads) {
             *entry = plan.next_entry(*entry, read.groups[2]);
         }
-        let mut prefixed = List::new();
         for (at, ((answer, entry), read)) in answers.iter_mut().zip(entries).zip(reads).enumerate()
         {
-            let (found, prefix) = match plan.answer(*entry, read.groups[0], read.len.into()) {
-                Some(found) => found,
-                None => self.far(*entry, read),
-            };
-            // No calling code starts with 0, and a number would not keep it.
-            let number = select_unpredictable(read.groups[0] < 100, 0, read.number);
-            *answer = found.with_number(number).noted(read.notes);
+            let (found, prefix) = plan.answer_at(*entry, read);
+            *answer = found;
             prefixed.note(at, prefix);
         }
+        // Numbers without their national prefixes walk again.
         for at in prefixed.iter() {
-            answers[at] = self.with_prefix(&reads[at]);
+            match self.without_prefix_quickly(&work.reads[at]) {
+                Some(read) => {
+                    work.entries[at] = plan.first_entry(read.groups[0], read.groups[1]);
+                    work.reads[at] = read;
+                }
+                None => {
+                    work.late[late.len] = self.with_prefix(&work.reads[at]);
+                    late.note(at, true);
+                }
+            }
         }
-    }
-
-    /// The steps after the ninth digit, which few numbers need.
-    #[cold]
-    #[inline(never)]
-    fn far(&self, mut entry: u16, read: &Read) -> (Answer, bool) {
-        // The digits after the twelfth, filled up to six.
-        let more = u32::from(read.len).saturating_sub(12);
-        let tail = read.number % 10u64.pow(more) * 10u64.pow(6 - more.min(6));
-        for group in [read.groups[3], (tail / 1000) as u16, (tail % 1000) as u16] {
-            entry = self.next_entry(entry, group);
+        for at in prefixed.iter() {
+            let read = &work.reads[at];
+            let entry = plan.next_entry(work.entries[at], read.groups[2]);
+            answers[at] = plan.answer_at(entry, read).0.without_mark();
         }
-        self.answer_at_last(entry, read.groups[0], read.len.into())
+        for at in labelled.iter() {
+            answers[at] = answers[at].if_labelled();
+        }
+        for (at, &answer) in late.iter().zip(&work.late) {
+            answers[at] = answer;
+        }
     }
 }
 

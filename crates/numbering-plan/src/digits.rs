@@ -33,6 +33,26 @@ pub(crate) const POWERS: [u64; 17] = {
     powers
 };
 
+/// The first sixteen digits of a number that has no more: as a number, and in groups of three.
+#[inline(always)]
+pub(crate) fn sixteen(head: u64, tail: u64, len: usize) -> (u64, [u16; 4]) {
+    let number = (eight(head) * POWERS[8] + eight(tail)) / POWERS[16 - len];
+    let groups = [
+        three(head),
+        three(head >> 24),
+        three(head >> 48 | tail << 16),
+        three(tail >> 8),
+    ];
+    (number, groups)
+}
+
+/// The first twelve digits of a number of at most sixteen, in groups of three, filled up with zeros.
+pub(crate) fn groups_of(number: u64, len: usize) -> [u16; 4] {
+    let full = number * POWERS[16 - len] / POWERS[4];
+    let group = |n: u32| (full / 1000u64.pow(3 - n) % 1000) as u16;
+    [group(0), group(1), group(2), group(3)]
+}
+
 /// Digits as values, with room in front for a calling code or what a rule inserts; zeros after the
 /// last one.
 #[derive(Clone, Copy)]
@@ -70,28 +90,6 @@ impl Digits {
         let kept = &mut values[Digits::FRONT..Digits::FRONT + Written::KEPT];
         for (value, &digit) in kept.iter_mut().zip(written.kept()) {
             *value = digit & 0xf;
-        }
-        Digits {
-            values,
-            start: Digits::FRONT,
-            end,
-        }
-    }
-
-    /// Up to sixteen digits of which the first twelve are given in groups of three.
-    pub(crate) fn of_groups(groups: [u16; 4], number: u64, len: usize) -> Digits {
-        let mut values = [0; Digits::ROOM];
-        for (n, group) in groups.into_iter().enumerate() {
-            let at = Digits::FRONT + 3 * n;
-            values[at] = (group / 100) as u8;
-            values[at + 1] = (group / 10 % 10) as u8;
-            values[at + 2] = (group % 10) as u8;
-        }
-        let end = Digits::FRONT + len;
-        let mut rest = number;
-        for value in values[..end].iter_mut().skip(Digits::FRONT + 12).rev() {
-            *value = (rest % 10) as u8;
-            rest /= 10;
         }
         Digits {
             values,
@@ -156,6 +154,24 @@ impl Digits {
     }
 }
 
+/// Up to sixteen digits as values, of which the first twelve are given in groups of three.
+pub(crate) fn values_of(groups: [u16; 4], number: u64, len: usize) -> [u8; 16] {
+    let mut values = [0; 16];
+    for (three, group) in values.as_chunks_mut::<3>().0.iter_mut().zip(groups) {
+        *three = [
+            (group / 100) as u8,
+            (group / 10 % 10) as u8,
+            (group % 10) as u8,
+        ];
+    }
+    let mut rest = number;
+    for value in values.iter_mut().take(len).skip(12).rev() {
+        *value = (rest % 10) as u8;
+        rest /= 10;
+    }
+    values
+}
+
 /// A calling code as digits: three values and how many count.
 pub(crate) fn code_digits(code: u16) -> ([u8; 3], usize) {
     let digit = |n: u16| (n % 10) as u8;
@@ -181,8 +197,8 @@ mod tests {
             assert_eq!(digits.len(), len);
             if len <= 16 {
                 let groups = [0, 1, 2, 3].map(|n| digits.group(n));
-                let again = Digits::of_groups(groups, number, len);
-                assert_eq!(again.as_slice(), digits.as_slice());
+                assert_eq!(groups_of(number, len), groups);
+                assert_eq!(&values_of(groups, number, len)[..len], digits.as_slice());
             }
         }
         assert_eq!(Digits::new(&all).group(1), 456);

@@ -1,8 +1,8 @@
 //! One number at a time: the walk through the table, and Google's rules for prefixes around it.
 
 use crate::answer::{Answer, Class, Notes};
-use crate::batch::Read;
-use crate::digits::{Digits, code_digits};
+use crate::arch;
+use crate::digits::{Digits, POWERS, ZEROS, code_digits, groups_of, sixteen, values_of};
 use crate::layout::{ROW_FIRST, ROW_LAST};
 use crate::plan::{Plan, Region};
 use crate::text::{self, Written};
@@ -16,6 +16,60 @@ const MIN_NATIONAL_DIGITS: usize = 2;
 const CARRIED: u32 =
     1 << Kind::Mobile as u32 | 1 << Kind::FixedLineOrMobile as u32 | 1 << Kind::Pager as u32;
 
+/// Digits of a number that the quick way can hold; longer ones go the slow way.
+pub(crate) const QUICK_DIGITS: usize = 16;
+
+/// What is read of a field: its digits in two forms, and how they were written. The international
+/// prefix is left out already.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[repr(C)]
+pub(crate) struct Read {
+    /// The digits as a number.
+    pub(crate) number: u64,
+    /// The first twelve digits in groups of three, filled up with zeros.
+    pub(crate) groups: [u16; 4],
+    /// How many digits there are.
+    pub(crate) len: u8,
+    /// Bits of [`Notes`].
+    pub(crate) notes: u8,
+}
+
+impl Read {
+    /// Nothing.
+    pub(crate) const NONE: Read = Read {
+        number: 0,
+        groups: [0; 4],
+        len: 0,
+        notes: 0,
+    };
+
+    /// If there are as many digits as the quick way wants.
+    pub(crate) fn of_written(written: &Written) -> Option<Read> {
+        let kept = written.kept();
+        let idd = written.count() >= 2 && kept.starts_with(b"00");
+        let start = 2 * usize::from(idd);
+        let len = written.count() - start;
+        if !(ROW_FIRST..=QUICK_DIGITS).contains(&len) {
+            return None;
+        }
+        let [head, tail] = *kept[start..start + 16].as_chunks::<8>().0 else {
+            return None;
+        };
+        let word = |bytes: [u8; 8]| u64::from_le_bytes(bytes) ^ ZEROS;
+        let (number, groups) = sixteen(word(head), word(tail), len);
+        Some(Read {
+            number,
+            groups,
+            len: len as u8,
+            notes: written.notes().0 | Notes::IDD * u8::from(idd),
+        })
+    }
+
+    pub(crate) fn is_labelled(&self) -> bool {
+        self.notes & Notes::LABELLED != 0
+    }
+}
+
 impl Plan<'_> {
     /// What a field holds, read as a number in international format: a plus or `00` in front, or
     /// neither. Neither allocates nor fails.
@@ -23,6 +77,9 @@ impl Plan<'_> {
     /// Letters are not converted to digits; a label in front (`tel:`) is passed over if what
     /// follows can be a number.
     pub fn classify(&self, field: &[u8]) -> Answer {
+        if let Some(read) = arch::read_field(field) {
+            return self.look_up(&read);
+        }
         match text::read(field) {
             Ok(written) => self.international(&written),
             Err(standing) => Answer::without_number(standing),
@@ -31,23 +88,145 @@ impl Plan<'_> {
 
     /// What these digits are in international format, the international prefix `00` left out.
     pub fn international(&self, written: &Written) -> Answer {
+        match Read::of_written(written) {
+            Some(read) if read.is_labelled() => self.look_up(&read).if_labelled(),
+            Some(read) => self.look_up(&read),
+            None => self.international_at_length(written),
+        }
+    }
+
+    /// One number of as many digits as the quick way wants.
+    fn look_up(&self, read: &Read) -> Answer {
+        let walk = |read: &Read| {
+            let entry = self.first_entry(read.groups[0], read.groups[1]);
+            self.answer_at(self.next_entry(entry, read.groups[2]), read)
+        };
+        match walk(read) {
+            (answer, false) => answer,
+            (_, true) => match self.without_prefix_quickly(read) {
+                Some(read) => walk(&read).0.without_mark(),
+                None => self.with_prefix(read),
+            },
+        }
+    }
+
+    /// The answer after three groups, and whether a national prefix may have to be seen to.
+    #[inline(always)]
+    pub(crate) fn answer_at(&self, entry: u16, read: &Read) -> (Answer, bool) {
+        let found = self.answer(entry, read.groups[0], read.len.into());
+        let (found, prefix) = match found {
+            Some(found) => found,
+            None => self.far(entry, read),
+        };
+        // No calling code starts with 0, and a number would not keep it.
+        let number = select_unpredictable(read.groups[0] < 100, 0, read.number);
+        (found.with_number(number).noted(read.notes), prefix)
+    }
+
+    /// The steps after the ninth digit, which few numbers need.
+    #[cold]
+    #[inline(never)]
+    fn far(&self, mut entry: u16, read: &Read) -> (Answer, bool) {
+        // The digits after the twelfth, filled up to six.
+        let more = u32::from(read.len).saturating_sub(12);
+        let tail = read.number % 10u64.pow(more) * 10u64.pow(6 - more.min(6));
+        for group in [read.groups[3], (tail / 1000) as u16, (tail % 1000) as u16] {
+            entry = self.next_entry(entry, group);
+        }
+        self.answer_at_last(entry, read.groups[0], read.len.into())
+    }
+
+    /// The number without its national prefix, or as it is if it has none that Google's rules take
+    /// away. `None` if more digits come of it than the quick way can hold.
+    pub(crate) fn without_prefix_quickly(&self, read: &Read) -> Option<Read> {
+        let len = usize::from(read.len);
+        let values = values_of(read.groups, read.number, len);
+        let region = self.region(self.main_territory(read.groups[0])?);
+        let (code, code_len) = code_digits(region.calling_code);
+        let national = values.get(code_len..len)?;
+        let found = self.read_prefix(region.national_prefix, national);
+        if found == 0 {
+            return Some(*read);
+        }
+        let action = self.action(found);
+        let rest = national.get(action.cut..)?;
+        let new = action.insert.len() + action.kept.len();
+        // What is too short without its prefix may be a short number with it.
+        if matches!(
+            standing_of(&region, new + rest.len()),
+            Standing::TooShort | Standing::LocalOnly | Standing::ImpossibleLength
+        ) {
+            return Some(*read);
+        }
+        let len = code_len + new + rest.len();
+        let notes = read.notes | Notes::PREFIX_REMOVED;
+        let fits = |national: &[u8]| self.reads_all(region.general, national);
+        if new == 0 {
+            if fits(national) && !fits(rest) {
+                return Some(*read);
+            }
+            let power = *POWERS.get(rest.len())?;
+            let number = u64::from(region.calling_code) * power + read.number % power;
+            return Some(Read {
+                number,
+                groups: groups_of(number, len),
+                len: len as u8,
+                notes,
+            });
+        }
+        if len > QUICK_DIGITS {
+            return None;
+        }
+        let kept = national.get(action.kept)?;
+        let digits = code[..code_len]
+            .iter()
+            .chain(action.insert)
+            .chain(kept)
+            .chain(rest);
+        let mut rewritten = [0; 16];
+        for (value, &digit) in rewritten.iter_mut().zip(digits) {
+            *value = digit;
+        }
+        if rewritten[..len] == values[..usize::from(read.len)]
+            || fits(national) && !fits(&rewritten[code_len..len])
+        {
+            return Some(*read);
+        }
+        let [head, tail] = *rewritten.as_chunks().0 else {
+            return None;
+        };
+        let (number, groups) = sixteen(u64::from_le_bytes(head), u64::from_le_bytes(tail), len);
+        Some(Read {
+            number,
+            groups,
+            len: len as u8,
+            notes,
+        })
+    }
+
+    /// A number that a national prefix makes longer than the quick way can hold.
+    pub(crate) fn with_prefix(&self, read: &Read) -> Answer {
+        let len = usize::from(read.len);
+        let values = values_of(read.groups, read.number, len);
+        self.international_digits(Digits::new(&values[..len]), false)
+            .noted(read.notes)
+    }
+
+    /// Any digits, one by one.
+    pub(crate) fn international_at_length(&self, written: &Written) -> Answer {
         let mut notes = written.notes().0;
         let mut digits = Digits::of_written(written);
         if digits.as_slice().starts_with(&[0, 0]) {
             digits = digits.skip(2);
             notes |= Notes::IDD;
         }
-        let answer = self.international_digits(digits, written.count() > Written::KEPT);
-        if notes & Notes::LABELLED != 0 && !answer.is_possible() {
-            return Answer::without_number(Standing::Letters).noted(notes);
+        let answer = self
+            .international_digits(digits, written.count() > Written::KEPT)
+            .noted(notes);
+        match notes & Notes::LABELLED {
+            0 => answer,
+            _ => answer.if_labelled(),
         }
-        answer.noted(notes)
-    }
-
-    /// A number that may have a national prefix after its calling code.
-    pub(crate) fn with_prefix(&self, read: &Read) -> Answer {
-        let digits = Digits::of_groups(read.groups, read.number, read.len.into());
-        self.international_digits(digits, false).noted(read.notes)
     }
 
     /// `more` tells that there are more digits than these.
@@ -183,7 +362,10 @@ impl Plan<'_> {
             entry = self.next_entry(entry, digits.group(n));
             n += 1;
         }
-        let answer = self.answer_at_last(entry, digits.group(0), digits.len()).0;
+        let answer = self
+            .answer_at_last(entry, digits.group(0), digits.len())
+            .0
+            .without_mark();
         let notes = Notes::PREFIX_REMOVED * u8::from(prefix_removed);
         answer.with_number(digits.number()).noted(notes)
     }

@@ -16,7 +16,8 @@ pub use crate::unicode::is_blank;
 /// [`Notes::separated`] tells when to look for the latter.
 #[derive(Clone, Copy)]
 pub struct Written {
-    kept: [u8; Written::KEPT],
+    /// One more than is kept: where the next byte is written, a digit or not.
+    kept: [u8; Written::KEPT + 1],
     count: usize,
     notes: Notes,
 }
@@ -47,7 +48,7 @@ impl Written {
 
     const fn new(notes: u8) -> Written {
         Written {
-            kept: [b'0'; Written::KEPT],
+            kept: [b'0'; Written::KEPT + 1],
             count: 0,
             notes: Notes(notes),
         }
@@ -55,15 +56,21 @@ impl Written {
 
     #[inline]
     fn push(&mut self, ascii_digit: u8) {
-        if let Some(slot) = self.kept.get_mut(self.count) {
-            *slot = ascii_digit;
-        }
+        self.kept[self.count.min(Written::KEPT)] = ascii_digit;
         self.count += 1;
+    }
+
+    /// Writes a byte down, and counts it if it is a digit.
+    #[inline(always)]
+    fn put(&mut self, byte: u8, is_digit: u8) {
+        let slot = self.count.min(Written::KEPT);
+        self.kept[slot] = byte;
+        self.count += usize::from(is_digit);
     }
 
     /// The ASCII digits; `None` if there are more than are kept.
     pub fn digits(&self) -> Option<&str> {
-        let kept = self.kept.get(..self.count)?;
+        let kept = self.kept().get(..self.count)?;
         core::str::from_utf8(kept).ok()
     }
 
@@ -73,8 +80,8 @@ impl Written {
     }
 
     /// The digits that are kept, filled up with zeros.
-    pub(crate) fn kept(&self) -> &[u8; Written::KEPT] {
-        &self.kept
+    pub(crate) fn kept(&self) -> &[u8] {
+        &self.kept[..Written::KEPT]
     }
 
     /// How many digits were written.
@@ -128,36 +135,65 @@ pub(crate) const MEANING: [u8; 256] = {
 /// [`Standing::Blank`], [`Standing::NoDigits`], [`Standing::Letters`] (bytes that are no UTF-8
 /// count as letters) or [`Standing::Extension`].
 pub fn read(field: &[u8]) -> Result<Written, Standing> {
+    if !field.is_ascii() {
+        return read_characters(field);
+    }
+    // First what there is, without a question that cannot be guessed; then what it means.
     let mut written = Written::new(0);
-    let mut notes = 0;
-    for (at, &byte) in field.iter().enumerate() {
-        match MEANING[usize::from(byte)] {
-            DIGIT => written.push(byte),
-            PLUS if written.count == 0 => {
-                // A second plus is one that had to be cleaned away.
-                notes |= Notes::PLUS | (notes & Notes::PLUS) << 2;
-            }
-            PLUS | SEPARATOR => notes |= Notes::SEPARATED | Notes::CLEANED,
-            0 => notes |= Notes::CLEANED,
-            _ if written.count > 0 && byte.is_ascii_alphabetic() => {
-                // No label, and mostly no extension.
-                let tail = match byte.to_ascii_lowercase() {
-                    b'e' | b'x' => core::str::from_utf8(&field[at..]).ok(),
-                    _ => None,
-                };
-                return Err(match tail.is_some_and(is_extension) {
-                    true => Standing::Extension,
-                    false => Standing::Letters,
-                });
-            }
-            _ => return read_characters(field),
+    let (mut seen, mut early, mut pluses, mut late) = (0, 0, 0, 0);
+    let (head, tail) = field.split_at(field.len().min(2 * Written::KEPT));
+    let mut take = |written: &mut Written, byte: u8| {
+        let meaning = MEANING[usize::from(byte)];
+        let before = u8::from(written.count == 0);
+        // What there is before the first digit, and after it.
+        early |= meaning * before;
+        late |= meaning * (1 - before);
+        pluses += usize::from(meaning & PLUS * before != 0);
+        seen |= meaning;
+        written.put(byte, meaning & DIGIT);
+    };
+    for &byte in head {
+        take(&mut written, byte);
+    }
+    // No number is so long. If it is digits and nothing else, that is soon seen.
+    for bytes in tail.chunks(8) {
+        if written.count > Written::KEPT && all_digits(bytes) {
+            written.count += bytes.len();
+            continue;
         }
+        for &byte in bytes {
+            take(&mut written, byte);
+        }
+    }
+    if seen & UNCLEAR != 0 {
+        // Letters are a label, an extension, or a fault.
+        return match field.iter().find(|byte| byte.is_ascii_alphabetic()) {
+            Some(b'e' | b'E' | b'x' | b'X') => read_ascii(field),
+            _ if early & UNCLEAR != 0 => read_ascii(field),
+            _ => Err(Standing::Letters),
+        };
     }
     if written.count == 0 {
         return Err(without_digits(field));
     }
-    written.notes = Notes(notes);
+    // The last byte may have been none.
+    written.kept[written.count.min(Written::KEPT)] = b'0';
+    let clean = written.count + pluses.min(1) == field.len();
+    written.notes = Notes(
+        Notes::PLUS * u8::from(pluses > 0)
+            | Notes::CLEANED * u8::from(!clean)
+            | Notes::SEPARATED * u8::from(late & PLUS != 0 || seen & SEPARATOR != 0),
+    );
     Ok(written)
+}
+
+fn all_digits(bytes: &[u8]) -> bool {
+    bytes.iter().all(u8::is_ascii_digit)
+}
+
+#[inline(never)]
+fn read_ascii(field: &[u8]) -> Result<Written, Standing> {
+    read_folded(field.iter().filter_map(|&byte| fold_ascii(byte)))
 }
 
 fn without_digits(field: &[u8]) -> Standing {
@@ -172,84 +208,99 @@ fn without_digits(field: &[u8]) -> Standing {
 /// newline, other white space a blank.
 pub fn fold(c: char) -> Option<char> {
     let c = match c {
-        '\u{ff01}'..='\u{ff5e}' => char::from_u32(c as u32 - 0xfee0)?,
-        '\u{fe62}' => '+',
+        '\0'..='\x7f' => return fold_ascii(c as u8),
+        // What lists hold most often besides ASCII.
+        'а'..='я' | 'ё' | 'і' | 'ї' | 'є' => return Some(c),
+        'А'..='Я' => return char::from_u32(c as u32 + 0x20),
+        '\u{2010}'..='\u{2015}' => return Some('-'),
+        '\u{ff01}'..='\u{ff5e}' => return fold_ascii((c as u32 - 0xfee0) as u8),
+        '\u{fe62}' => return Some('+'),
         c => c,
     };
     if let Some(value) = digit(c) {
         return Some(char::from(b'0' + value));
     }
     Some(match c {
-        '\n' | '\r' | '\u{b}' | '\u{c}' | '\u{85}' | '\u{2028}' | '\u{2029}' => '\n',
+        '\u{85}' | '\u{2028}' | '\u{2029}' => '\n',
         c if c.is_whitespace() => ' ',
         c if is_invisible(c) => return None,
         c if is_dash(c) => '-',
-        c if c.is_ascii() => c.to_ascii_lowercase(),
         c => c.to_lowercase().next().unwrap_or(c),
     })
 }
 
-/// Reads a field that has more than ASCII digits and punctuation.
+#[inline]
+fn fold_ascii(byte: u8) -> Option<char> {
+    Some(match byte {
+        b'\n' | b'\r' | 0xb | 0xc => '\n',
+        b' ' | b'\t' => ' ',
+        0..=0x1f | 0x7f => return None,
+        byte => char::from(byte.to_ascii_lowercase()),
+    })
+}
+
+/// Reads a field that has more than ASCII.
 #[inline(never)]
 fn read_characters(field: &[u8]) -> Result<Written, Standing> {
     let Ok(text) = core::str::from_utf8(field) else {
         return Err(Standing::Letters);
     };
-    let mut written = Written::new(Notes::CLEANED);
-    let mut label = Label::default();
-    let characters = text.char_indices();
-    let mut zero = 0x660; // of the script whose digits came last
-    for (at, c) in characters {
-        // Digits of one script mostly follow each other.
+    // Digits of one script mostly follow each other: the zero of the last one is kept.
+    let mut zero = 0x660;
+    read_folded(text.chars().filter_map(|c| {
         let value = (c as u32).wrapping_sub(zero);
-        let c = if value < 10 && zero != 0 {
-            char::from(b'0' + value as u8)
-        } else if ('\u{2000}'..='\u{2027}').contains(&c) || c == '\u{a0}' {
-            // Spaces, what cannot be seen, and dashes, quotes and bullets.
-            match c {
-                '\u{200b}'..='\u{200f}' => continue,
-                '\u{2010}'.. => '-',
-                _ => ' ',
-            }
-        } else {
-            match fold(c) {
-                Some(folded) => {
-                    if folded.is_ascii_digit() && !c.is_ascii() {
-                        zero = c as u32 - (folded as u32 - '0' as u32);
-                    }
-                    folded
-                }
-                None => continue,
-            }
-        };
+        if value < 10 {
+            return Some(char::from(b'0' + value as u8));
+        }
+        let folded = fold(c)?;
+        if folded.is_ascii_digit() && !c.is_ascii() {
+            zero = c as u32 - (folded as u32 - '0' as u32);
+        }
+        Some(folded)
+    }))
+}
+
+fn is_folded_letter(c: char) -> bool {
+    match c {
+        '\0'..='\x7f' => c.is_ascii_alphabetic(),
+        'а'..='я' => true,
+        c => is_letter(c),
+    }
+}
+
+#[inline(always)]
+fn read_folded(mut characters: impl Iterator<Item = char>) -> Result<Written, Standing> {
+    let mut written = Written::new(Notes::CLEANED);
+    let mut label = Word::default();
+    while let Some(c) = characters.next() {
         if c.is_ascii_digit() {
             written.push(c as u8);
-        } else if is_letter(c) {
+        } else if is_folded_letter(c) {
             if written.count > 0 {
-                return Err(match is_extension(&text[at..]) {
+                return Err(match is_extension(c, characters) {
                     true => Standing::Extension,
                     false => Standing::Letters,
                 });
             }
             label.letter(c);
-        } else if written.count == 0 {
-            label.other(c);
-            if c == '+' {
-                written.notes.0 |= Notes::PLUS;
-            } else if matches!(c, ',' | ';' | '/' | '|' | '.' | ':' | '\n') {
-                written.notes.0 |= Notes::SEPARATED;
+        } else {
+            if written.count == 0 {
+                label.other(c);
             }
-        } else if matches!(c, ',' | ';' | '/' | '|' | '.' | ':' | '\n' | '+') {
-            written.notes.0 |= Notes::SEPARATED;
+            written.notes.0 |= match c {
+                '+' if written.count == 0 => Notes::PLUS,
+                ',' | ';' | '/' | '|' | '.' | ':' | '\n' | '+' => Notes::SEPARATED,
+                _ => 0,
+            };
         }
     }
     if written.count == 0 {
-        return Err(match is_blank(text) {
-            true => Standing::Blank,
-            false => Standing::NoDigits,
+        return Err(match label.begun {
+            true => Standing::NoDigits,
+            false => Standing::Blank,
         });
     }
-    if label.has_letters() {
+    if label.count > 0 {
         if !label.is_label() {
             return Err(Standing::Letters);
         }
@@ -258,21 +309,50 @@ fn read_characters(field: &[u8]) -> Result<Written, Standing> {
     Ok(written)
 }
 
-/// What stands before the first digit.
+/// An extension mark, of which the first letter is given, and up to nine digits, to the end.
+#[inline(always)]
+fn is_extension(first: char, characters: impl Iterator<Item = char>) -> bool {
+    const MARKS: [&str; 6] = ["x", "ext", "extn", "extension", "доб", "вн"];
+    let mut mark = Word::default();
+    mark.letter(first);
+    let (mut digits, mut ended) = (0, false);
+    for c in characters {
+        if c.is_ascii_digit() {
+            if ended {
+                return false;
+            }
+            digits += 1;
+        } else if is_folded_letter(c) {
+            // Letters after anything but letters belong to something else.
+            if mark.parted || digits > 0 {
+                return false;
+            }
+            mark.letter(c);
+        } else {
+            mark.other(c);
+            ended |= digits > 0;
+        }
+    }
+    (1..=9).contains(&digits) && MARKS.iter().any(|word| mark.is(word))
+}
+
+/// Letters, and what stood around them.
 #[derive(Default)]
-struct Label {
-    letters: [char; Label::LONGEST],
+struct Word {
+    letters: [char; Word::LONGEST],
     count: usize,
     /// It begins like a formula.
     formula: bool,
+    /// Something that can be seen was there.
     begun: bool,
     /// The last character is no letter.
     parted: bool,
 }
 
-impl Label {
+impl Word {
     const LONGEST: usize = 20;
 
+    #[inline]
     fn letter(&mut self, c: char) {
         if let Some(slot) = self.letters.get_mut(self.count) {
             *slot = c;
@@ -282,16 +362,13 @@ impl Label {
         self.parted = false;
     }
 
+    #[inline]
     fn other(&mut self, c: char) {
-        if !self.begun && c != ' ' {
+        if !self.begun && !matches!(c, ' ' | '\n') {
             self.begun = true;
             self.formula = matches!(c, '=' | '@');
         }
         self.parted = true;
-    }
-
-    fn has_letters(&self) -> bool {
-        self.count > 0
     }
 
     fn is(&self, word: &str) -> bool {
@@ -300,6 +377,7 @@ impl Label {
             .is_some_and(|letters| word.chars().eq(letters.iter().copied()))
     }
 
+    /// Whether it may stand before a number.
     fn is_label(&self) -> bool {
         // A formula that happens to hold a number is no label.
         if self.formula {
@@ -335,26 +413,3 @@ const LABELS: [&str; 19] = [
     "сот",
     "номер",
 ];
-
-/// An extension mark and up to nine digits, to the end of the field.
-fn is_extension(tail: &str) -> bool {
-    const MARKS: [&str; 6] = ["x", "ext", "extn", "extension", "доб", "вн"];
-    let folded = || tail.chars().filter_map(fold);
-    let mark = folded().take_while(|&c| is_letter(c));
-    if !MARKS.iter().any(|m| mark.clone().eq(m.chars())) {
-        return false;
-    }
-    let rest = folded().skip_while(|&c| is_letter(c));
-    // No letter before the digits; then digits alone, and after them nothing that could be read.
-    let (mut digits, mut ended) = (0, false);
-    for c in rest {
-        if c.is_ascii_digit() && !ended {
-            digits += 1;
-        } else if is_letter(c) || c.is_ascii_digit() {
-            return false;
-        } else if digits > 0 {
-            ended = true;
-        }
-    }
-    (1..=9).contains(&digits)
-}

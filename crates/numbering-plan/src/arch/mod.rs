@@ -8,6 +8,7 @@ mod portable;
 mod x86;
 
 use crate::batch::{PASS, Work};
+use crate::lookup::Read;
 
 /// Which instructions are used.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -70,6 +71,13 @@ pub(crate) fn line_ends(path: Path, text: &[u8], ends: &mut [u32; PASS + SURPLUS
         Path::Avx2 => x86::avx2::line_ends(text, ends),
         _ => portable::line_ends(text, ends),
     }
+}
+
+/// Reads one field if it can be read quickly.
+#[inline]
+pub(crate) fn read_field(field: &[u8]) -> Option<Read> {
+    let (read, slow) = portable::read(field);
+    (!slow).then_some(read)
 }
 
 /// Reads fields, as many as a pass takes at most.

@@ -2,8 +2,9 @@
 
 use super::SURPLUS;
 use crate::answer::Notes;
-use crate::batch::{PASS, QUICK_DIGITS, Read, Work};
-use crate::digits::{POWERS, ZEROS, eight, three};
+use crate::batch::{PASS, Work};
+use crate::digits::{POWERS, ZEROS, eight, sixteen, three};
+use crate::lookup::{QUICK_DIGITS, Read};
 use crate::text::{DIGIT, MEANING, PLUS, SEPARATOR, UNCLEAR};
 
 const HIGHS: u64 = u64::from_le_bytes([0x80; 8]);
@@ -50,7 +51,7 @@ pub(super) fn read_fields(fields: &[&[u8]], work: &mut Work) {
 
 /// What is read of a field, and whether it needs more thought (then nothing was read).
 #[inline(always)]
-fn read(field: &[u8]) -> (Read, bool) {
+pub(super) fn read(field: &[u8]) -> (Read, bool) {
     let (digits, plus) = match field {
         [b'+', rest @ ..] => (rest, Notes::PLUS),
         _ => (field, 0),
@@ -59,7 +60,7 @@ fn read(field: &[u8]) -> (Read, bool) {
         Some(read) => (read, false),
         None => match punctuated(field) {
             Some(read) => (read, false),
-            None => (Read::default(), true),
+            None => (Read::NONE, true),
         },
     }
 }
@@ -152,14 +153,10 @@ fn punctuated(field: &[u8]) -> Option<Read> {
     if idd {
         notes |= Notes::IDD;
     }
+    let (number, groups) = sixteen(head, tail, len);
     Some(Read {
-        number: (eight(head) * POWERS[8] + eight(tail)) / POWERS[QUICK_DIGITS - len],
-        groups: [
-            three(head),
-            three(head >> 24),
-            three(head >> 48 | tail << 16),
-            three(tail >> 8),
-        ],
+        number,
+        groups,
         len: len as u8,
         notes,
     })

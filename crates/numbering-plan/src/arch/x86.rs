@@ -7,8 +7,10 @@
 
 use super::SURPLUS;
 use crate::answer::Notes;
-use crate::batch::{PASS, QUICK_DIGITS, Read, Work};
+use crate::batch::{PASS, Work};
+use crate::lookup::{QUICK_DIGITS, Read};
 use core::arch::x86_64::*;
+use core::hint::select_unpredictable;
 
 macro_rules! detected {
     ($($feature:tt),*) => {{
@@ -107,12 +109,10 @@ fn judge(places: Places, zeros: u32) -> (u8, u32, bool) {
     let first = places.digits & places.digits.wrapping_neg();
     let later = places.digits & places.digits.wrapping_sub(1);
     let second = later & later.wrapping_neg();
-    let idd = zeros & first != 0 && zeros & second != 0;
-    let digits = if idd {
-        later & later.wrapping_sub(1)
-    } else {
-        places.digits
-    };
+    // None of this is to be guessed, so it is computed without a branch.
+    let idd = (zeros & first != 0) & (zeros & second != 0);
+    let without_idd = later & later.wrapping_sub(1);
+    let digits = select_unpredictable(idd, without_idd, places.digits);
     let before = first.wrapping_sub(1);
     let early = places.pluses & before;
     let late = places.pluses & !before;
@@ -124,7 +124,7 @@ fn judge(places: Places, zeros: u32) -> (u8, u32, bool) {
     notes |= Notes::CLEANED * u8::from(cleaned);
     notes |= Notes::SEPARATED * u8::from(late | places.separators != 0);
     let len = digits.count_ones();
-    let slow = places.unclear != 0 || !(3..=QUICK_DIGITS as u32).contains(&len);
+    let slow = (places.unclear != 0) | (len < 3) | (len > QUICK_DIGITS as u32);
     (notes, digits, slow)
 }
 
@@ -226,6 +226,22 @@ pub(super) mod avx512 {
         let digits = _mm256_mask_cmplt_epu8_mask(there, values, _mm256_set1_epi8(10));
         let zeros = _mm256_mask_cmpeq_epi8_mask(digits, values, _mm256_setzero_si256());
         let pluses = _mm256_cmpeq_epi8_mask(text, _mm256_set1_epi8(b'+' as i8));
+        if !EAGER {
+            // Digits, perhaps a plus before them, and no 00: nothing to move together.
+            let plus = pluses & 1;
+            let len = bytes.len() - plus as usize;
+            let clean = digits | plus == there && zeros >> plus & 3 != 3;
+            if clean && (3..=QUICK_DIGITS).contains(&len) {
+                let (groups, number) = numbers(arranged(values, len, plus));
+                let read = Read {
+                    number,
+                    groups,
+                    len: len as u8,
+                    notes: Notes::PLUS * plus as u8,
+                };
+                return (read, false, false);
+            }
+        }
         let mut places = Places {
             digits,
             pluses,
@@ -256,14 +272,9 @@ pub(super) mod avx512 {
         let (notes, digits, mut slow) = judge(places, zeros);
         slow |= bytes.len() > WIDE;
         let len = digits.count_ones() as usize;
-        let len = if slow { 0 } else { len };
+        let len = select_unpredictable(slow, 0, len);
         let packed = _mm256_maskz_compress_epi8(digits, values);
-        // SAFETY: the vector has 32 bytes and is aligned to 64.
-        let arranged = unsafe { _mm256_load_si256(ARRANGED.0.as_ptr().cast()) };
-        let order =
-            _mm256_mask_add_epi8(arranged, 0xffff_0000, arranged, _mm256_set1_epi8(len as i8));
-        let arranged = _mm256_maskz_permutexvar_epi8(HELD[len], order, packed);
-        let (groups, number) = numbers(arranged);
+        let (groups, number) = numbers(arranged(packed, len, 0));
         let read = Read {
             number,
             groups,
@@ -271,6 +282,18 @@ pub(super) mod avx512 {
             notes,
         };
         (read, slow, places.others != 0)
+    }
+
+    /// So many digits, from a certain one on, as [`numbers`] wants them.
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vbmi")]
+    fn arranged(values: __m256i, len: usize, start: u32) -> __m256i {
+        // SAFETY: the vector has 32 bytes and is aligned to 64.
+        let order = unsafe { _mm256_load_si256(ARRANGED.0.as_ptr().cast()) };
+        let order = _mm256_add_epi8(order, _mm256_set1_epi8(start as i8));
+        let len_there = _mm256_set1_epi8(len as i8);
+        let order = _mm256_mask_add_epi8(order, 0xffff_0000, order, len_there);
+        _mm256_maskz_permutexvar_epi8(HELD[len], order, values)
     }
 
     /// Where one of `, ; / | . :` or a line break stands.
@@ -480,11 +503,7 @@ pub(super) mod avx2 {
         let zeros = is(text, b'0') & there;
         let (notes, digits, mut slow) = judge(places, zeros);
         slow |= len > WIDE;
-        let count = if slow {
-            0
-        } else {
-            digits.count_ones() as usize
-        };
+        let count = select_unpredictable(slow, 0, digits.count_ones() as usize);
         let start = digits.trailing_zeros() as usize;
         let together = digits >> (start & 31) == _bzhi_u32(u32::MAX, count as u32);
         let packed = match start {
