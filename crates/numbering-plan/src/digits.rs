@@ -154,9 +154,9 @@ impl Digits {
     }
 }
 
-/// Up to sixteen digits as values, of which the first twelve are given in groups of three.
-pub(crate) fn values_of(groups: [u16; 4], number: u64, len: usize) -> [u8; 16] {
-    let mut values = [0; 16];
+/// Up to nineteen digits as values, of which the first twelve are given in groups of three.
+pub(crate) fn values_of(groups: [u16; 4], number: u64, len: usize) -> [u8; 20] {
+    let mut values = [0; 20];
     for (three, group) in values.as_chunks_mut::<3>().0.iter_mut().zip(groups) {
         *three = [
             (group / 100) as u8,
@@ -198,8 +198,9 @@ mod tests {
             if len <= 16 {
                 let groups = [0, 1, 2, 3].map(|n| digits.group(n));
                 assert_eq!(groups_of(number, len), groups);
-                assert_eq!(&values_of(groups, number, len)[..len], digits.as_slice());
             }
+            let groups = [0, 1, 2, 3].map(|n| digits.group(n));
+            assert_eq!(&values_of(groups, number, len)[..len], digits.as_slice());
         }
         assert_eq!(Digits::new(&all).group(1), 456);
         assert_eq!(Digits::new(&all[..4]).group(1), 400);

@@ -16,7 +16,7 @@ const MIN_NATIONAL_DIGITS: usize = 2;
 const CARRIED: u32 =
     1 << Kind::Mobile as u32 | 1 << Kind::FixedLineOrMobile as u32 | 1 << Kind::Pager as u32;
 
-/// Digits of a number that the quick way can hold; longer ones go the slow way.
+/// Digits of a number that the quick way can hold everywhere; longer ones mostly go the slow way.
 pub(crate) const QUICK_DIGITS: usize = 16;
 
 /// What is read of a field: its digits in two forms, and how they were written. The international
@@ -61,7 +61,7 @@ impl Read {
             number,
             groups,
             len: len as u8,
-            notes: written.notes().0 | Notes::IDD * u8::from(idd),
+            notes: written.notes().0 | (Notes::IDD * u8::from(idd)),
         })
     }
 
@@ -129,7 +129,8 @@ impl Plan<'_> {
     fn far(&self, mut entry: u16, read: &Read) -> (Answer, bool) {
         // The digits after the twelfth, filled up to six.
         let more = u32::from(read.len).saturating_sub(12);
-        let tail = read.number % 10u64.pow(more) * 10u64.pow(6 - more.min(6));
+        let tail = read.number % 10u64.pow(more);
+        let tail = tail * 10u64.pow(6 - more.min(6)) / 10u64.pow(more.max(6) - 6);
         for group in [read.groups[3], (tail / 1000) as u16, (tail % 1000) as u16] {
             entry = self.next_entry(entry, group);
         }
@@ -140,6 +141,9 @@ impl Plan<'_> {
     /// away. `None` if more digits come of it than the quick way can hold.
     pub(crate) fn without_prefix_quickly(&self, read: &Read) -> Option<Read> {
         let len = usize::from(read.len);
+        if len > QUICK_DIGITS {
+            return None;
+        }
         let values = values_of(read.groups, read.number, len);
         let region = self.region(self.main_territory(read.groups[0])?);
         let (code, code_len) = code_digits(region.calling_code);

@@ -148,7 +148,7 @@ pub fn read(field: &[u8]) -> Result<Written, Standing> {
         // What there is before the first digit, and after it.
         early |= meaning * before;
         late |= meaning * (1 - before);
-        pluses += usize::from(meaning & PLUS * before != 0);
+        pluses += usize::from(meaning & (PLUS * before) != 0);
         seen |= meaning;
         written.put(byte, meaning & DIGIT);
     };
@@ -180,9 +180,9 @@ pub fn read(field: &[u8]) -> Result<Written, Standing> {
     written.kept[written.count.min(Written::KEPT)] = b'0';
     let clean = written.count + pluses.min(1) == field.len();
     written.notes = Notes(
-        Notes::PLUS * u8::from(pluses > 0)
-            | Notes::CLEANED * u8::from(!clean)
-            | Notes::SEPARATED * u8::from(late & PLUS != 0 || seen & SEPARATOR != 0),
+        (Notes::PLUS * u8::from(pluses > 0))
+            | (Notes::CLEANED * u8::from(!clean))
+            | (Notes::SEPARATED * u8::from(late & PLUS != 0 || seen & SEPARATOR != 0)),
     );
     Ok(written)
 }

@@ -6,8 +6,11 @@
 )]
 
 use super::SURPLUS;
+use crate::MAX_NATIONAL_DIGITS;
 use crate::answer::Notes;
 use crate::batch::{PASS, Work};
+use crate::digits::POWERS;
+use crate::layout::STRIDES;
 use crate::lookup::{QUICK_DIGITS, Read};
 use core::arch::x86_64::*;
 use core::hint::select_unpredictable;
@@ -39,6 +42,10 @@ pub(super) fn has_avx512() -> bool {
 /// Bytes that are read of a field at once; longer fields need more thought.
 const WIDE: usize = 32;
 
+/// As many digits as AVX-512 reads: with a calling code of one digit, all that the rows of the plan
+/// tell apart.
+const MOST_DIGITS: usize = 1 + MAX_NATIONAL_DIGITS;
+
 /// The byte indexes 0, 1, 2 … and such, as a vector in memory.
 #[repr(align(64))]
 struct Bytes<const N: usize>([u8; N]);
@@ -51,10 +58,10 @@ static ARRANGED: Bytes<32> = Bytes([
 ]);
 
 /// Which of those bytes are digits, by the number of digits.
-static HELD: [u32; QUICK_DIGITS + 1] = {
-    let mut held = [0; QUICK_DIGITS + 1];
+static HELD: [u32; MOST_DIGITS + 1] = {
+    let mut held = [0; MOST_DIGITS + 1];
     let mut len = 0;
-    while len <= QUICK_DIGITS {
+    while len <= MOST_DIGITS {
         let mut at = 0;
         while at < 16 {
             if at % 4 < 3 && 3 * (at / 4) + at % 4 < len {
@@ -105,7 +112,7 @@ struct Places {
 /// What the places tell: notes, the digits without `00` in front, and whether the field needs more
 /// thought.
 #[inline(always)]
-fn judge(places: Places, zeros: u32) -> (u8, u32, bool) {
+fn judge(places: Places, zeros: u32, most: usize) -> (u8, u32, bool) {
     let first = places.digits & places.digits.wrapping_neg();
     let later = places.digits & places.digits.wrapping_sub(1);
     let second = later & later.wrapping_neg();
@@ -124,7 +131,7 @@ fn judge(places: Places, zeros: u32) -> (u8, u32, bool) {
     notes |= Notes::CLEANED * u8::from(cleaned);
     notes |= Notes::SEPARATED * u8::from(late | places.separators != 0);
     let len = digits.count_ones();
-    let slow = (places.unclear != 0) | (len < 3) | (len > QUICK_DIGITS as u32);
+    let slow = (places.unclear != 0) | (len < 3) | (len > most as u32);
     (notes, digits, slow)
 }
 
@@ -231,10 +238,10 @@ pub(super) mod avx512 {
             let plus = pluses & 1;
             let len = bytes.len() - plus as usize;
             let clean = digits | plus == there && zeros >> plus & 3 != 3;
-            if clean && (3..=QUICK_DIGITS).contains(&len) {
+            if clean && (3..=MOST_DIGITS).contains(&len) {
                 let (groups, number) = numbers(arranged(values, len, plus));
                 let read = Read {
-                    number,
+                    number: number + lead(groups, len),
                     groups,
                     len: len as u8,
                     notes: Notes::PLUS * plus as u8,
@@ -269,19 +276,31 @@ pub(super) mod avx512 {
             places.unclear = letters & there | beyond;
             places.separators = separators(text);
         }
-        let (notes, digits, mut slow) = judge(places, zeros);
+        let (notes, digits, mut slow) = judge(places, zeros, MOST_DIGITS);
         slow |= bytes.len() > WIDE;
         let len = digits.count_ones() as usize;
         let len = select_unpredictable(slow, 0, len);
         let packed = _mm256_maskz_compress_epi8(digits, values);
         let (groups, number) = numbers(arranged(packed, len, 0));
         let read = Read {
-            number,
+            number: number + lead(groups, len),
             groups,
             len: len as u8,
             notes,
         };
         (read, slow, places.others != 0)
+    }
+
+    /// What the digits before the last sixteen add to the number.
+    #[inline(always)]
+    fn lead(groups: [u16; 4], len: usize) -> u64 {
+        const FACTORS: [u32; MOST_DIGITS + 1] = {
+            let mut factors = [0; MOST_DIGITS + 1];
+            factors[17] = STRIDES[0];
+            factors[18] = STRIDES[1];
+            factors
+        };
+        u64::from((u32::from(groups[0]) * FACTORS[len]) >> 16) * POWERS[16]
     }
 
     /// So many digits, from a certain one on, as [`numbers`] wants them.
@@ -501,7 +520,7 @@ pub(super) mod avx2 {
             places.separators = separators & there;
         }
         let zeros = is(text, b'0') & there;
-        let (notes, digits, mut slow) = judge(places, zeros);
+        let (notes, digits, mut slow) = judge(places, zeros, QUICK_DIGITS);
         slow |= len > WIDE;
         let count = select_unpredictable(slow, 0, digits.count_ones() as usize);
         let start = digits.trailing_zeros() as usize;
