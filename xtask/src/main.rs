@@ -1,5 +1,5 @@
 //! Developer tools: `cargo xtask tidy` checks what the compiler does not, `cargo xtask plan` makes the
-//! numbering plan.
+//! numbering plan, `cargo xtask instructions` counts those of the hot functions.
 
 #![allow(
     clippy::print_stdout,
@@ -7,6 +7,7 @@
     reason = "a tool for developers talks to them"
 )]
 
+mod instructions;
 mod plan;
 
 use serde_json::Value;
@@ -80,19 +81,28 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["tidy"] => tidy(),
-        ["plan", ref rest @ ..] => match plan::run(rest) {
-            Ok(said) => {
-                println!("{said}");
-                ExitCode::SUCCESS
-            }
-            Err(error) => {
-                eprintln!("plan: {error}");
-                ExitCode::FAILURE
-            }
-        },
+        ["plan", ref rest @ ..] => report("plan", plan::run(rest)),
+        ["instructions"] => report("instructions", instructions::run(false)),
+        ["instructions", "--record"] => report("instructions", instructions::run(true)),
         _ => {
-            eprintln!("usage: cargo xtask tidy\n{}", plan::USAGE);
+            eprintln!(
+                "usage: cargo xtask tidy\n       cargo xtask instructions [--record]\n{}",
+                plan::USAGE
+            );
             ExitCode::from(2)
+        }
+    }
+}
+
+fn report(what: &str, outcome: Result<String, Box<dyn std::error::Error>>) -> ExitCode {
+    match outcome {
+        Ok(said) => {
+            println!("{said}");
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("{what}: {error}");
+            ExitCode::FAILURE
         }
     }
 }

@@ -193,30 +193,12 @@ impl Plan<'_> {
             };
             late.note(at, true);
         }
-        let mut prefixed = List::new();
-        // A copy that nothing else refers to can stay in registers.
-        let plan = *self;
-        let reads = &work.reads[..fields.len()];
-        let entries = &mut work.entries[..fields.len()];
-        // The walk goes step by step for all: a step waits for memory, and while one number waits
-        // the others go on.
-        for (entry, read) in entries.iter_mut().zip(reads) {
-            *entry = plan.first_entry(read.groups[0], read.groups[1]);
-        }
-        for (entry, read) in entries.iter_mut().zip(reads) {
-            *entry = plan.next_entry(*entry, read.groups[2]);
-        }
-        for (at, ((answer, entry), read)) in answers.iter_mut().zip(entries).zip(reads).enumerate()
-        {
-            let (found, prefix) = plan.answer_at(*entry, read);
-            *answer = found;
-            prefixed.note(at, prefix);
-        }
+        let prefixed = self.walk(&work.reads[..fields.len()], &mut work.entries, answers);
         // Numbers without their national prefixes walk again.
         for at in prefixed.iter() {
             match self.without_prefix_quickly(&work.reads[at]) {
                 Some(read) => {
-                    work.entries[at] = plan.first_entry(read.groups[0], read.groups[1]);
+                    work.entries[at] = self.first_entry(read.groups[0], read.groups[1]);
                     work.reads[at] = read;
                 }
                 None => {
@@ -227,8 +209,8 @@ impl Plan<'_> {
         }
         for at in prefixed.iter() {
             let read = &work.reads[at];
-            let entry = plan.next_entry(work.entries[at], read.groups[2]);
-            answers[at] = plan.answer_at(entry, read).0.without_mark();
+            let entry = self.next_entry(work.entries[at], read.groups[2]);
+            answers[at] = self.answer_at(entry, read).0.without_mark();
         }
         for at in labelled.iter() {
             answers[at] = answers[at].if_labelled();
@@ -236,6 +218,33 @@ impl Plan<'_> {
         for (at, &answer) in late.iter().zip(&work.late) {
             answers[at] = answer;
         }
+    }
+}
+
+impl Plan<'_> {
+    /// The walk through the table, step by step for all: a step waits for memory, and while one
+    /// number waits the others go on. Tells the numbers that may have a national prefix.
+    ///
+    /// On its own so that its instructions can be counted (`cargo xtask instructions`).
+    #[inline(never)]
+    fn walk(&self, reads: &[Read], entries: &mut [u16; PASS], answers: &mut [Answer]) -> List {
+        // A copy that nothing else refers to can stay in registers.
+        let plan = *self;
+        let entries = &mut entries[..reads.len()];
+        for (entry, read) in entries.iter_mut().zip(reads) {
+            *entry = plan.first_entry(read.groups[0], read.groups[1]);
+        }
+        for (entry, read) in entries.iter_mut().zip(reads) {
+            *entry = plan.next_entry(*entry, read.groups[2]);
+        }
+        let mut prefixed = List::new();
+        for (at, ((answer, entry), read)) in answers.iter_mut().zip(entries).zip(reads).enumerate()
+        {
+            let (found, prefix) = plan.answer_at(*entry, read);
+            *answer = found;
+            prefixed.note(at, prefix);
+        }
+        prefixed
     }
 }
 

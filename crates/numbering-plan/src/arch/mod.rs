@@ -63,6 +63,7 @@ impl Path {
 pub(crate) const SURPLUS: usize = 64;
 
 /// Finds ends of lines, at least as many as a pass takes if there are so many; how many it found.
+#[inline(never)]
 pub(crate) fn line_ends(path: Path, text: &[u8], ends: &mut [u32; PASS + SURPLUS]) -> usize {
     match path.or_portable() {
         #[cfg(target_arch = "x86_64")]
@@ -81,6 +82,7 @@ pub(crate) fn read_field(field: &[u8]) -> Option<Read> {
 }
 
 /// Reads fields, as many as a pass takes at most.
+#[inline(never)]
 pub(crate) fn read_fields(path: Path, fields: &[&[u8]], work: &mut Work) {
     match path.or_portable() {
         #[cfg(target_arch = "x86_64")]
