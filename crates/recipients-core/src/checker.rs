@@ -301,7 +301,9 @@ impl Checker {
         if digits.len() > Msisdn::MAX_DIGITS {
             return refuse(Reason::TooLong, trace);
         }
-        let answer = self.plan.international(digits);
+        let Some(answer) = self.plan.international_written(written) else {
+            return refuse(Reason::TooLong, trace);
+        };
         if answer.calling_code.is_none() {
             let reason = Reason::UnknownCallingCode;
             trace.step("D7", || reason.message().to_owned());

@@ -119,12 +119,22 @@ impl Plan {
     ///
     /// If `digits` is anything else.
     pub fn international(&self, digits: &str) -> Answer {
-        let number = Msisdn::from_digits(digits.as_bytes())
-            .expect("1 to 15 ASCII digits, the first not zero");
-        let written = Written::of_digits(digits.bytes(), false, false);
-        let found = self.table.international(&written);
+        assert!(
+            Msisdn::from_digits(digits.as_bytes()).is_some(),
+            "1 to 15 ASCII digits, the first not zero"
+        );
+        self.international_written(&Written::of_digits(digits.bytes(), false, false))
+            .expect("15 digits are few enough")
+    }
+
+    /// Looks up a number that was read; a leading 00 is left out. `None` if it starts with 0 or has
+    /// more than 15 digits.
+    pub(crate) fn international_written(&self, written: &Written) -> Option<Answer> {
+        let head = written.head();
+        let digits = head.strip_prefix(b"00").unwrap_or(head);
+        let found = self.table.international(written);
         let mut answer = Answer {
-            number,
+            number: Msisdn::from_digits(digits)?,
             calling_code: found.calling_code(),
             length: length_of(found.standing()),
             allocation: None,
@@ -150,7 +160,7 @@ impl Plan {
             }
             _ => {}
         }
-        answer
+        Some(answer)
     }
 
     /// Looks up a number that is written as in its own country; `None` if the region is not in
