@@ -31,7 +31,8 @@ pub fn region_suggestions(report: &Report, checker: &Checker) -> Vec<RegionSugge
     }
     let plan = checker.plan();
     let fit = |region: Territory, cells: &[Box<str>]| {
-        let reader = Checker::new(Policy::default().lines(Lines::Mobile).region(Some(region)));
+        let policy = Policy::default().lines(Lines::Mobile).region(Some(region));
+        let reader = Checker::with_plan(plan, policy);
         let code_len = plan
             .calling_code(region)
             .map_or(0, |code| code.to_string().len());

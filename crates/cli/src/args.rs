@@ -177,6 +177,10 @@ impl ReadingArgs {
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Rules")]
 pub(crate) struct PolicyArgs {
+    /// Numbering plan to use instead of the one built in, as `cargo xtask plan` compiles it
+    #[arg(long, value_name = "FILE")]
+    pub(crate) plan: Option<PathBuf>,
+
     /// Country by whose rules numbers without calling code are read: UA
     #[arg(long, value_name = "CC")]
     pub(crate) region: Option<String>,

@@ -13,15 +13,14 @@ use recipients::{
 };
 use std::ffi::OsStr;
 use std::fs::File;
-use std::io::{self, Write};
+use std::io::{self, Read as _, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 pub(crate) fn run(args: &CheckArgs) -> Result<ExitCode, Failure> {
     let text = message(args)?;
     refuse_confusion(args)?;
-    let (policy, stop_lines) = policy(&args.policy)?;
-    let checker = Checker::new(policy);
+    let (checker, stop_lines) = checker(&args.policy)?;
     let sources = open(args, text.as_ref())?;
     output::clean_up_on_interrupt()?;
     let mut pipeline = Pipeline::new(&checker)
@@ -157,9 +156,27 @@ fn refuse_confusion(args: &CheckArgs) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The rules, and how the stop lists fared.
-pub(crate) fn policy(args: &PolicyArgs) -> Result<(Policy, Vec<StopLines>), Failure> {
-    let plan = Plan::builtin();
+/// The numbering plan that was asked for.
+fn plan(args: &PolicyArgs) -> Result<&'static Plan, Failure> {
+    let Some(path) = &args.plan else {
+        return Ok(Plan::builtin());
+    };
+    let unreadable = |error: &dyn std::fmt::Display| {
+        Failure::Unreadable(format!("--plan {}: {error}", path.display()))
+    };
+    let mut bytes = Vec::new();
+    File::open(path)
+        .and_then(|file| {
+            file.take(Plan::MAX_BYTES as u64 + 1)
+                .read_to_end(&mut bytes)
+        })
+        .map_err(|error| unreadable(&error))?;
+    Plan::load(bytes).map_err(|error| unreadable(&error))
+}
+
+/// The plan and the rules, and how the stop lists fared.
+pub(crate) fn checker(args: &PolicyArgs) -> Result<(Checker, Vec<StopLines>), Failure> {
+    let plan = plan(args)?;
     let region = args
         .region
         .as_deref()
@@ -181,7 +198,7 @@ pub(crate) fn policy(args: &PolicyArgs) -> Result<(Policy, Vec<StopLines>), Fail
         .deny_operators(operators(&args.deny_operators)?)
         .require_operator(args.require_operator);
     // Stop lists are read by the rules that the recipients will be read by (D9).
-    let reader = Checker::new(policy.clone());
+    let reader = Checker::with_plan(plan, policy.clone());
     let mut lines = Vec::new();
     let mut load = |paths: &[PathBuf]| -> Result<StopList, Failure> {
         let mut all = StopList::default();
@@ -200,7 +217,8 @@ pub(crate) fn policy(args: &PolicyArgs) -> Result<(Policy, Vec<StopLines>), Fail
         Ok(all)
     };
     let (own, system) = (load(&args.stop_list)?, load(&args.system_stop_list)?);
-    Ok((policy.own_stop_list(own).system_stop_list(system), lines))
+    let policy = policy.own_stop_list(own).system_stop_list(system);
+    Ok((Checker::with_plan(plan, policy), lines))
 }
 
 /// Operators by name, separated by commas; some have a comma in their name.

@@ -44,6 +44,37 @@ fn testdata() -> PathBuf {
 }
 
 #[test]
+fn a_plan_from_a_file_is_used_and_a_damaged_one_is_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let built_in = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../numbering-plan/data/plan.bin"
+    );
+    let explain = |plan: &std::path::Path| {
+        std::process::Command::new(env!("CARGO_BIN_EXE_recipients"))
+            .args(["explain", "--plan"])
+            .arg(plan)
+            .arg("+380971112233")
+            .output()
+            .unwrap()
+    };
+    let good = explain(built_in.as_ref());
+    assert_eq!(good.status.code(), Some(0));
+    assert!(String::from_utf8_lossy(&good.stdout).contains("Kyivstar"));
+    let damaged = folder.path().join("damaged.bin");
+    let mut bytes = std::fs::read(built_in).unwrap();
+    bytes[700_000] ^= 1;
+    std::fs::write(&damaged, bytes).unwrap();
+    let bad = explain(&damaged);
+    assert_eq!(bad.status.code(), Some(4));
+    let said = String::from_utf8_lossy(&bad.stderr);
+    assert!(
+        said.contains("damaged.bin") && said.contains("checksum"),
+        "{said}"
+    );
+}
+
+#[test]
 fn exit_codes() {
     let folder = folder(&[
         ("good.txt", "380971112233\n"),

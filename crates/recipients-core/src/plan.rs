@@ -76,6 +76,9 @@ impl std::fmt::Debug for Plan {
 }
 
 impl Plan {
+    /// A compiled plan is not larger than this, in bytes.
+    pub const MAX_BYTES: usize = numbering_plan::layout::MAX_BYTES;
+
     /// The plan that this version of the library was made with.
     pub fn builtin() -> &'static Plan {
         static PLAN: std::sync::OnceLock<Plan> = std::sync::OnceLock::new();
