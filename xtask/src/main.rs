@@ -54,6 +54,7 @@ const EDGES: &[(&str, &[&str])] = &[
         "recipients-benches-compare",
         &[
             "numbering-plan",
+            "numbering-plan-compiler",
             "numbering-plan-oracle",
             "recipients",
             "recipients-benches",
