@@ -20,6 +20,10 @@ pub const HEAD_WORDS: usize = 1 + Section::COUNT;
 /// A compiled plan is not larger than this, in bytes.
 pub const MAX_BYTES: usize = 16 << 20;
 
+/// Elements of a table by three digits: a power of two, so that ten bits of anything are a place in
+/// it. The last 24 are never asked for, and zeros.
+pub const GROUPS: usize = 1024;
+
 /// The smallest number of digits that a row tells apart.
 pub const ROW_FIRST: usize = 3;
 /// The largest; more digits are as many as this.
@@ -43,10 +47,10 @@ pub enum Section {
     /// digits. Element 0 is zeros.
     Regions,
     /// For the first three digits of a number the calling code that they start with: the number of
-    /// its main territory and the code itself, zeros if there is none. Two `u16`, 1,000 times.
+    /// its main territory and the code itself, zeros if there is none. Two `u16`, [`GROUPS`] times.
     CallingCodes,
     /// For the first three digits of a number, the first step: place in `Entries` and factor of the
-    /// stride, two `u32`, 1,000 times.
+    /// stride, two `u32`, [`GROUPS`] times.
     Roots,
     /// The other steps, as in `Roots`; those of leaves come first.
     Steps,

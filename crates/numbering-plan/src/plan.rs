@@ -2,7 +2,7 @@
 
 use crate::answer::Class;
 use crate::error::{Error, Fault};
-use crate::layout::{self, HEAD_WORDS, MAGIC, ROW, ROW_FIRST, ROW_LAST, STRIDES, Section};
+use crate::layout::{self, GROUPS, HEAD_WORDS, MAGIC, ROW, ROW_FIRST, ROW_LAST, STRIDES, Section};
 use crate::{MAX_NATIONAL_DIGITS, OperatorId, Territory};
 use core::fmt;
 
@@ -23,8 +23,8 @@ pub struct Plan<'a> {
     header: &'a str,
     territories: &'a [[u8; 2]],
     regions: &'a [[u8; 16]],
-    calling_codes: &'a [[u8; 4]],
-    roots: &'a [[u8; 8]],
+    calling_codes: &'a [[u8; 4]; GROUPS],
+    roots: &'a [[u8; 8]; GROUPS],
     steps: &'a [[u8; 8]],
     entries: &'a [[u8; 2]],
     leaves: &'a [[u8; 4]],
@@ -162,12 +162,17 @@ impl<'a> Plan<'a> {
         if !rest.is_empty() {
             return Err(Error(Fault::Length));
         }
+        let codes = parts[Section::CallingCodes as usize].as_chunks().0;
+        let roots = parts[Section::Roots as usize].as_chunks().0;
+        let (Some(calling_codes), Some(roots)) = (codes.first_chunk(), roots.first_chunk()) else {
+            return Err(Error(Fault::Length));
+        };
         Ok(Plan {
             header,
             territories: parts[Section::Territories as usize].as_chunks().0,
             regions: parts[Section::Regions as usize].as_chunks().0,
-            calling_codes: parts[Section::CallingCodes as usize].as_chunks().0,
-            roots: parts[Section::Roots as usize].as_chunks().0,
+            calling_codes,
+            roots,
             steps: parts[Section::Steps as usize].as_chunks().0,
             entries: parts[Section::Entries as usize].as_chunks().0,
             leaves: parts[Section::Leaves as usize].as_chunks().0,
@@ -225,12 +230,6 @@ impl<'a> Plan<'a> {
             },
             count,
         )?;
-        if self.calling_codes.len() != 1000 {
-            return Err(Error(Fault::Element(
-                S::CallingCodes,
-                self.calling_codes.len(),
-            )));
-        }
         let starts_with =
             |group: usize, code: u16| [group, group / 10, group / 100].contains(&usize::from(code));
         all(
@@ -238,16 +237,14 @@ impl<'a> Plan<'a> {
             &mut |group| match halves(&self.calling_codes[group]) {
                 (0, code) => code == 0,
                 (n, code) => {
-                    usize::from(n) < count
+                    group < 1000
+                        && usize::from(n) < count
                         && code == self.region(usize::from(n)).calling_code
                         && starts_with(group, code)
                 }
             },
-            1000,
+            GROUPS,
         )?;
-        if self.roots.len() != 1000 {
-            return Err(Error(Fault::Element(S::Roots, self.roots.len())));
-        }
         let (leaves, steps) = (self.leaves.len(), self.steps.len());
         if leaves == 0 || leaves > steps || !places(steps) || !places(readers) {
             return Err(Error(Fault::Element(S::Steps, steps)));
@@ -257,7 +254,7 @@ impl<'a> Plan<'a> {
             let last = u64::from(place) + ((999 * u64::from(factor)) >> 16);
             (factor == 0 || STRIDES.contains(&factor)) && last < self.entries.len() as u64
         };
-        all(S::Roots, &mut |i| inside(&self.roots[i]), 1000)?;
+        all(S::Roots, &mut |i| inside(&self.roots[i]), GROUPS)?;
         all(
             S::Steps,
             &mut |i| {
@@ -417,7 +414,7 @@ impl<'a> Plan<'a> {
     /// zeros if it is not assigned.
     #[inline(always)]
     pub(crate) fn calling_code_at(&self, group: u16) -> (usize, u16) {
-        let (main, code) = halves(&self.calling_codes[usize::from(group)]);
+        let (main, code) = halves(&self.calling_codes[usize::from(group) % GROUPS]);
         (usize::from(main), code)
     }
 
@@ -457,7 +454,7 @@ impl<'a> Plan<'a> {
     /// The first step of the walk, taken for the first and second group.
     #[inline(always)]
     pub(crate) fn first_entry(&self, first: u16, second: u16) -> u16 {
-        self.step(&self.roots[usize::from(first)], second)
+        self.step(&self.roots[usize::from(first) % GROUPS], second)
     }
 
     /// One step more. A leaf leads to itself.

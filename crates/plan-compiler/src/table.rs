@@ -9,7 +9,7 @@ use crate::coverage::coverage;
 use crate::prefix::{self, Readers};
 use crate::source::{Source, Territory};
 use crate::{Error, Registry};
-use numbering_plan::layout::{self, MAGIC, ROW, ROW_FIRST, ROW_LAST, STRIDES, Section};
+use numbering_plan::layout::{self, GROUPS, MAGIC, ROW, ROW_FIRST, ROW_LAST, STRIDES, Section};
 use numbering_plan::{Kind, MAX_NATIONAL_DIGITS, Standing, Territory as Code};
 use regex_syntax::hir::{Hir, Look};
 use std::collections::{BTreeMap, HashMap};
@@ -397,20 +397,19 @@ impl<'s> Builder<'s> {
             Entry::Node(node) => self.nodes[node],
             Entry::Leaf(leaf) => (self.entries.len() + leaf, 0),
         };
-        let mut add_step = |section: Section, entry: Entry| {
+        let all_leaves = (0..leaves).map(Entry::Leaf);
+        let steps = all_leaves
+            .clone()
+            .chain((0..self.nodes.len()).map(Entry::Node))
+            .map(|entry| (Section::Steps, entry));
+        let roots = self.roots.iter().map(|&root| (Section::Roots, root));
+        for (section, entry) in roots.chain(steps) {
             let (place, factor) = step_of(entry);
             parts[section as usize].extend((place as u32).to_le_bytes());
             parts[section as usize].extend(factor.to_le_bytes());
-        };
-        for &root in &self.roots {
-            add_step(Section::Roots, root);
         }
-        let all_leaves = (0..leaves).map(Entry::Leaf);
-        for entry in all_leaves
-            .clone()
-            .chain((0..self.nodes.len()).map(Entry::Node))
-        {
-            add_step(Section::Steps, entry);
+        for section in [Section::CallingCodes, Section::Roots] {
+            parts[section as usize].resize(GROUPS * section.element(), 0);
         }
         for entry in self.entries.iter().copied().chain(all_leaves) {
             let number = match entry {
