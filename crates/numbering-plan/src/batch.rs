@@ -3,7 +3,7 @@
 //! Three passes over a hundred fields or so, each without a branch that depends on what a field
 //! holds: find the ends of the lines; take the digits out of each field; walk them through the
 //! table. Since no pass waits for one field, the processor works on many at once. Fields that need
-//! more thought are noted on the way and answered one by one at the end.
+//! more thought are noted, read one by one, and join the walk.
 
 use crate::answer::Answer;
 use crate::arch::{self, Path};
@@ -150,7 +150,7 @@ impl Plan<'_> {
                 *field = without_return(&window[start..end as usize]);
                 start = end as usize + 1;
             }
-            let mut count = found;
+            let (mut count, mut bytes) = (found, start);
             if found < PASS && start < window.len() && (window.len() == rest.len() || found == 0) {
                 // Every line end of the window was found, and this line has none there.
                 let tail = &rest[start..];
@@ -160,15 +160,15 @@ impl Plan<'_> {
                 };
                 fields[found] = without_return(&tail[..end]);
                 count += 1;
+                bytes = (start + end + 1).min(rest.len());
             }
             let answers = &mut answers[done.lines..];
-            count = count.min(answers.len());
+            if count > answers.len() {
+                count = answers.len();
+                bytes = ends[count - 1] as usize + 1;
+            }
             self.pass(path, &fields[..count], &mut answers[..count], &mut work);
             done.lines += count;
-            let bytes = match count {
-                _ if count <= found => ends[count - 1] as usize + 1,
-                _ => (start + fields[found].len() + 1).min(rest.len()),
-            };
             done.bytes += bytes;
         }
         done
@@ -219,9 +219,7 @@ impl Plan<'_> {
             answers[at] = answer;
         }
     }
-}
 
-impl Plan<'_> {
     /// The walk through the table, step by step for all: a step waits for memory, and while one
     /// number waits the others go on. Tells the numbers that may have a national prefix.
     ///

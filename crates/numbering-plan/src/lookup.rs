@@ -20,9 +20,8 @@ const CARRIED: u32 =
 pub(crate) const QUICK_DIGITS: usize = 16;
 
 /// What is read of a field: its digits in two forms, and how they were written. The international
-/// prefix is left out already.
+/// prefix is left out already. At least three digits, or none; at most 18.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-#[repr(C)]
 pub(crate) struct Read {
     /// The digits as a number.
     pub(crate) number: u64,
@@ -208,7 +207,7 @@ impl Plan<'_> {
         })
     }
 
-    /// A number that a national prefix makes longer than the quick way can hold.
+    /// A number that may have a national prefix and is, or becomes, longer than the quick way holds.
     pub(crate) fn with_prefix(&self, read: &Read) -> Answer {
         let len = usize::from(read.len);
         let values = values_of(read.groups, read.number, len);

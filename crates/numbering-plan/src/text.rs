@@ -413,3 +413,91 @@ const LABELS: [&str; 19] = [
     "сот",
     "номер",
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn digits(text: &str) -> Result<String, Standing> {
+        read(text.as_bytes()).map(|written| written.digits().unwrap_or("more").to_owned())
+    }
+
+    #[test]
+    fn d4_whatever_is_no_letter_is_left_out() {
+        for text in [
+            "79101112233",
+            "(+7) [910] 111-22-33",
+            "7/910/1112233",
+            "\u{feff}7\u{a0}910\u{2009}111\u{200b}22\u{2011}33",
+            "７９１０１１１２２３３",
+            "٧٩١٠١١١٢٢٣٣",
+            "७९१०१११२२३३",
+            "+७910١١١2233\u{202c}",
+        ] {
+            assert_eq!(digits(text).as_deref(), Ok("79101112233"), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn d3_letters_are_never_guessed() {
+        for (text, standing) in [
+            ("", Standing::Blank),
+            (" \u{200b}\u{a0}", Standing::Blank),
+            ("—", Standing::NoDigits),
+            ("n/a", Standing::NoDigits),
+            ("неизвестно", Standing::NoDigits),
+            ("+38o971112233", Standing::Letters),
+            ("7910111223З", Standing::Letters),
+            ("o380971112233", Standing::Letters),
+            ("=380971112233x", Standing::Letters),
+            ("380971112233 ext", Standing::Letters),
+            ("380971112233 ext. 1234567890", Standing::Letters),
+            ("380971112233 x12 y", Standing::Letters),
+            ("380971112233 ext. 12", Standing::Extension),
+            ("380971112233X12", Standing::Extension),
+            ("380971112233 доб. 12", Standing::Extension),
+            ("3.80971E+11", Standing::Letters),
+        ] {
+            assert_eq!(digits(text), Err(standing), "{text:?}");
+        }
+        assert_eq!(read(b"7910\xff1112233").unwrap_err(), Standing::Letters);
+        for text in ["tel:380971112233", "моб. 380971112233", "Тел380971112233"] {
+            let written = read(text.as_bytes()).unwrap();
+            assert!(written.notes().labelled(), "{text:?}");
+            assert_eq!(written.digits(), Some("380971112233"));
+        }
+    }
+
+    #[test]
+    fn the_way_of_writing_is_told() {
+        let notes = |text: &str| {
+            let notes = read(text.as_bytes()).unwrap().notes();
+            (notes.plus(), notes.cleaned(), notes.separated())
+        };
+        for (text, told) in [
+            ("380971112233", (false, false, false)),
+            ("+380971112233", (true, false, false)),
+            ("++380971112233", (true, true, false)),
+            (" +380971112233", (true, true, false)),
+            ("380 971112233", (false, true, false)),
+            ("380971112233;", (false, true, true)),
+            ("380971112233+380971112234", (false, true, true)),
+            ("380.971112233", (false, true, true)),
+            ("３80971112233", (false, true, false)),
+        ] {
+            assert_eq!(notes(text), told, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn more_digits_than_any_number_has_are_counted() {
+        for count in [20, 32, 33, 64, 65, 1000] {
+            let written = read("7".repeat(count).as_bytes()).unwrap();
+            assert_eq!(written.count(), count);
+            assert_eq!(written.digits().is_some(), count <= Written::KEPT);
+            assert_eq!(written.head().len(), count.min(Written::KEPT));
+        }
+        let mixed = format!("{}x{}", "7".repeat(100), "7".repeat(100));
+        assert_eq!(read(mixed.as_bytes()).unwrap_err(), Standing::Letters);
+    }
+}
