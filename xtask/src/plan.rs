@@ -52,7 +52,10 @@ pub(crate) fn run(arguments: &[&str]) -> Result<String, Box<dyn Error>> {
             if *carriers != "-" {
                 add_carriers(&mut source, Path::new(carriers))?;
             }
-            let plan = compile(&source, &mut registry()?)?;
+            // Operators that are new get numbers of their own for good.
+            let mut registry = registry()?;
+            let plan = compile(&source, &mut registry)?;
+            fs::write(data().join("operators.tsv"), registry.to_tsv())?;
             fs::write(out, &plan.bytes)?;
             Ok(said(&plan))
         }
@@ -91,10 +94,8 @@ fn add_carriers(source: &mut Source, folder: &Path) -> Result<(), Box<dyn Error>
 
 fn registry() -> Result<Registry, Box<dyn Error>> {
     let path = data().join("operators.tsv");
-    match path.exists() {
-        true => Ok(Registry::from_tsv(&fs::read_to_string(path)?)?),
-        false => Ok(Registry::default()),
-    }
+    let text = fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+    Ok(Registry::from_tsv(&text)?)
 }
 
 fn made() -> Result<(Plan, Registry, String), Box<dyn Error>> {

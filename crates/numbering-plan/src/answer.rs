@@ -178,10 +178,10 @@ impl Answer {
     }
 
     /// The digits in international format, a national prefix after the calling code left out where
-    /// Google's library leaves it out. Absent if there were none, or more than 19.
+    /// Google's library leaves it out. Absent if nothing could be read, and for more than 19 digits.
     ///
-    /// A number of an unassigned calling code has its digits as they were written, unless the first
-    /// is 0.
+    /// A number of an unassigned calling code has its digits as they were written; they are absent
+    /// if the first is 0.
     #[inline]
     pub const fn number(self) -> Option<NonZeroU64> {
         NonZeroU64::new(self.number)

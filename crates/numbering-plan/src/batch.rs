@@ -128,7 +128,8 @@ impl Plan<'_> {
     /// given. Lines end with a newline, which a carriage return may precede; the last one may go
     /// without. Each answer is the one that [`Plan::classify`] gives for the line.
     ///
-    /// To read a file in pieces, hand over pieces that end at the end of a line.
+    /// To read a file in pieces, hand over pieces that end at the end of a line, and room for
+    /// hundreds of answers: a call looks ahead for more than a hundred line ends.
     pub fn classify_lines(&self, text: &[u8], answers: &mut [Answer]) -> Progress {
         self.classify_lines_by(Path::best(), text, answers)
     }
@@ -212,11 +213,11 @@ impl Plan<'_> {
             let entry = self.next_entry(work.entries[at], read.groups[2]);
             answers[at] = self.answer_at(entry, read).0.without_mark();
         }
-        for at in labelled.iter() {
-            answers[at] = answers[at].if_labelled();
-        }
         for (at, &answer) in late.iter().zip(&work.late) {
             answers[at] = answer;
+        }
+        for at in labelled.iter() {
+            answers[at] = answers[at].if_labelled();
         }
     }
 
@@ -240,7 +241,8 @@ impl Plan<'_> {
         {
             let (found, prefix) = plan.answer_at(*entry, read);
             *answer = found;
-            prefixed.note(at, prefix);
+            // What was not read has no prefix.
+            prefixed.note(at, prefix & (read.len > 0));
         }
         prefixed
     }

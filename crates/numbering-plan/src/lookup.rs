@@ -16,8 +16,12 @@ const MIN_NATIONAL_DIGITS: usize = 2;
 const CARRIED: u32 =
     1 << Kind::Mobile as u32 | 1 << Kind::FixedLineOrMobile as u32 | 1 << Kind::Pager as u32;
 
-/// Digits of a number that the quick way can hold everywhere; longer ones mostly go the slow way.
+/// Digits that are read and rewritten the quick way.
 pub(crate) const QUICK_DIGITS: usize = 16;
+
+/// Digits of a number that joins the walk: with a calling code of one digit, all that the rows of the
+/// plan tell apart.
+pub(crate) const MOST_DIGITS: usize = 1 + MAX_NATIONAL_DIGITS;
 
 /// What is read of a field: its digits in two forms, and how they were written. The international
 /// prefix is left out already. At least three digits, or none; at most 18.
@@ -42,20 +46,22 @@ impl Read {
         notes: 0,
     };
 
-    /// If there are as many digits as the quick way wants.
+    /// If there are as many digits as join the walk.
     pub(crate) fn of_written(written: &Written) -> Option<Read> {
         let kept = written.kept();
         let idd = written.count() >= 2 && kept.starts_with(b"00");
         let start = 2 * usize::from(idd);
         let len = written.count() - start;
-        if !(ROW_FIRST..=QUICK_DIGITS).contains(&len) {
+        if !(ROW_FIRST..=MOST_DIGITS).contains(&len) {
             return None;
         }
         let [head, tail] = *kept[start..start + 16].as_chunks::<8>().0 else {
             return None;
         };
         let word = |bytes: [u8; 8]| u64::from_le_bytes(bytes) ^ ZEROS;
-        let (number, groups) = sixteen(word(head), word(tail), len);
+        let (number, groups) = sixteen(word(head), word(tail), len.min(QUICK_DIGITS));
+        let more = kept[start..start + len].iter().skip(QUICK_DIGITS);
+        let number = more.fold(number, |n, &digit| 10 * n + u64::from(digit & 0xf));
         Some(Read {
             number,
             groups,
@@ -94,7 +100,7 @@ impl Plan<'_> {
         }
     }
 
-    /// One number of as many digits as the quick way wants.
+    /// One number of as many digits as join the walk.
     fn look_up(&self, read: &Read) -> Answer {
         let walk = |read: &Read| {
             let entry = self.first_entry(read.groups[0], read.groups[1]);

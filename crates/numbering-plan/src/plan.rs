@@ -133,6 +133,9 @@ impl<'a> Plan<'a> {
             }
             at += 1;
         }
+        if at >= bytes.len() || bytes[at] != b'\n' {
+            return Err(Error(Fault::NoPlan));
+        }
         loop {
             if at + 1 + 4 * HEAD_WORDS >= bytes.len() {
                 return Err(Error(Fault::Length));
@@ -212,7 +215,14 @@ impl<'a> Plan<'a> {
             count,
         )?;
         let readers = self.readers.len();
-        let is_reader = |start: u16| usize::from(start) < readers.max(1);
+        // Element 0 of these stands for nothing, and is there.
+        let nothing = self.readers.first() == Some(&[0; 24])
+            && self.actions.first() == Some(&[0; 4])
+            && self.inserts.first() == Some(&[0; 8]);
+        if !nothing {
+            return Err(Error(Fault::Element(S::Readers, 0)));
+        }
+        let is_reader = |start: u16| usize::from(start) < readers;
         all(
             S::Regions,
             &mut |i| {
@@ -296,8 +306,8 @@ impl<'a> Plan<'a> {
                 let state = &self.readers[i];
                 let value = |n: usize| usize::from(u16_of([state[2 * n], state[2 * n + 1]]));
                 (0..10).all(|digit| value(digit) < readers)
-                    && value(10) < self.actions.len().max(1)
-                    && value(11) < self.actions.len().max(1)
+                    && value(10) < self.actions.len()
+                    && value(11) < self.actions.len()
             },
             readers,
         )?;
@@ -305,7 +315,11 @@ impl<'a> Plan<'a> {
             S::Actions,
             &mut |i| {
                 let [cut, start, len, insert] = self.actions[i].map(usize::from);
-                cut <= 32 && start + len <= cut && insert < self.inserts.len().max(1)
+                // What is inserted replaces something.
+                cut <= 32
+                    && start + len <= cut
+                    && insert < self.inserts.len()
+                    && (cut > 0 || insert == 0)
             },
             self.actions.len(),
         )?;

@@ -37,12 +37,13 @@ impl Written {
     /// than 7.
     pub const KEPT: usize = 32;
 
-    /// Digits that are known already.
+    /// Digits that are known already, in ASCII; other bytes are left out.
     pub fn of_digits(digits: impl IntoIterator<Item = u8>, plus: bool, cleaned: bool) -> Written {
         let mut written = Written::new(
             (if plus { Notes::PLUS } else { 0 }) | (if cleaned { Notes::CLEANED } else { 0 }),
         );
-        digits.into_iter().for_each(|digit| written.push(digit));
+        let digits = digits.into_iter().filter(u8::is_ascii_digit);
+        digits.for_each(|digit| written.push(digit));
         written
     }
 
@@ -318,7 +319,7 @@ fn is_extension(first: char, characters: impl Iterator<Item = char>) -> bool {
     let (mut digits, mut ended) = (0, false);
     for c in characters {
         if c.is_ascii_digit() {
-            if ended {
+            if ended || digits == 9 {
                 return false;
             }
             digits += 1;
@@ -333,7 +334,7 @@ fn is_extension(first: char, characters: impl Iterator<Item = char>) -> bool {
             ended |= digits > 0;
         }
     }
-    (1..=9).contains(&digits) && MARKS.iter().any(|word| mark.is(word))
+    digits > 0 && MARKS.iter().any(|word| mark.is(word))
 }
 
 /// Letters, and what stood around them.

@@ -149,6 +149,77 @@ fn a_wrong_element_is_found_or_does_no_harm() {
     assert!(refused > 0 && accepted + refused == 12 * Section::COUNT);
 }
 
+/// A plan with this section instead of its own.
+fn with_section(which: Section, content: &[u8]) -> Vec<u8> {
+    let start = head(COMMITTED);
+    let mut bytes = COMMITTED[..start + 4 * HEAD_WORDS].to_vec();
+    for (section, range) in sections(COMMITTED) {
+        let content = match section == which {
+            true => content,
+            false => &COMMITTED[range],
+        };
+        let word = start + 4 * (section as usize + 1);
+        let count = (content.len() / section.element()) as u32;
+        bytes[word..word + 4].copy_from_slice(&count.to_le_bytes());
+        bytes.extend_from_slice(content);
+    }
+    sealed(bytes)
+}
+
+#[test]
+fn a_plan_without_a_section_is_an_error() {
+    for section in Section::ALL {
+        let bytes = with_section(section, &[]);
+        assert!(Plan::from_bytes(&bytes).is_err(), "{section:?}");
+    }
+    let other = [b"numbering-plan 10".as_slice(), &COMMITTED[MAGIC.len()..]].concat();
+    assert!(Plan::from_bytes(&sealed(other)).is_err());
+}
+
+/// Every row says that a national prefix may be there, also where there is no number at all.
+#[test]
+fn prefixes_everywhere_do_no_harm() {
+    let (_, rows) = sections(COMMITTED)
+        .into_iter()
+        .find(|(section, _)| *section == Section::Rows)
+        .expect("rows");
+    let mut content = COMMITTED[rows].to_vec();
+    for element in content.chunks_mut(4) {
+        element[3] |= 0x80;
+    }
+    let bytes = with_section(Section::Rows, &content);
+    let plan = Plan::from_bytes(&bytes).expect("rows may say so");
+    let mut numbers: Vec<String> = [
+        "n/a",
+        "",
+        "12",
+        "o380971112233",
+        "0971112233",
+        "79101112233",
+    ]
+    .iter()
+    .cycle()
+    .take(600)
+    .map(|text| (*text).to_owned())
+    .collect();
+    numbers.extend(Lists::new(&committed_source()).hostile(2000));
+    exercise(&plan, &numbers);
+    for number in &numbers {
+        let same = Plan::builtin().classify(number.as_bytes());
+        assert_eq!(plan.classify(number.as_bytes()), same, "{number}");
+    }
+}
+
+#[test]
+fn digits_are_digits() {
+    let region = Territory::parse("UA").expect("a territory");
+    let odd = Written::of_digits(*b"-+x380971112233\xff", false, false);
+    assert_eq!(odd.digits(), Some("380971112233"));
+    assert!(Plan::builtin().national(&odd, region).is_some());
+    let own = Written::of_digits(*b"380", false, false);
+    let _ = Plan::builtin().national(&own, region);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig {
         cases: 12,

@@ -147,7 +147,7 @@ fn every_length_and_every_byte() {
     }
     let fields: Vec<&[u8]> = fields.iter().map(Vec::as_slice).collect();
     check(&fields);
-    for room in [1, 3, 255, 256, 257, 5000] {
+    for room in [1, 3, 127, 128, 129, 256, 257, 5000] {
         check_lines(&fields, &[b"\n", b"\r\n"], room);
     }
 }

@@ -140,6 +140,10 @@ impl Holders {
 }
 
 /// Builds the automaton. `operators` numbers the holders.
+///
+/// # Errors
+///
+/// If a pattern cannot be read, or can match without end.
 pub fn build(source: &Source, operators: &BTreeMap<String, u16>) -> Result<Automaton, Error> {
     let holders = Holders::new(&source.carriers, operators);
     let mut builder = Builder {

@@ -87,6 +87,10 @@ impl Territory {
 
 impl Source {
     /// Reads `metadata.tsv` and `carriers.tsv` as `xtask/plan_source.py` writes them.
+    ///
+    /// # Errors
+    ///
+    /// If a line is neither a territory nor a kind, or a carrier has no prefix.
     pub fn from_tsv(metadata: &str, carriers: &str) -> Result<Source, Error> {
         let mut source = Source::default();
         for (at, line) in metadata.lines().enumerate() {
@@ -170,6 +174,10 @@ impl Source {
 
     /// Reads Google's `PhoneNumberMetadata.xml` of any version. Carriers and the release's version
     /// are not in that file.
+    ///
+    /// # Errors
+    ///
+    /// If the XML is not Google's, or a territory lacks its id or calling code.
     pub fn from_xml(xml: impl BufRead, version: &str, date: &str) -> Result<Source, Error> {
         let loaded = phonenumber::metadata::loader::load(xml)
             .map_err(|error| Error::new(format!("the XML cannot be read: {error}")))?;

@@ -156,7 +156,7 @@ impl Lists {
                     8 => format!("00 {a} {b} {c} {d}"),
                     9 => format!("+{a}/{b}/{c}{d}"),
                     10 => format!("{a} [{b}] {c} {d}\t"),
-                    _ => format!("+{a} {b}\u{2011}{c}\u{2011}{d}"),
+                    _ => format!("+{a} {b}\u{2013}{c}\u{2013}{d}"),
                 }
             })
             .collect()

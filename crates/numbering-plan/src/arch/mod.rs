@@ -3,6 +3,11 @@
 //! The only module with `unsafe` in it. All paths give the same result; the portable one is safe
 //! Rust and the judge of the others.
 
+#![allow(
+    unsafe_code,
+    reason = "functions for certain processors are called here"
+)]
+
 mod portable;
 #[cfg(target_arch = "x86_64")]
 mod x86;
@@ -67,9 +72,11 @@ pub(crate) const SURPLUS: usize = 64;
 pub(crate) fn line_ends(path: Path, text: &[u8], ends: &mut [u32; PASS + SURPLUS]) -> usize {
     match path.or_portable() {
         #[cfg(target_arch = "x86_64")]
-        Path::Avx512 => x86::avx512::line_ends(text, ends),
+        // SAFETY: `or_portable` leaves only what the processor has.
+        Path::Avx512 => unsafe { x86::avx512::line_ends(text, ends) },
         #[cfg(target_arch = "x86_64")]
-        Path::Avx2 => x86::avx2::line_ends(text, ends),
+        // SAFETY: `or_portable` leaves only what the processor has.
+        Path::Avx2 => unsafe { x86::avx2::line_ends(text, ends) },
         _ => portable::line_ends(text, ends),
     }
 }
@@ -86,9 +93,11 @@ pub(crate) fn read_field(field: &[u8]) -> Option<Read> {
 pub(crate) fn read_fields(path: Path, fields: &[&[u8]], work: &mut Work) {
     match path.or_portable() {
         #[cfg(target_arch = "x86_64")]
-        Path::Avx512 => x86::avx512::read_fields(fields, work),
+        // SAFETY: `or_portable` leaves only what the processor has.
+        Path::Avx512 => unsafe { x86::avx512::read_fields(fields, work) },
         #[cfg(target_arch = "x86_64")]
-        Path::Avx2 => x86::avx2::read_fields(fields, work),
+        // SAFETY: `or_portable` leaves only what the processor has.
+        Path::Avx2 => unsafe { x86::avx2::read_fields(fields, work) },
         _ => portable::read_fields(fields, work),
     }
 }

@@ -2,13 +2,19 @@
 
 use super::*;
 
-pub(in crate::arch) fn line_ends(text: &[u8], ends: &mut [u32; PASS + SURPLUS]) -> usize {
-    // SAFETY: only called where `has_avx512` said yes.
+/// # Safety
+///
+/// The processor has AVX-512 with VBMI and VBMI2.
+pub(in crate::arch) unsafe fn line_ends(text: &[u8], ends: &mut [u32; PASS + SURPLUS]) -> usize {
+    // SAFETY: the caller promises the instructions.
     unsafe { find_ends(text, ends) }
 }
 
-pub(in crate::arch) fn read_fields(fields: &[&[u8]], work: &mut Work) {
-    // SAFETY: only called where `has_avx512` said yes.
+/// # Safety
+///
+/// The processor has AVX-512 with VBMI and VBMI2.
+pub(in crate::arch) unsafe fn read_fields(fields: &[&[u8]], work: &mut Work) {
+    // SAFETY: the caller promises the instructions.
     unsafe {
         match work.messy() {
             true => all_fields::<true>(fields, work),

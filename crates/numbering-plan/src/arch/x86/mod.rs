@@ -9,12 +9,11 @@ pub(super) mod avx2;
 pub(super) mod avx512;
 
 use super::SURPLUS;
-use crate::MAX_NATIONAL_DIGITS;
 use crate::answer::Notes;
 use crate::batch::{PASS, Work};
 use crate::digits::POWERS;
 use crate::layout::STRIDES;
-use crate::lookup::{QUICK_DIGITS, Read};
+use crate::lookup::{MOST_DIGITS, QUICK_DIGITS, Read};
 use core::arch::x86_64::*;
 use core::hint::select_unpredictable;
 
@@ -44,10 +43,6 @@ pub(super) fn has_avx512() -> bool {
 
 /// Bytes that are read of a field at once; longer fields need more thought.
 const WIDE: usize = 32;
-
-/// As many digits as AVX-512 reads: with a calling code of one digit, all that the rows of the plan
-/// tell apart.
-const MOST_DIGITS: usize = 1 + MAX_NATIONAL_DIGITS;
 
 /// The byte indexes 0, 1, 2 … and such, as a vector in memory.
 #[repr(align(64))]
