@@ -202,6 +202,8 @@ impl Plan<'_> {
                     work.entries[at] = self.first_entry(read.groups[0], read.groups[1]);
                     work.reads[at] = read;
                 }
+                // What was not read has its answer already.
+                None if work.reads[at].len == 0 => {}
                 None => {
                     work.late[late.len] = self.with_prefix(&work.reads[at]);
                     late.note(at, true);
@@ -241,8 +243,7 @@ impl Plan<'_> {
         {
             let (found, prefix) = plan.answer_at(*entry, read);
             *answer = found;
-            // What was not read has no prefix.
-            prefixed.note(at, prefix & (read.len > 0));
+            prefixed.note(at, prefix);
         }
         prefixed
     }
