@@ -3,7 +3,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use recipients::ingest::{Choice, Encoding, Options, Source, Writer};
-use recipients::{Checked, Checker, FileInfo, Pipeline, Reason, Sink, annotate};
+use recipients::{Checker, FileInfo, Pipeline, Reason, Rows, Sink, annotate};
 use std::io;
 use std::sync::LazyLock;
 
@@ -16,17 +16,21 @@ struct Rejected {
 }
 
 impl Sink for &mut Rejected {
+    type Format = ();
+
     fn start(&mut self, files: &[FileInfo]) -> io::Result<()> {
         self.writer = Some(annotate::writer(files, Vec::new())?);
         Ok(())
     }
 
-    fn row(&mut self, row: &Checked<'_>) -> io::Result<()> {
-        let verdict = row.verdict();
-        if !verdict.is_accepted() {
-            let number = verdict.msisdn().map(|number| number.as_u64());
-            self.verdicts.push((verdict.reason(), number, row.input().to_owned()));
-            annotate::write_row(self.writer.as_mut().expect("started"), row)?;
+    fn rows(&mut self, rows: &Rows<'_>, (): ()) -> io::Result<()> {
+        for row in rows.iter() {
+            let verdict = row.verdict();
+            if !verdict.is_accepted() {
+                let number = verdict.msisdn().map(|number| number.as_u64());
+                self.verdicts.push((verdict.reason(), number, row.input().to_owned()));
+                annotate::write_row(self.writer.as_mut().expect("started"), &row)?;
+            }
         }
         Ok(())
     }

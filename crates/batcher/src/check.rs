@@ -2,7 +2,7 @@
 
 use crate::annotate::{self, Prior};
 use crate::binding::Binding;
-use recipients_core::{Checker, Reason, SeveralNumbers, Verdict, is_blank};
+use recipients_core::{Checker, Code, Reason, SeveralNumbers, Verdict, is_blank};
 use recipients_ingest::{Batch, Format, Layout, Row};
 use recipients_template::{Encoding, Missing, Segments, Template, non_gsm};
 
@@ -81,7 +81,7 @@ impl FileCheck {
             return None;
         }
         let Some(start) = self.annotations else {
-            return (row.len() != self.own).then_some(row.len());
+            return (row.len() != self.own).then(|| row.len());
         };
         // What stands behind the added columns had no column; a spreadsheet program fills rows up
         // with empty cells.
@@ -104,82 +104,173 @@ impl FileCheck {
     }
 }
 
-/// What was found out about one recipient, before other rows are looked at.
-pub(crate) struct Outcome {
-    /// The row's place in its batch.
-    pub(crate) row: u32,
-    pub(crate) verdict: Verdict,
+/// What was found out about the recipients of one batch, before other rows are looked at.
+#[derive(Default)]
+pub(crate) struct Judged {
+    /// In the order of the rows.
+    pub(crate) verdicts: Vec<Verdict>,
+    /// The row of each verdict; empty while the n-th verdict is on the n-th row.
+    rows: Vec<u32>,
+    /// What each text costs; empty without a text.
+    segments: Vec<Option<Segments>>,
+    /// What few verdicts have, with their places, ascending.
+    extras: Vec<(u32, Extra)>,
+}
+
+/// What there is to say of a recipient beyond its verdict.
+#[derive(Default)]
+pub(crate) struct Extra {
     /// One number of a cell that held several.
     pub(crate) piece: Option<Box<str>>,
-    /// What is to be said of it beyond the reason.
+    /// Beyond the reason.
     pub(crate) detail: Option<Box<str>>,
-    pub(crate) segments: Option<Segments>,
     /// Characters of values that took a text out of the GSM alphabet, each once.
     pub(crate) culprits: Option<Box<[char]>>,
 }
 
-/// Judges a batch: as many outcomes as rows, more where cells are taken apart.
+impl Judged {
+    pub(crate) fn row(&self, at: usize) -> usize {
+        self.rows.get(at).map_or(at, |&row| row as usize)
+    }
+
+    pub(crate) fn segments(&self, at: usize) -> Option<Segments> {
+        self.segments.get(at).copied().flatten()
+    }
+
+    /// Nothing is sent to it.
+    pub(crate) fn without_segments(&mut self, at: usize) {
+        if let Some(segments) = self.segments.get_mut(at) {
+            *segments = None;
+        }
+    }
+
+    pub(crate) fn extra(&self, at: usize) -> Option<&Extra> {
+        if self.extras.is_empty() {
+            return None;
+        }
+        let found = self
+            .extras
+            .binary_search_by_key(&(at as u32), |&(at, _)| at);
+        found.ok().map(|found| &self.extras[found].1)
+    }
+
+    /// The extra of the last verdict.
+    fn extra_of_last(&mut self) -> &mut Extra {
+        let at = self.verdicts.len() as u32 - 1;
+        if self.extras.last().is_none_or(|&(last, _)| last != at) {
+            self.extras.push((at, Extra::default()));
+        }
+        let last = self.extras.last_mut().expect("pushed if it was not there");
+        &mut last.1
+    }
+}
+
+/// Judges a batch: as many verdicts as rows, more where cells are taken apart.
 pub(crate) fn check(
     checker: &Checker,
     message: Option<&Message>,
     file: &FileCheck,
     batch: &Batch,
-) -> Vec<Outcome> {
-    let mut outcomes = Vec::with_capacity(batch.len());
-    let mut text = String::new();
+) -> Judged {
+    // A row of the wrong shape, or without the cell, has nothing to be asked about.
+    let cells: Vec<&str> = batch
+        .rows()
+        .map(|row| match file.wrong_shape(&row) {
+            None => file.field(&row, file.column).unwrap_or_default(),
+            Some(_) => "",
+        })
+        .collect();
+    let mut verdicts = Vec::with_capacity(cells.len());
+    checker.check_batch(&cells, &mut verdicts);
     let explode = checker.policy().several() == SeveralNumbers::Explode;
-    for (index, row) in batch.rows().enumerate() {
-        let mut take = |verdict, piece: Option<&str>, detail: Option<String>| {
-            let mut outcome = Outcome {
-                row: index as u32,
-                verdict,
-                piece: piece.map(Into::into),
-                detail: detail.map(Into::into),
-                segments: None,
-                culprits: None,
-            };
-            if let (true, Some(message)) = (verdict.is_accepted(), message) {
-                fill(message, file, &row, &mut outcome, &mut text);
-            }
-            outcomes.push(outcome);
-        };
-        if file.fields(&row).all(is_blank) {
-            let reason = match file.fields(&row).all(str::is_empty) {
-                true => Reason::EmptyValue,
-                false => Reason::Blank,
-            };
-            take(Verdict::without_number(reason), None, None);
-            continue;
-        }
-        if let Some(fields) = file.wrong_shape(&row) {
-            let detail = annotate::shape_message(fields, file.own);
-            take(
-                Verdict::without_number(Reason::RowShape),
-                None,
-                Some(detail),
-            );
-            continue;
-        }
-        let cell = match file.field(&row, file.column) {
-            Some(cell) => cell,
-            None => {
-                take(Verdict::without_number(Reason::Missing), None, None);
-                continue;
-            }
-        };
-        if explode {
-            let pieces = checker.check_pieces(cell);
-            if pieces.len() > 1 {
-                for (piece, verdict) in pieces {
-                    take(verdict, Some(piece), None);
-                }
-                continue;
-            }
-        }
-        let verdict = as_before(checker.check(cell), file, &row);
-        take(verdict, None, None);
+    if !explode && message.is_none() && file.annotations.is_none() && file.own <= 1 {
+        return Judged::of_one_column(verdicts, file, batch);
     }
-    outcomes
+    let mut judged = Judged {
+        verdicts: Vec::with_capacity(cells.len()),
+        ..Judged::default()
+    };
+    let mut text = String::new();
+    for (index, (row, verdict)) in batch.rows().zip(verdicts).enumerate() {
+        let mut take = |verdict: Verdict, piece: Option<&str>, detail: Option<String>| {
+            judged.verdicts.push(verdict);
+            if judged.verdicts.len() - 1 != index || !judged.rows.is_empty() {
+                let at = judged.verdicts.len() - 1;
+                judged.rows.extend(judged.rows.len() as u32..at as u32);
+                judged.rows.push(index as u32);
+            }
+            if let Some(piece) = piece {
+                judged.extra_of_last().piece = Some(piece.into());
+            }
+            if let Some(detail) = detail {
+                judged.extra_of_last().detail = Some(detail.into());
+            }
+            if let Some(message) = message {
+                judged.segments.push(None);
+                if verdict.is_accepted() {
+                    fill(message, file, &row, &mut judged, &mut text);
+                }
+            }
+        };
+        let (verdict, detail) = match verdict.code() {
+            Code::Empty => empty(file, &row, verdict),
+            _ => (as_before(verdict, file, &row), None),
+        };
+        if explode && verdict.reason() == Reason::SeveralNumbers {
+            for (piece, verdict) in checker.check_pieces(cells[index]) {
+                take(verdict, Some(piece), None);
+            }
+            continue;
+        }
+        take(verdict, None, detail);
+    }
+    judged
+}
+
+impl Judged {
+    fn of_one_column(verdicts: Vec<Verdict>, file: &FileCheck, batch: &Batch) -> Judged {
+        let mut judged = Judged {
+            verdicts,
+            ..Judged::default()
+        };
+        for at in 0..judged.verdicts.len() {
+            let verdict = judged.verdicts[at];
+            if verdict.code() == Code::Empty {
+                let (verdict, detail) = empty(file, &batch.row(at), verdict);
+                judged.verdicts[at] = verdict;
+                if detail.is_some() {
+                    let detail = detail.map(Into::into);
+                    judged.extras.push((
+                        at as u32,
+                        Extra {
+                            detail,
+                            ..Extra::default()
+                        },
+                    ));
+                }
+            }
+        }
+        judged
+    }
+}
+
+/// D18: the verdict on a row without a recipient, which may be blank or of the wrong shape.
+fn empty(file: &FileCheck, row: &Row<'_>, verdict: Verdict) -> (Verdict, Option<String>) {
+    if file.fields(row).all(is_blank) {
+        let reason = match file.fields(row).all(str::is_empty) {
+            true => Reason::EmptyValue,
+            false => Reason::Blank,
+        };
+        return (Verdict::without_number(reason), None);
+    }
+    if let Some(fields) = file.wrong_shape(row) {
+        let detail = annotate::shape_message(fields, file.own);
+        return (Verdict::without_number(Reason::RowShape), Some(detail));
+    }
+    match file.field(row, file.column) {
+        Some(_) => (as_before(verdict, file, row), None),
+        None => (Verdict::without_number(Reason::Missing), None),
+    }
 }
 
 /// What an earlier run found stays true where the row only seems to have been mended: a duplicate
@@ -203,17 +294,19 @@ fn as_before(verdict: Verdict, file: &FileCheck, row: &Row<'_>) -> Verdict {
     }
 }
 
+/// Fills the text for the last verdict.
 fn fill(
     message: &Message,
     file: &FileCheck,
     row: &Row<'_>,
-    outcome: &mut Outcome,
+    judged: &mut Judged,
     text: &mut String,
 ) {
     let Some(binding) = &file.binding else {
         return;
     };
-    let number = outcome.verdict.msisdn().map(|n| n.to_string());
+    let at = judged.verdicts.len() - 1;
+    let number = judged.verdicts[at].msisdn().map(|n| n.to_string());
     let filled = binding.fill(
         &message.template,
         message.missing,
@@ -224,17 +317,18 @@ fn fill(
     match filled {
         Ok(()) => {
             let segments = Segments::of(text);
-            outcome.segments = Some(segments);
+            judged.segments[at] = Some(segments);
             if message.is_plain_gsm && segments.encoding == Encoding::Ucs2 {
                 let mut culprits: Vec<char> = non_gsm(text).collect();
                 culprits.sort_unstable();
                 culprits.dedup();
-                outcome.culprits = Some(culprits.into());
+                judged.extra_of_last().culprits = Some(culprits.into());
             }
         }
         Err(name) => {
-            outcome.verdict = outcome.verdict.but(Reason::MissingPlaceholder);
-            outcome.detail = Some(format!("there is no value for {{{name}}}").into());
+            judged.verdicts[at] = judged.verdicts[at].but(Reason::MissingPlaceholder);
+            let detail = format!("there is no value for {{{name}}}");
+            judged.extra_of_last().detail = Some(detail.into());
         }
     }
 }

@@ -38,13 +38,14 @@ mod check;
 mod error;
 mod pipeline;
 mod report;
+mod run;
 mod stop_list;
 mod suggest;
 
 pub use batches::{Batches, Limits, Size};
 pub use binding::{Binding, Lacking, check_header};
 pub use error::{Error, HeaderError};
-pub use pipeline::{Checked, FileInfo, Pipeline, Sink};
+pub use pipeline::{Checked, FileInfo, Format, Pipeline, Rows, Sink};
 pub use report::{Report, SegmentCounts};
 pub use stop_list::{BadLine, LoadedStopList, load_stop_list};
 pub use suggest::{RegionSuggestion, region_suggestions};

@@ -1,52 +1,145 @@
 //! From sources to a sink.
 
 use crate::binding::{Binding, Lacking};
-use crate::check::{self, FileCheck, Message, Outcome};
+use crate::check::{FileCheck, Judged, Message};
 use crate::error::Error;
 use crate::report::Report;
-use recipients_core::{Checker, Msisdn, Origin, Reason, Seen, Verdict};
+use crate::run::{NOT_SEEN, Run, SEEN_SOMEWHERE};
+use recipients_core::{Checker, Msisdn, Origin, Reason, Verdict};
 use recipients_ingest::{Batch, Layout, Row, Source};
 use recipients_template::{Missing, Segments, Template};
 use std::io;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// Source → checker → sink, as it is to run.
 ///
 /// Its settings are given once; [`Pipeline::run`] may be called for many lists.
 #[derive(Clone, Debug)]
 pub struct Pipeline<'c> {
-    checker: &'c Checker,
-    message: Option<Message>,
+    pub(crate) checker: &'c Checker,
+    pub(crate) message: Option<Message>,
     loose_header: bool,
     threads: usize,
-    cancel: Option<&'c AtomicBool>,
+    pub(crate) cancel: Option<&'c AtomicBool>,
 }
 
 /// Where rows and verdicts go, in input order.
 ///
 /// Every closure `FnMut(&Checked) -> io::Result<()>` is one.
 pub trait Sink {
+    /// What can be done with rows on many threads, before their turn comes.
+    type Format: Format;
+
     /// Called once, before the first row, when all files are open and their headers are read.
     ///
     /// # Errors
     ///
     /// Ends the run with [`Error::Sink`].
-    fn start(&mut self, files: &[FileInfo]) -> io::Result<()> {
-        let _ = files;
-        Ok(())
-    }
+    fn start(&mut self, files: &[FileInfo]) -> io::Result<Self::Format>;
 
-    /// Takes one row.
+    /// Takes the next rows, and what was made of them.
     ///
     /// # Errors
     ///
     /// Ends the run with [`Error::Sink`].
-    fn row(&mut self, row: &Checked<'_>) -> io::Result<()>;
+    fn rows(&mut self, rows: &Rows<'_>, part: <Self::Format as Format>::Part) -> io::Result<()>;
+
+    /// Whether [`Checked::duplicate_of`] will be asked for; to know it takes memory. The default
+    /// is yes.
+    fn wants_winners(&self) -> bool {
+        true
+    }
+}
+
+/// Makes something of rows, on any thread and in any order: the text of a file, say.
+pub trait Format: Send + Sync {
+    /// What it makes.
+    type Part: Send;
+
+    /// Makes it.
+    ///
+    /// # Errors
+    ///
+    /// Ends the run with [`Error::Sink`], once it is the rows' turn.
+    fn format(&self, rows: &Rows<'_>) -> io::Result<Self::Part>;
+}
+
+impl Format for () {
+    type Part = ();
+
+    fn format(&self, _: &Rows<'_>) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 impl<F: FnMut(&Checked<'_>) -> io::Result<()>> Sink for F {
-    fn row(&mut self, row: &Checked<'_>) -> io::Result<()> {
-        self(row)
+    type Format = ();
+
+    fn start(&mut self, _: &[FileInfo]) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn rows(&mut self, rows: &Rows<'_>, (): ()) -> io::Result<()> {
+        rows.iter().try_for_each(|row| self(&row))
+    }
+}
+
+/// The files of the run, and where their rows stand among all.
+#[derive(Default)]
+pub(crate) struct Files {
+    infos: Vec<FileInfo>,
+    /// How many physical lines stand before each file that has been begun.
+    before: Vec<u64>,
+}
+
+impl Files {
+    pub(crate) fn open(pipeline: &Pipeline<'_>, sources: &[Source]) -> Result<Files, Error> {
+        const MOST_FILES: usize = u16::MAX as usize;
+        if sources.len() > MOST_FILES {
+            return Err(Error::TooManyFiles { limit: MOST_FILES });
+        }
+        let mut files = Files::default();
+        for source in sources {
+            let bind = |message: &Message| {
+                Binding::new(&message.template, source, pipeline.loose_header).map_err(|error| {
+                    Error::Header {
+                        file: source.name().to_owned(),
+                        row: source.header_row().unwrap_or(1),
+                        error,
+                    }
+                })
+            };
+            let binding = pipeline.message.as_ref().map(bind).transpose()?;
+            files.infos.push(FileInfo {
+                name: source.name().to_owned(),
+                layout: source.layout().clone(),
+                header: source.header().map(<[String]>::to_vec),
+                check: FileCheck::new(source.layout(), binding),
+            });
+        }
+        Ok(files)
+    }
+
+    pub(crate) fn infos(&self) -> &[FileInfo] {
+        &self.infos
+    }
+
+    /// The next file begins, behind so many lines.
+    pub(crate) fn begin(&mut self, before: u64) {
+        self.before.push(before);
+    }
+
+    /// What a row of a file is called among the rows of all files; at least 1.
+    pub(crate) fn place(&self, file: usize, row: u64) -> u64 {
+        self.before[file] + row
+    }
+
+    fn origin(&self, place: u64) -> Origin {
+        let file = self.before.partition_point(|&before| before < place) - 1;
+        Origin {
+            file: file as u16,
+            row: place - self.before[file],
+        }
     }
 }
 
@@ -72,13 +165,17 @@ impl std::fmt::Debug for FileInfo {
 impl std::fmt::Debug for Checked<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Checked")
-            .field("origin", &self.origin)
-            .field("verdict", &self.outcome.verdict)
+            .field("origin", &self.origin())
+            .field("verdict", &self.verdict())
             .finish_non_exhaustive()
     }
 }
 
 impl FileInfo {
+    pub(crate) fn check(&self) -> &FileCheck {
+        &self.check
+    }
+
     /// The name as it was given.
     pub fn name(&self) -> &str {
         &self.name
@@ -116,24 +213,84 @@ impl FileInfo {
     }
 }
 
+/// Rows that follow each other in one file, checked.
+#[derive(Clone, Copy)]
+pub struct Rows<'r> {
+    files: &'r Files,
+    file: usize,
+    batch: &'r Batch,
+    judged: &'r Judged,
+    winners: &'r [AtomicU64],
+}
+
+impl<'r> Rows<'r> {
+    pub(crate) fn new(
+        files: &'r Files,
+        file: usize,
+        batch: &'r Batch,
+        judged: &'r Judged,
+        winners: &'r [AtomicU64],
+    ) -> Rows<'r> {
+        Rows {
+            files,
+            file,
+            batch,
+            judged,
+            winners,
+        }
+    }
+
+    /// How many verdicts there are: one for each row, and more where cells were taken apart.
+    pub fn len(&self) -> usize {
+        self.judged.verdicts.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The rows in order.
+    pub fn iter(
+        &self,
+    ) -> impl ExactSizeIterator<Item = Checked<'r>> + DoubleEndedIterator + use<'r> {
+        let rows = *self;
+        (0..rows.len()).map(move |at| rows.get(at))
+    }
+
+    pub(crate) fn get(&self, at: usize) -> Checked<'r> {
+        Checked {
+            rows: *self,
+            row: self.batch.row(self.judged.row(at)),
+            at,
+        }
+    }
+}
+
+/// Shows how many, and not what is in them.
+impl std::fmt::Debug for Rows<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Rows({})", self.len())
+    }
+}
+
 /// One row and all that was found out about it.
 pub struct Checked<'r> {
-    files: &'r [FileInfo],
-    origin: Origin,
+    rows: Rows<'r>,
     row: Row<'r>,
-    outcome: &'r Outcome,
-    duplicate_of: Option<Origin>,
+    /// Its place among the verdicts.
+    at: usize,
 }
 
 impl<'r> Checked<'r> {
     /// The file that the row is in.
     pub fn file(&self) -> &'r FileInfo {
-        &self.files[usize::from(self.origin.file)]
+        &self.rows.files.infos[self.rows.file]
     }
 
     /// The physical line where the row starts, or the row of the sheet.
     pub fn number(&self) -> u64 {
-        self.origin.row
+        self.row.number()
     }
 
     /// Offset in bytes of the row's start in the (decompressed) file; 0 in a sheet.
@@ -143,12 +300,15 @@ impl<'r> Checked<'r> {
 
     /// Where the row stands.
     pub fn origin(&self) -> Origin {
-        self.origin
+        Origin {
+            file: self.rows.file as u16,
+            row: self.row.number(),
+        }
     }
 
     /// The recipient's text as it was given; of a cell taken apart, the piece.
     pub fn input(&self) -> &'r str {
-        match &self.outcome.piece {
+        match self.piece() {
             Some(piece) => piece,
             None => self
                 .file()
@@ -163,7 +323,7 @@ impl<'r> Checked<'r> {
     pub fn fields(&self) -> Vec<&'r str> {
         let check = &self.file().check;
         let mut fields: Vec<&'r str> = check.fields(&self.row).collect();
-        if let (Some(piece), Some(cell)) = (&self.outcome.piece, fields.get_mut(check.column)) {
+        if let (Some(piece), Some(cell)) = (self.piece(), fields.get_mut(check.column)) {
             *cell = piece;
         }
         // What a spreadsheet program has filled up is no field.
@@ -180,34 +340,42 @@ impl<'r> Checked<'r> {
 
     /// The verdict.
     pub fn verdict(&self) -> Verdict {
-        self.outcome.verdict
+        self.rows.judged.verdicts[self.at]
     }
 
     /// The number in international format.
     pub fn msisdn(&self) -> Option<Msisdn> {
-        self.outcome.verdict.msisdn()
+        self.verdict().msisdn()
     }
 
-    /// For a duplicate, the row that won; absent if that row is not in this run.
+    /// For a duplicate, the row that won; absent if that row is not in this run, or if the sink
+    /// does not want to know ([`Sink::wants_winners`]).
     pub fn duplicate_of(&self) -> Option<Origin> {
-        self.duplicate_of
+        match self.rows.winners.get(self.at)?.load(Ordering::Relaxed) {
+            NOT_SEEN | SEEN_SOMEWHERE => None,
+            place => Some(self.rows.files.origin(place)),
+        }
     }
 
     /// The name of the winner's file, if it is another one.
     pub fn file_of_winner(&self) -> Option<&'r str> {
-        let winner = self.duplicate_of?;
-        (winner.file != self.origin.file).then(|| self.files[usize::from(winner.file)].name())
+        let winner = usize::from(self.duplicate_of()?.file);
+        (winner != self.rows.file).then(|| self.rows.files.infos[winner].name())
     }
 
     /// What the filled text costs, if there is a text and the row was not rejected before it came
     /// to that.
     pub fn segments(&self) -> Option<Segments> {
-        self.outcome.segments
+        self.rows.judged.segments(self.at)
     }
 
     /// What there is to say beyond the reason.
     pub(crate) fn detail(&self) -> Option<&'r str> {
-        self.outcome.detail.as_deref()
+        self.rows.judged.extra(self.at)?.detail.as_deref()
+    }
+
+    fn piece(&self) -> Option<&'r str> {
+        self.rows.judged.extra(self.at)?.piece.as_deref()
     }
 }
 
@@ -261,182 +429,19 @@ impl<'c> Pipeline<'c> {
     /// If a source cannot be read to its end, a header cannot serve the text, the sink fails, or
     /// the run is cancelled. What the sink has been given stands.
     pub fn run(&self, sources: Vec<Source>, sink: impl Sink) -> Result<Report, Error> {
-        let mut run = Run::new(self, &sources, sink)?;
-        match self.threads {
-            1 => run.in_sequence(sources),
-            threads => {
-                let pool = rayon::ThreadPoolBuilder::new()
+        let pool = match self.threads {
+            1 => None,
+            threads => Some(
+                rayon::ThreadPoolBuilder::new()
                     .num_threads(threads)
                     .build()
-                    .map_err(|error| Error::Threads(error.to_string()))?;
-                run.in_parallel(sources, &pool)
-            }
-        }?;
-        Ok(run.report)
-    }
-}
-
-impl Pipeline<'_> {
-    fn judge(&self, file: &FileInfo, batch: &Batch) -> Vec<Outcome> {
-        check::check(self.checker, self.message.as_ref(), &file.check, batch)
-    }
-}
-
-/// The state of a run: all that depends on the order of rows.
-struct Run<'p, S> {
-    pipeline: &'p Pipeline<'p>,
-    files: Vec<FileInfo>,
-    seen: Seen,
-    report: Report,
-    sink: S,
-}
-
-/// Batches in flight, and how many of them are filled.
-#[derive(Default)]
-struct Round {
-    batches: Vec<Batch>,
-    filled: usize,
-}
-
-impl<'p, S: Sink> Run<'p, S> {
-    fn new(pipeline: &'p Pipeline<'p>, sources: &[Source], mut sink: S) -> Result<Self, Error> {
-        const MOST_FILES: usize = u16::MAX as usize;
-        if sources.len() > MOST_FILES {
-            return Err(Error::TooManyFiles { limit: MOST_FILES });
+                    .map_err(|error| Error::Threads(error.to_string()))?,
+            ),
+        };
+        let mut run = Run::new(self, &sources, sink, pool.as_ref())?;
+        for (file, source) in sources.into_iter().enumerate() {
+            run.file(file, source)?;
         }
-        let mut files = Vec::with_capacity(sources.len());
-        for source in sources {
-            let binding = match &pipeline.message {
-                Some(message) => {
-                    let loose = pipeline.loose_header;
-                    Some(
-                        Binding::new(&message.template, source, loose).map_err(|error| {
-                            Error::Header {
-                                file: source.name().to_owned(),
-                                row: source.header_row().unwrap_or(1),
-                                error,
-                            }
-                        })?,
-                    )
-                }
-                None => None,
-            };
-            files.push(FileInfo {
-                name: source.name().to_owned(),
-                layout: source.layout().clone(),
-                header: source.header().map(<[String]>::to_vec),
-                check: FileCheck::new(source.layout(), binding),
-            });
-        }
-        sink.start(&files).map_err(Error::Sink)?;
-        Ok(Run {
-            pipeline,
-            files,
-            seen: Seen::default(),
-            report: Report::new(pipeline.message.is_some()),
-            sink,
-        })
+        Ok(run.finish())
     }
-
-    fn in_sequence(&mut self, sources: Vec<Source>) -> Result<(), Error> {
-        let mut batch = Batch::new();
-        for (file, mut source) in sources.into_iter().enumerate() {
-            while source.fill(&mut batch)? {
-                let outcomes = self.pipeline.judge(&self.files[file], &batch);
-                self.settle(file, &batch, outcomes)?;
-            }
-            self.close(&source);
-        }
-        Ok(())
-    }
-
-    /// The same with the reading and judging of batches spread over threads: while one round is
-    /// judged, the next one is read, and rounds are settled in the order of the file.
-    fn in_parallel(&mut self, sources: Vec<Source>, pool: &rayon::ThreadPool) -> Result<(), Error> {
-        use rayon::prelude::*;
-        let width = pool.current_num_threads() * 2;
-        let (mut current, mut next) = (Round::default(), Round::default());
-        for (file, mut source) in sources.into_iter().enumerate() {
-            read_round(&mut source, &mut current, width)?;
-            while current.filled > 0 {
-                let (pipeline, info) = (self.pipeline, &self.files[file]);
-                let (outcomes, read) = pool.join(
-                    || -> Vec<Vec<Outcome>> {
-                        current.batches[..current.filled]
-                            .par_iter()
-                            .map(|batch| pipeline.judge(info, batch))
-                            .collect()
-                    },
-                    || read_round(&mut source, &mut next, width),
-                );
-                for (batch, outcomes) in current.batches.iter().zip(outcomes) {
-                    self.settle(file, batch, outcomes)?;
-                }
-                read?;
-                std::mem::swap(&mut current, &mut next);
-            }
-            self.close(&source);
-        }
-        Ok(())
-    }
-
-    /// What depends on the rows before: duplicates, the report, the sink.
-    fn settle(&mut self, file: usize, batch: &Batch, outcomes: Vec<Outcome>) -> Result<(), Error> {
-        if self
-            .pipeline
-            .cancel
-            .is_some_and(|flag| flag.load(Ordering::Relaxed))
-        {
-            return Err(Error::Cancelled);
-        }
-        for mut outcome in outcomes {
-            let row = batch.row(outcome.row as usize);
-            let origin = Origin {
-                file: file as u16,
-                row: row.number(),
-            };
-            let mut duplicate_of = None;
-            if let (true, Some(number)) = (outcome.verdict.is_accepted(), outcome.verdict.msisdn())
-            {
-                duplicate_of = self.seen.insert(number, origin);
-                if duplicate_of.is_some() {
-                    outcome.verdict = outcome.verdict.but(Reason::Duplicate);
-                    outcome.segments = None;
-                }
-            }
-            let checked = Checked {
-                files: &self.files,
-                origin,
-                row,
-                outcome: &outcome,
-                duplicate_of,
-            };
-            self.report
-                .add(&outcome, checked.input(), self.pipeline.checker);
-            self.sink.row(&checked).map_err(Error::Sink)?;
-        }
-        Ok(())
-    }
-
-    fn close(&mut self, source: &Source) {
-        self.report.skipped_blank += source.skipped_blank();
-        let notes = source.notes().iter();
-        self.report
-            .notes
-            .extend(notes.map(|&note| (source.name().to_owned(), note)));
-    }
-}
-
-fn read_round(source: &mut Source, round: &mut Round, width: usize) -> Result<(), Error> {
-    round.filled = 0;
-    while round.filled < width {
-        if round.batches.len() == round.filled {
-            round.batches.push(Batch::new());
-        }
-        if !source.fill(&mut round.batches[round.filled])? {
-            break;
-        }
-        round.filled += 1;
-    }
-    Ok(())
 }

@@ -1,10 +1,10 @@
 //! What a run saw.
 
-use crate::check::Outcome;
-use recipients_core::{Checker, Code, Kind, OperatorId, Reason, Territory};
+use crate::check::Judged;
+use recipients_core::{Code, Kind, OperatorId, Reason, Territory};
 use recipients_ingest::Note;
 use recipients_template::Encoding;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 /// Counts over all rows of a run; equal for equal input, whatever the number of threads.
 #[derive(Clone, Debug, Default)]
@@ -34,6 +34,79 @@ pub struct SegmentCounts {
     /// Characters of values that took a text out of the GSM alphabet, with the number of
     /// recipients; empty if the text itself is outside of it.
     pub culprits: BTreeMap<char, u64>,
+}
+
+/// Counts of some rows. Sums do not depend on the order, so each thread keeps its own.
+pub(crate) struct Tally {
+    /// By the place of the reason in [`Reason::ALL`].
+    reasons: Vec<u64>,
+    cleaned: u64,
+    destinations: HashMap<Destination, u64, ahash::RandomState>,
+    /// By the operator's number; 0 is unknown.
+    operators: Vec<u64>,
+    segments: Option<SegmentCounts>,
+}
+
+type Destination = (Option<Territory>, Option<Kind>);
+
+impl Tally {
+    pub(crate) fn new(with_segments: bool) -> Tally {
+        Tally {
+            reasons: vec![0; Reason::ALL.len()],
+            cleaned: 0,
+            destinations: HashMap::default(),
+            operators: vec![0; 1 << 11],
+            segments: with_segments.then(SegmentCounts::default),
+        }
+    }
+
+    pub(crate) fn count(&mut self, judged: &Judged) {
+        // Neighbours often go to the same place.
+        let mut run: (Destination, u64) = ((None, None), 0);
+        for (at, verdict) in judged.verdicts.iter().enumerate() {
+            self.reasons[verdict.reason() as usize] += 1;
+            self.cleaned += u64::from(verdict.cleaned());
+            if !verdict.is_accepted() {
+                continue;
+            }
+            let destination = (verdict.territory(), verdict.kind());
+            if destination != run.0 {
+                *self.destinations.entry(run.0).or_default() += run.1;
+                run = (destination, 0);
+            }
+            run.1 += 1;
+            let operator = verdict.operator().map_or(0, |id| usize::from(id.as_u16()));
+            if operator >= self.operators.len() {
+                self.operators.resize(operator + 1, 0);
+            }
+            self.operators[operator] += 1;
+            if let (Some(counts), Some(segments)) = (&mut self.segments, judged.segments(at)) {
+                counts.total += u64::from(segments.parts);
+                *counts.by_parts.entry(segments.parts).or_default() += 1;
+                counts.ucs2 += u64::from(segments.encoding == Encoding::Ucs2);
+                let culprits = judged.extra(at).and_then(|extra| extra.culprits.as_deref());
+                for &culprit in culprits.unwrap_or_default() {
+                    *counts.culprits.entry(culprit).or_default() += 1;
+                }
+            }
+        }
+        if run.1 > 0 {
+            *self.destinations.entry(run.0).or_default() += run.1;
+        }
+        self.destinations.retain(|_, count| *count > 0);
+    }
+}
+
+/// Whether a cell that was rejected so may be a number without its calling code.
+pub(crate) fn may_be_national(reason: Reason) -> bool {
+    matches!(
+        reason,
+        Reason::LeadingZero
+            | Reason::TooShort
+            | Reason::ImpossibleLength
+            | Reason::UnknownCallingCode
+            | Reason::UnknownRange
+    )
 }
 
 /// Cells that could not be read as international numbers: the first so many, and a count of all.
@@ -72,34 +145,37 @@ impl Report {
         }
     }
 
-    pub(crate) fn add(&mut self, outcome: &Outcome, input: &str, checker: &Checker) {
-        let verdict = &outcome.verdict;
-        *self.reasons.entry(verdict.reason()).or_default() += 1;
-        self.cleaned += u64::from(verdict.cleaned());
-        if verdict.is_accepted() {
-            let destination = (verdict.territory(), verdict.kind());
-            *self.destinations.entry(destination).or_default() += 1;
-            *self.operators.entry(verdict.operator()).or_default() += 1;
-            if let (Some(counts), Some(segments)) = (&mut self.segments, outcome.segments) {
-                counts.total += u64::from(segments.parts);
-                *counts.by_parts.entry(segments.parts).or_default() += 1;
-                counts.ucs2 += u64::from(segments.encoding == Encoding::Ucs2);
-                for &culprit in outcome.culprits.iter().flatten() {
-                    *counts.culprits.entry(culprit).or_default() += 1;
-                }
+    pub(crate) fn add(&mut self, tally: &Tally) {
+        for (&reason, &count) in Reason::ALL.iter().zip(&tally.reasons) {
+            if count > 0 {
+                *self.reasons.entry(reason).or_default() += count;
             }
         }
-        let may_be_national = matches!(
-            verdict.reason(),
-            Reason::LeadingZero
-                | Reason::TooShort
-                | Reason::ImpossibleLength
-                | Reason::UnknownCallingCode
-                | Reason::UnknownRange
-        );
-        if may_be_national && checker.policy().default_region().is_none() {
-            self.unread.push(input);
+        self.cleaned += tally.cleaned;
+        for (&key, &count) in &tally.destinations {
+            *self.destinations.entry(key).or_default() += count;
         }
+        for (id, &count) in tally.operators.iter().enumerate() {
+            if count > 0 {
+                let operator = OperatorId::from_u16(id as u16);
+                *self.operators.entry(operator).or_default() += count;
+            }
+        }
+        if let (Some(all), Some(some)) = (&mut self.segments, &tally.segments) {
+            all.total += some.total;
+            all.ucs2 += some.ucs2;
+            for (&parts, count) in &some.by_parts {
+                *all.by_parts.entry(parts).or_default() += count;
+            }
+            for (&culprit, count) in &some.culprits {
+                *all.culprits.entry(culprit).or_default() += count;
+            }
+        }
+    }
+
+    /// Another cell that may be a national number; they must come in the order of the rows.
+    pub(crate) fn unread(&mut self, cell: &str) {
+        self.unread.push(cell);
     }
 
     /// Verdicts in all: rows, and more where cells were taken apart.

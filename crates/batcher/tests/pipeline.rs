@@ -325,15 +325,17 @@ struct Files {
 }
 
 impl recipients_batcher::Sink for &mut Files {
+    type Format = ();
+
     fn start(&mut self, files: &[recipients_batcher::FileInfo]) -> std::io::Result<()> {
         self.rejected = Some(annotate::writer(files, Vec::new())?);
         Ok(())
     }
 
-    fn row(&mut self, row: &Checked<'_>) -> std::io::Result<()> {
-        if !row.verdict().is_accepted() {
-            annotate::write_row(self.rejected.as_mut().unwrap(), row)?;
-            self.lines.push(line(row));
+    fn rows(&mut self, rows: &recipients_batcher::Rows<'_>, (): ()) -> std::io::Result<()> {
+        for row in rows.iter().filter(|row| !row.verdict().is_accepted()) {
+            annotate::write_row(self.rejected.as_mut().unwrap(), &row)?;
+            self.lines.push(line(&row));
         }
         Ok(())
     }

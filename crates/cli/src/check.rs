@@ -6,10 +6,10 @@ use crate::output::{self, Pending};
 use crate::progress::Progress;
 use crate::summary::{Facts, StopLines};
 use crate::{summary, template};
-use recipients::ingest::{Choice, Format, Options, Source, Writer};
+use recipients::ingest::{self, Choice, Options, Source, Writer};
 use recipients::{
-    Checked, Checker, Error, FileInfo, HeaderError, OperatorId, Pipeline, Plan, Policy, Sink,
-    StopList, Template, annotate, load_stop_list,
+    Checked, Checker, Error, FileInfo, Format, HeaderError, OperatorId, Pipeline, Plan, Policy,
+    Rows, Sink, StopList, Template, annotate, load_stop_list,
 };
 use std::ffi::OsStr;
 use std::fs::File;
@@ -255,7 +255,7 @@ fn bad_stop_lines(path: &Path, bad: &[recipients::BadLine]) -> Failure {
     Failure::Unreadable(message)
 }
 
-/// The result files, filled row by row.
+/// The result files.
 struct Outputs<'c> {
     checker: &'c Checker,
     accepted: Option<ListFile>,
@@ -281,6 +281,65 @@ enum ListFile {
 enum Verdicts {
     Json(Pending),
     Csv(Writer<Pending>),
+}
+
+/// Makes the text of the result files.
+struct Formatter<'c> {
+    checker: &'c Checker,
+    /// Writers that know the dialect.
+    accepted: Option<Writer<Vec<u8>>>,
+    rejected: Option<Writer<Vec<u8>>>,
+    verdicts: Option<VerdictFormat>,
+}
+
+enum VerdictFormat {
+    Json,
+    Csv(Writer<Vec<u8>>),
+}
+
+/// What some rows are in each of the result files; nothing where a file is not wanted.
+#[derive(Default)]
+struct Texts {
+    accepted: Vec<u8>,
+    rejected: Vec<u8>,
+    verdicts: Vec<u8>,
+}
+
+impl Format for Formatter<'_> {
+    type Part = Texts;
+
+    fn format(&self, rows: &Rows<'_>) -> io::Result<Texts> {
+        let mut texts = Texts::default();
+        for (writer, wanted, text) in [
+            (&self.accepted, true, &mut texts.accepted),
+            (&self.rejected, false, &mut texts.rejected),
+        ] {
+            let Some(writer) = writer else { continue };
+            let mut writer = writer.part();
+            for row in rows.iter() {
+                if row.verdict().is_accepted() == wanted {
+                    annotate::write_row(&mut writer, &row)?;
+                }
+            }
+            *text = writer.finish()?;
+        }
+        match &self.verdicts {
+            Some(VerdictFormat::Json) => {
+                for row in rows.iter() {
+                    json_row(&mut texts.verdicts, &row, self.checker)?;
+                }
+            }
+            Some(VerdictFormat::Csv(writer)) => {
+                let mut writer = writer.part();
+                for row in rows.iter() {
+                    csv_row(&mut writer, &row, self.checker)?;
+                }
+                texts.verdicts = writer.finish()?;
+            }
+            None => {}
+        }
+        Ok(texts)
+    }
 }
 
 const FIELDS: [&str; 12] = [
@@ -339,7 +398,7 @@ impl<'c> Outputs<'c> {
             .collect();
         let by_bytes = sources.iter().zip(&sizes).all(|(source, &size)| {
             let layout = source.layout();
-            layout.format == Format::Text && layout.compression.is_none() && size > 0
+            layout.format == ingest::Format::Text && layout.compression.is_none() && size > 0
         });
         Ok(Outputs {
             checker,
@@ -386,16 +445,25 @@ impl ListFile {
         Ok(())
     }
 
-    fn row(&mut self, row: &Checked<'_>) -> io::Result<()> {
+    fn append(&mut self, rows: &[u8]) -> io::Result<()> {
         match self {
-            ListFile::Open(writer) => annotate::write_row(writer, row),
+            ListFile::Open(writer) => writer.append(rows),
             ListFile::New(_) | ListFile::Moving => Ok(()),
+        }
+    }
+
+    fn part(&self) -> Option<Writer<Vec<u8>>> {
+        match self {
+            ListFile::Open(writer) => Some(writer.part()),
+            ListFile::New(_) | ListFile::Moving => None,
         }
     }
 }
 
-impl Sink for &mut Outputs<'_> {
-    fn start(&mut self, files: &[FileInfo]) -> io::Result<()> {
+impl<'c> Sink for &mut Outputs<'c> {
+    type Format = Formatter<'c>;
+
+    fn start(&mut self, files: &[FileInfo]) -> io::Result<Formatter<'c>> {
         for file in files {
             let told = |lacking| format!("{}: {lacking}", file.name());
             self.lacking.extend(file.lacking().iter().map(told));
@@ -406,29 +474,45 @@ impl Sink for &mut Outputs<'_> {
         {
             list.start(files)?;
         }
+        Ok(Formatter {
+            checker: self.checker,
+            accepted: self.accepted.as_ref().and_then(ListFile::part),
+            rejected: self.rejected.as_ref().and_then(ListFile::part),
+            verdicts: self.verdicts.as_ref().map(|verdicts| match verdicts {
+                Verdicts::Json(_) => VerdictFormat::Json,
+                Verdicts::Csv(writer) => VerdictFormat::Csv(writer.part()),
+            }),
+        })
+    }
+
+    fn rows(&mut self, rows: &Rows<'_>, texts: Texts) -> io::Result<()> {
+        for (list, text) in [
+            (&mut self.accepted, &texts.accepted),
+            (&mut self.rejected, &texts.rejected),
+        ] {
+            if let Some(list) = list {
+                list.append(text)?;
+            }
+        }
+        match &mut self.verdicts {
+            Some(Verdicts::Json(out)) => out.write_all(&texts.verdicts)?,
+            Some(Verdicts::Csv(writer)) => writer.append(&texts.verdicts)?,
+            None => {}
+        }
+        if let Some(last) = rows.iter().next_back() {
+            let file = last.origin().file;
+            while self.done.0 < file {
+                self.done.1 += self.sizes[usize::from(self.done.0)];
+                self.done.0 += 1;
+            }
+            self.progress
+                .rows(rows.len() as u64, self.done.1 + last.offset());
+        }
         Ok(())
     }
 
-    fn row(&mut self, row: &Checked<'_>) -> io::Result<()> {
-        let list = match row.verdict().is_accepted() {
-            true => &mut self.accepted,
-            false => &mut self.rejected,
-        };
-        if let Some(list) = list {
-            list.row(row)?;
-        }
-        match &mut self.verdicts {
-            Some(Verdicts::Json(out)) => json_row(out, row, self.checker)?,
-            Some(Verdicts::Csv(writer)) => csv_row(writer, row, self.checker)?,
-            None => {}
-        }
-        let file = row.origin().file;
-        while self.done.0 < file {
-            self.done.1 += self.sizes[usize::from(self.done.0)];
-            self.done.0 += 1;
-        }
-        self.progress.row(self.done.1 + row.offset());
-        Ok(())
+    fn wants_winners(&self) -> bool {
+        self.accepted.is_some() || self.rejected.is_some() || self.verdicts.is_some()
     }
 }
 

@@ -1,11 +1,8 @@
 //! How far it is, on a terminal only.
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{HumanCount, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::{self, IsTerminal};
-use std::time::Duration;
-
-/// Rows between two looks at the clock.
-const EVERY: u64 = 4096;
+use std::time::{Duration, Instant};
 
 /// A bar over the bytes of the files, or, where these are not known, a count of rows.
 #[derive(Debug)]
@@ -13,6 +10,7 @@ pub(crate) struct Progress {
     bar: ProgressBar,
     by_bytes: bool,
     rows: u64,
+    started: Instant,
 }
 
 impl Progress {
@@ -20,11 +18,10 @@ impl Progress {
     pub(crate) fn new(total: Option<u64>) -> Progress {
         let bar = match (io::stderr().is_terminal(), total) {
             (false, _) => ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden()),
-            (true, Some(total)) => ProgressBar::new(total).with_style(style(
-                "{bar:30} {bytes}/{total_bytes}  {msg} rows  {bytes_per_sec}  {eta} left",
-            )),
+            (true, Some(total)) => ProgressBar::new(total)
+                .with_style(style("{bar:30} {bytes}/{total_bytes}  {msg}  {eta} left")),
             (true, None) => {
-                ProgressBar::new_spinner().with_style(style("{spinner} {msg} rows  {elapsed}"))
+                ProgressBar::new_spinner().with_style(style("{spinner} {msg}  {elapsed}"))
             }
         };
         if total.is_none() {
@@ -34,18 +31,21 @@ impl Progress {
             bar,
             by_bytes: total.is_some(),
             rows: 0,
+            started: Instant::now(),
         }
     }
 
-    /// Another row, so many bytes into all files.
-    pub(crate) fn row(&mut self, bytes: u64) {
-        self.rows += 1;
-        if self.rows.is_multiple_of(EVERY) {
-            if self.by_bytes {
-                self.bar.set_position(bytes);
-            }
-            self.bar.set_message(self.rows.to_string());
+    /// More rows; the last one begins so many bytes into all files.
+    pub(crate) fn rows(&mut self, rows: u64, bytes: u64) {
+        self.rows += rows;
+        if self.by_bytes {
+            self.bar.set_position(bytes);
         }
+        let seconds = self.started.elapsed().as_secs_f64().max(0.001);
+        let rate = HumanCount((self.rows as f64 / seconds) as u64);
+        let rows = HumanCount(self.rows);
+        self.bar
+            .set_message(format!("{rows} rows, {rate} a second"));
     }
 
     pub(crate) fn finish(&self) {

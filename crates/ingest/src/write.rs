@@ -72,6 +72,27 @@ impl<W: Write> Writer<W> {
         }
     }
 
+    /// A writer of the same dialect onto bytes of its own, which [`Writer::append`] takes: rows can
+    /// be written on many threads and put together afterwards.
+    pub fn part(&self) -> Writer<Vec<u8>> {
+        Writer {
+            out: Vec::new(),
+            delimiter: self.delimiter,
+            enclosure: self.enclosure,
+            encoding: self.encoding,
+            line: String::new(),
+        }
+    }
+
+    /// Adds whole rows that a [`Writer::part`] has written.
+    ///
+    /// # Errors
+    ///
+    /// If writing fails.
+    pub fn append(&mut self, rows: &[u8]) -> io::Result<()> {
+        self.out.write_all(rows)
+    }
+
     /// The header: the list's own names, of which the one at `recipients` heads the recipients,
     /// and those of the added columns. That one and the added ones are always enclosed, which
     /// tells a later reader what the enclosure is and where the recipients are.

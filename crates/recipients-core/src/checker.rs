@@ -5,6 +5,7 @@ use crate::{
     Answer, Code, Contact, ContactBook, Length, Lines, Msisdn, Plan, Policy, Reason,
     SeveralNumbers, Verdict, is_blank,
 };
+use numbering_plan::Answer as Found;
 use numbering_plan::text::Written;
 
 /// A numbering plan and a policy, ready to be asked.
@@ -92,6 +93,75 @@ impl Checker {
     /// of the message (20) is added by whoever knows those.
     pub fn check(&self, text: &str) -> Verdict {
         self.judge(text, &mut ())
+    }
+
+    /// The verdicts on many cells, each as [`Checker::check`] gives it, added to `verdicts`. Asking
+    /// for many at a time is several times faster than one by one.
+    ///
+    /// ```
+    /// use recipients_core::{Checker, Reason};
+    ///
+    /// let mut verdicts = Vec::new();
+    /// Checker::default().check_batch(&["380971112233", "none"], &mut verdicts);
+    /// assert_eq!(verdicts[0].reason(), Reason::Ok);
+    /// assert_eq!(verdicts[1].reason(), Reason::NoDigits);
+    /// ```
+    pub fn check_batch(&self, cells: &[&str], verdicts: &mut Vec<Verdict>) {
+        self.by_batch(cells, |cell, found| {
+            verdicts.push(
+                self.judge_quickly(&found)
+                    .unwrap_or_else(|| self.check(cell)),
+            );
+        });
+    }
+
+    /// [`Checker::stop_list_entry`] for many cells.
+    pub fn stop_list_batch(&self, cells: &[&str], entries: &mut Vec<Result<Msisdn, Reason>>) {
+        self.by_batch(cells, |cell, found| {
+            let quick = self.plain(&found).map(|answer| answer.number);
+            entries.push(quick.map_or_else(|| self.stop_list_entry(cell), Ok));
+        });
+    }
+
+    /// Asks the plan about many cells at a time.
+    fn by_batch(&self, cells: &[&str], mut each: impl FnMut(&str, Found)) {
+        // Answers that are still in the first-level cache when they are used.
+        const ROWS: usize = 256;
+        let mut found = [Found::BLANK; ROWS];
+        let mut fields: [&[u8]; ROWS] = [&[]; ROWS];
+        for cells in cells.chunks(ROWS) {
+            for (field, cell) in fields.iter_mut().zip(cells) {
+                *field = cell.as_bytes();
+            }
+            let found = &mut found[..cells.len()];
+            self.plan.classify_batch(&fields[..cells.len()], found);
+            for (cell, &found) in cells.iter().zip(&*found) {
+                each(cell, found);
+            }
+        }
+    }
+
+    /// What was found, if it is one plainly written international number of a possible length and
+    /// no rule asks for another reading of it; most cells are that.
+    #[inline]
+    fn plain(&self, found: &Found) -> Option<Answer> {
+        let notes = found.notes();
+        let national = self.policy.default_region().is_some() && !notes.plus() && !notes.idd();
+        if national || notes.separated() || notes.labelled() {
+            return None;
+        }
+        self.plan.plain(found)
+    }
+
+    #[inline]
+    fn judge_quickly(&self, found: &Found) -> Option<Verdict> {
+        let answer = self.plain(found)?;
+        let success = match found.notes().idd() {
+            true => Reason::IddPrefix,
+            false => Reason::Ok,
+        };
+        let verdict = self.decide(&answer, success, &mut ());
+        Some(verdict.with_cleaned(found.notes().cleaned()))
     }
 
     /// [`Checker::check`], telling how the verdict came about.

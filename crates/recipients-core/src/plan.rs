@@ -166,6 +166,29 @@ impl Plan {
         Some(answer)
     }
 
+    /// Asks about many fields, each read as a number in international format.
+    pub(crate) fn classify_batch(&self, fields: &[&[u8]], found: &mut [numbering_plan::Answer]) {
+        self.table.classify_batch(fields, found);
+    }
+
+    /// What was found as [`Plan::international_written`] puts it, if it is a number of 7 to 15
+    /// digits, of a possible length, and no national prefix had to be seen to.
+    #[inline]
+    pub(crate) fn plain(&self, found: &numbering_plan::Answer) -> Option<Answer> {
+        let number = msisdn_of(found).filter(|number| number.as_u64() >= 1_000_000)?;
+        if !found.is_possible() || found.notes().prefix_removed() {
+            return None;
+        }
+        Some(Answer {
+            number,
+            calling_code: found.calling_code(),
+            length: Length::Possible,
+            allocation: allocation_of(found),
+            territory: found.territory(),
+            trunk_prefix_removed: false,
+        })
+    }
+
     /// Looks up a number that is written as in its own country; `None` if the region is not in
     /// the plan or no number of it can be read.
     pub fn national(&self, digits: &str, region: Territory) -> Option<Answer> {

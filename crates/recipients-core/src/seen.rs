@@ -1,7 +1,15 @@
 //! Which numbers are already in the list (decision D2).
+//!
+//! Numbers cluster: a list has a few calling codes, and of each a few ranges that are well filled.
+//! The set is a trie over the bits of the number whose nodes change shape as they fill. A node
+//! begins as a table that holds only the bits which the way to it does not tell; when it is full
+//! it bursts into 256 nodes of eight bits less; a table of 16 bits gives way to a bitmap once that
+//! is smaller. So a number costs 5 bytes where numbers lie far apart and as little as an eighth of
+//! a byte where they lie densely, without asking the plan where that is.
 
 use crate::Msisdn;
-use std::collections::hash_map::{Entry, HashMap};
+use ahash::RandomState;
+use std::collections::HashMap;
 
 /// Where a row stands: which file of the run, and its physical line or sheet row.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -12,63 +20,185 @@ pub struct Origin {
     pub row: u64,
 }
 
-impl Origin {
-    const ROW_BITS: u32 = 48;
-
-    fn pack(self) -> u64 {
-        debug_assert!(self.row < 1 << Self::ROW_BITS);
-        u64::from(self.file) << Self::ROW_BITS | self.row
-    }
-
-    fn unpack(packed: u64) -> Origin {
-        Origin {
-            file: (packed >> Self::ROW_BITS) as u16,
-            row: packed & ((1 << Self::ROW_BITS) - 1),
-        }
-    }
+/// The numbers that were accepted so far, and, if wanted, where each was first.
+///
+/// Ask it in input order: the first one wins. Places in its tables are keyed at random, because
+/// numbers are chosen by whoever wrote the list; no answer depends on the key.
+///
+/// ```
+/// use recipients_core::{Msisdn, Seen};
+///
+/// let mut seen = Seen::with_places();
+/// let number = Msisdn::from_digits(b"380971112233").unwrap();
+/// assert_eq!(seen.insert(number, 2), None);
+/// assert_eq!(seen.insert(number, 9), Some(2));
+/// ```
+pub struct Seen {
+    /// The nodes of 32 bits, by what stands above these.
+    roots: HashMap<u32, u32, RandomState>,
+    nodes: Vec<Node>,
+    /// The root that was asked for last: lists stay with one.
+    last: Option<(u32, u32)>,
+    mixer: Mixer,
+    places: bool,
+    len: u64,
+    bytes: usize,
 }
 
-/// The numbers that were accepted so far, each with the row that won it.
-///
-/// Ask it in input order: the first one wins. Its hash is keyed at random, because numbers are
-/// chosen by whoever wrote the list; nothing ever iterates over it, so the answers do not depend
-/// on the key. A number costs about 18 to 36 bytes.
-///
-/// ```
-/// use recipients_core::{Msisdn, Origin, Seen};
-///
-/// let mut seen = Seen::default();
-/// let number = Msisdn::from_digits(b"380971112233").unwrap();
-/// assert_eq!(seen.insert(number, Origin { file: 0, row: 2 }), None);
-/// let winner = seen.insert(number, Origin { file: 0, row: 9 });
-/// assert_eq!(winner, Some(Origin { file: 0, row: 2 }));
-/// ```
-#[derive(Default)]
-pub struct Seen {
-    rows: HashMap<u64, u64, ahash::RandomState>,
+/// The most that a first place can be.
+const MOST_PLACE: u64 = (1 << 40) - 1;
+
+/// Bits of a number that the way to a root does not tell.
+const ROOT_BITS: u32 = 32;
+
+/// Numbers that a table of 32 or of 24 bits holds before it bursts.
+const BURST: [u32; 2] = [1 << 15, 1 << 13];
+
+/// Slots of a table of 16 bits that take as much as a bitmap.
+const BITMAP_SLOTS: usize = (1 << 16) / 8 / 2;
+
+enum Node {
+    Empty,
+    Table32(Box<Table<4>>),
+    Table24(Box<Table<3>>),
+    Table16(Box<Table<2>>),
+    Bitmap(Box<[u64; 1 << 10]>),
+    Split(Box<[Node; 256]>),
+}
+
+impl Default for Seen {
+    fn default() -> Seen {
+        Seen::numbers_only()
+    }
 }
 
 impl Seen {
-    /// Adds the number; if it was there already, the row that won it.
-    pub fn insert(&mut self, number: Msisdn, origin: Origin) -> Option<Origin> {
-        match self.rows.entry(number.as_u64()) {
-            Entry::Occupied(entry) => Some(Origin::unpack(*entry.get())),
-            Entry::Vacant(entry) => {
-                entry.insert(origin.pack());
-                None
-            }
+    /// A set of numbers: at most 3 bytes a number in a list that fills its ranges, 6 in any other.
+    pub fn numbers_only() -> Seen {
+        Seen::new(false)
+    }
+
+    /// A set that knows where each number was first, for 4 bytes and a little more a number, 5
+    /// from the place 2³² on.
+    pub fn with_places() -> Seen {
+        Seen::new(true)
+    }
+
+    fn new(places: bool) -> Seen {
+        Seen {
+            roots: HashMap::default(),
+            nodes: Vec::new(),
+            last: None,
+            mixer: Mixer::at_random(),
+            places,
+            len: 0,
+            bytes: 0,
         }
     }
 
+    /// Adds the number; if it was there already, its first place (0 where places are not kept).
+    ///
+    /// # Panics
+    ///
+    /// If places are kept and this one is 2⁴⁰ or more.
+    #[inline]
+    pub fn insert(&mut self, number: Msisdn, place: u64) -> Option<u64> {
+        assert!(!self.places || place <= MOST_PLACE, "a place below 2^40");
+        let (root, rest) = parts(number);
+        let root = self.root(root);
+        let change = insert(&mut self.nodes[root], rest, place, self.places, &self.mixer);
+        self.bytes = self.bytes.wrapping_add_signed(change.bytes);
+        self.len += u64::from(change.found.is_none());
+        change.found
+    }
+
+    /// The first place of the number, if it is there (0 where places are not kept).
+    pub fn get(&self, number: Msisdn) -> Option<u64> {
+        let (root, mut rest) = parts(number);
+        let mut node = &self.nodes[*self.roots.get(&root)? as usize];
+        let mut bits = ROOT_BITS;
+        loop {
+            node = match node {
+                Node::Empty => return None,
+                Node::Table32(table) => return table.get(rest, &self.mixer),
+                Node::Table24(table) => return table.get(rest, &self.mixer),
+                Node::Table16(table) => return table.get(rest, &self.mixer),
+                Node::Bitmap(words) => {
+                    let word = words[rest as usize >> 6 & 0x3ff];
+                    return (word >> (rest & 63) & 1 == 1).then_some(0);
+                }
+                Node::Split(children) => {
+                    bits -= 8;
+                    let child = &children[rest as usize >> bits & 0xff];
+                    rest &= (1 << bits) - 1;
+                    child
+                }
+            };
+        }
+    }
+
+    fn root(&mut self, id: u32) -> usize {
+        if let Some((last, at)) = self.last
+            && last == id
+        {
+            return at as usize;
+        }
+        let next = self.nodes.len() as u32;
+        let at = *self.roots.entry(id).or_insert(next);
+        if at == next {
+            self.nodes.push(Node::Empty);
+            self.bytes += 4 * size_of::<Node>();
+        }
+        self.last = Some((id, at));
+        at as usize
+    }
+
     /// How many numbers there are.
-    pub fn len(&self) -> usize {
-        self.rows.len()
+    pub fn len(&self) -> u64 {
+        self.len
     }
 
     /// Whether there is none yet.
     pub fn is_empty(&self) -> bool {
-        self.rows.is_empty()
+        self.len == 0
     }
+
+    /// Bytes of memory that it takes, nearly.
+    pub fn memory(&self) -> usize {
+        self.bytes
+    }
+
+    /// Hands out every number with its first place, in ascending order.
+    pub fn for_each(&self, mut each: impl FnMut(Msisdn, u64)) {
+        let mut roots: Vec<(u32, u32)> = self.roots.iter().map(|(&id, &at)| (id, at)).collect();
+        roots.sort_unstable();
+        let mut entries = Vec::new();
+        for (id, at) in roots {
+            let base = u64::from(id) << ROOT_BITS;
+            let mut hand_out = |rest: u64, place| {
+                if let Some(number) = Msisdn::from_u64(rest) {
+                    each(number, place);
+                }
+            };
+            let node = &self.nodes[at as usize];
+            walk(
+                node,
+                ROOT_BITS,
+                base,
+                &self.mixer,
+                &mut entries,
+                &mut hand_out,
+            );
+        }
+    }
+}
+
+/// The root that a number belongs to, and the bits below.
+#[inline]
+fn parts(number: Msisdn) -> (u32, u32) {
+    let number = number.as_u64();
+    // At most 15 digits: 50 bits.
+    ((number >> ROOT_BITS) as u32, number as u32)
 }
 
 /// Shows how many, and no number.
@@ -78,30 +208,561 @@ impl std::fmt::Debug for Seen {
     }
 }
 
+/// What an insertion came to.
+struct Change {
+    found: Option<u64>,
+    /// Bytes of memory taken or given back.
+    bytes: isize,
+}
+
+#[inline]
+fn insert(mut node: &mut Node, mut rest: u32, place: u64, places: bool, mixer: &Mixer) -> Change {
+    let mut bits = ROOT_BITS;
+    let mut taken = 0;
+    loop {
+        let full = match node {
+            Node::Split(children) => {
+                bits -= 8;
+                let at = rest as usize >> bits & 0xff;
+                rest &= (1 << bits) - 1;
+                node = &mut children[at];
+                continue;
+            }
+            Node::Bitmap(words) => {
+                let word = &mut words[rest as usize >> 6 & 0x3ff];
+                let bit = 1 << (rest & 63);
+                let found = (*word & bit != 0).then_some(0);
+                *word |= bit;
+                return Change {
+                    found,
+                    bytes: taken,
+                };
+            }
+            Node::Empty => true,
+            Node::Table32(table) => table.len >= BURST[0],
+            Node::Table24(table) => table.len >= BURST[1],
+            Node::Table16(table) => !places && table.slots() >= BITMAP_SLOTS,
+        };
+        if full {
+            taken += reshape(node, bits, places, mixer);
+            continue;
+        }
+        let mut change = match node {
+            Node::Table32(table) => table.insert(rest, place, mixer),
+            Node::Table24(table) => table.insert(rest, place, mixer),
+            Node::Table16(table) => table.insert(rest, place, mixer),
+            Node::Empty | Node::Bitmap(_) | Node::Split(_) => {
+                unreachable!("only tables are left here")
+            }
+        };
+        change.bytes += taken;
+        return change;
+    }
+}
+
+/// Gives a node that is empty or full its next shape; how many bytes more that takes.
+#[cold]
+#[inline(never)]
+fn reshape(node: &mut Node, bits: u32, places: bool, mixer: &Mixer) -> isize {
+    let old = std::mem::replace(node, Node::Empty);
+    let before = old.bytes();
+    match old {
+        Node::Empty => *node = Node::table(bits, places),
+        Node::Table32(table) => *node = burst(&table, bits, places, mixer),
+        Node::Table24(table) => *node = burst(&table, bits, places, mixer),
+        Node::Table16(table) => {
+            let mut words = Box::new([0u64; 1 << 10]);
+            table.for_each(mixer, |rest, _| {
+                words[rest as usize >> 6] |= 1 << (rest & 63);
+            });
+            *node = Node::Bitmap(words);
+        }
+        Node::Bitmap(_) | Node::Split(_) => *node = old,
+    }
+    node.bytes_below() as isize - before as isize
+}
+
+fn burst<const W: usize>(table: &Table<W>, bits: u32, places: bool, mixer: &Mixer) -> Node {
+    let bits = bits - 8;
+    let mut children: Box<[Node; 256]> = Box::new([const { Node::Empty }; 256]);
+    table.for_each(mixer, |rest, place| {
+        let child = &mut children[rest as usize >> bits & 0xff];
+        if let Node::Empty = child {
+            *child = Node::table(bits, places);
+        }
+        let rest = rest & ((1 << bits) - 1);
+        match child {
+            Node::Table24(table) => table.insert(rest, place, mixer),
+            Node::Table16(table) => table.insert(rest, place, mixer),
+            _ => unreachable!("made above, of fewer bits"),
+        };
+    });
+    Node::Split(children)
+}
+
+impl Node {
+    fn table(bits: u32, places: bool) -> Node {
+        match bits {
+            32 => Node::Table32(Box::new(Table::new(places))),
+            24 => Node::Table24(Box::new(Table::new(places))),
+            _ => Node::Table16(Box::new(Table::new(places))),
+        }
+    }
+
+    /// Bytes of memory, without children.
+    fn bytes(&self) -> usize {
+        // What the allocator takes for itself.
+        const OVERHEAD: usize = 16;
+        let own = match self {
+            Node::Empty => return 0,
+            Node::Table32(table) => table.bytes(),
+            Node::Table24(table) => table.bytes(),
+            Node::Table16(table) => table.bytes(),
+            Node::Bitmap(words) => size_of_val(&**words),
+            Node::Split(children) => size_of_val(&**children),
+        };
+        own + OVERHEAD
+    }
+
+    fn bytes_below(&self) -> usize {
+        let below = match self {
+            Node::Split(children) => children.iter().map(Node::bytes).sum(),
+            _ => 0,
+        };
+        self.bytes() + below
+    }
+}
+
+/// Hands out the numbers of a node in ascending order.
+fn walk(
+    node: &Node,
+    bits: u32,
+    base: u64,
+    mixer: &Mixer,
+    entries: &mut Vec<(u32, u64)>,
+    each: &mut impl FnMut(u64, u64),
+) {
+    entries.clear();
+    match node {
+        Node::Empty => {}
+        Node::Table32(table) => table.for_each(mixer, |rest, place| entries.push((rest, place))),
+        Node::Table24(table) => table.for_each(mixer, |rest, place| entries.push((rest, place))),
+        Node::Table16(table) => table.for_each(mixer, |rest, place| entries.push((rest, place))),
+        Node::Bitmap(words) => {
+            for (at, &word) in words.iter().enumerate() {
+                let mut word = word;
+                while word != 0 {
+                    each(base + 64 * at as u64 + u64::from(word.trailing_zeros()), 0);
+                    word &= word - 1;
+                }
+            }
+        }
+        Node::Split(children) => {
+            let bits = bits - 8;
+            for (at, child) in children.iter().enumerate() {
+                walk(
+                    child,
+                    bits,
+                    base + ((at as u64) << bits),
+                    mixer,
+                    entries,
+                    each,
+                );
+            }
+            return;
+        }
+    }
+    entries.sort_unstable();
+    for (rest, place) in entries.drain(..) {
+        each(base + u64::from(rest), place);
+    }
+}
+
+/// Turns the bits of a number into other bits of the same width, and back.
+#[derive(Clone, Copy)]
+struct Mixer {
+    salt: u32,
+    factors: [u32; 2],
+    inverses: [u32; 2],
+}
+
+impl Mixer {
+    fn at_random() -> Mixer {
+        let key = RandomState::new();
+        let odd = |n: u32| key.hash_one(n) as u32 | 1;
+        Mixer::new(key.hash_one(2u32) as u32, [odd(0), odd(1)])
+    }
+
+    fn new(salt: u32, factors: [u32; 2]) -> Mixer {
+        // Newton's iteration doubles the bits that are right; the first three are.
+        let inverse = |factor: u32| {
+            (0..4).fold(factor, |inverse, _| {
+                inverse.wrapping_mul(2u32.wrapping_sub(factor.wrapping_mul(inverse)))
+            })
+        };
+        Mixer {
+            salt,
+            factors,
+            inverses: factors.map(inverse),
+        }
+    }
+
+    #[inline]
+    fn mix<const W: usize>(&self, bits: u32) -> u32 {
+        let mask = mask::<W>();
+        let bits = (bits ^ self.salt).wrapping_mul(self.factors[0]) & mask;
+        let bits = bits ^ bits >> (4 * W);
+        let bits = bits.wrapping_mul(self.factors[1]) & mask;
+        bits ^ bits >> (4 * W)
+    }
+
+    #[inline]
+    fn unmix<const W: usize>(&self, bits: u32) -> u32 {
+        let mask = mask::<W>();
+        let bits = bits ^ bits >> (4 * W);
+        let bits = bits.wrapping_mul(self.inverses[1]) & mask;
+        let bits = bits ^ bits >> (4 * W);
+        (bits.wrapping_mul(self.inverses[0]) ^ self.salt) & mask
+    }
+}
+
+const fn mask<const W: usize>() -> u32 {
+    u32::MAX >> (32 - 8 * W)
+}
+
+/// A table of mixed bits, `W` bytes each, in ascending order with gaps: the mixed bits tell nearly
+/// where they stand, so that few slots are looked at, and growing is copying. 0 is an empty slot;
+/// the number whose mixed bits are 0 stands beside.
+struct Table<const W: usize> {
+    /// As many as the numbers are spread over, and some for the last ones to spill into.
+    keys: Box<[[u8; W]]>,
+    spread: u32,
+    len: u32,
+    has_zero: bool,
+    places: Option<Box<Places>>,
+}
+
+/// First places, beside the keys.
+#[derive(Default)]
+struct Places {
+    low: Box<[u32]>,
+    /// What does not fit there; empty until there is any.
+    high: Box<[u8]>,
+    zero: u64,
+}
+
+impl Places {
+    fn get(&self, at: usize) -> u64 {
+        let high = self.high.get(at).copied().unwrap_or(0);
+        u64::from(self.low[at]) | u64::from(high) << 32
+    }
+
+    fn set(&mut self, at: usize, place: u64) {
+        self.low[at] = place as u32;
+        let high = (place >> 32) as u8;
+        if self.high.is_empty() && high != 0 {
+            self.high = vec![0; self.low.len()].into();
+        }
+        if let Some(there) = self.high.get_mut(at) {
+            *there = high;
+        }
+    }
+
+    fn shift(&mut self, from: usize, to: usize) {
+        self.low.copy_within(from..to, from + 1);
+        if !self.high.is_empty() {
+            self.high.copy_within(from..to, from + 1);
+        }
+    }
+}
+
+impl<const W: usize> Table<W> {
+    /// How many slots more are there than the numbers are spread over.
+    const SPILL: usize = 8;
+    /// Slots to begin with.
+    const FIRST: u32 = 8;
+    /// With so many every key has a slot of its own.
+    const WIDEST: u64 = 1 << (8 * W);
+
+    fn new(places: bool) -> Table<W> {
+        Table {
+            keys: Box::default(),
+            spread: 0,
+            len: 0,
+            has_zero: false,
+            places: places.then(Box::default),
+        }
+    }
+
+    fn slots(&self) -> usize {
+        self.keys.len()
+    }
+
+    fn bytes(&self) -> usize {
+        let places = self.places.as_ref().map_or(0, |places| {
+            size_of::<Places>() + 4 * places.low.len() + places.high.len()
+        });
+        size_of::<Table<W>>() + W * self.keys.len() + places
+    }
+
+    #[inline]
+    fn key(&self, at: usize) -> u32 {
+        let mut bytes = [0; 4];
+        bytes[..W].copy_from_slice(&self.keys[at]);
+        u32::from_le_bytes(bytes)
+    }
+
+    fn put(&mut self, at: usize, key: u32) {
+        self.keys[at].copy_from_slice(&key.to_le_bytes()[..W]);
+    }
+
+    /// Where the search for mixed bits begins.
+    #[inline]
+    fn home(&self, key: u32) -> usize {
+        ((u64::from(key) * u64::from(self.spread)) >> (8 * W)) as usize
+    }
+
+    /// Where the mixed bits are, or else the slot that they belong before.
+    #[inline]
+    fn find(&self, key: u32) -> Result<usize, usize> {
+        let mut at = self.home(key);
+        while at < self.keys.len() {
+            let there = self.key(at);
+            if there == key {
+                return Ok(at);
+            }
+            if there == 0 || there > key {
+                break;
+            }
+            at += 1;
+        }
+        Err(at)
+    }
+
+    fn get(&self, rest: u32, mixer: &Mixer) -> Option<u64> {
+        match mixer.mix::<W>(rest) {
+            0 => self
+                .has_zero
+                .then(|| self.places.as_ref().map_or(0, |places| places.zero)),
+            key => {
+                let at = self.find(key).ok()?;
+                Some(self.places.as_ref().map_or(0, |places| places.get(at)))
+            }
+        }
+    }
+
+    #[inline]
+    fn insert(&mut self, rest: u32, place: u64, mixer: &Mixer) -> Change {
+        let key = mixer.mix::<W>(rest);
+        if key == 0 {
+            let found = self.insert_zero(place);
+            return Change { found, bytes: 0 };
+        }
+        let mut taken = 0;
+        loop {
+            let at = match self.find(key) {
+                Ok(at) => {
+                    let found = self.places.as_ref().map_or(0, |places| places.get(at));
+                    return Change {
+                        found: Some(found),
+                        bytes: taken,
+                    };
+                }
+                Err(at) => at,
+            };
+            // Seven eighths full at most, and room for the ones that make way.
+            let has_room = 8 * u64::from(self.len) < 7 * u64::from(self.spread)
+                || u64::from(self.spread) == Self::WIDEST;
+            let gap = match has_room {
+                true => (at..self.keys.len()).find(|&gap| self.key(gap) == 0),
+                false => None,
+            };
+            let Some(gap) = gap else {
+                taken += self.grow();
+                continue;
+            };
+            self.keys.copy_within(at..gap, at + 1);
+            self.put(at, key);
+            if let Some(places) = &mut self.places {
+                let before = places.high.len();
+                places.shift(at, gap);
+                places.set(at, place);
+                taken += (places.high.len() - before) as isize;
+            }
+            self.len += 1;
+            return Change {
+                found: None,
+                bytes: taken,
+            };
+        }
+    }
+
+    #[cold]
+    fn insert_zero(&mut self, place: u64) -> Option<u64> {
+        if self.has_zero {
+            return Some(self.places.as_ref().map_or(0, |places| places.zero));
+        }
+        self.has_zero = true;
+        self.len += 1;
+        if let Some(places) = &mut self.places {
+            places.zero = place;
+        }
+        None
+    }
+
+    /// Spreads the keys over a fifth more slots; how many bytes more that takes.
+    #[cold]
+    #[inline(never)]
+    fn grow(&mut self) -> isize {
+        let before = self.bytes();
+        let most = 1u64 << (8 * W);
+        // Where every key could have its own slot, nothing ever makes way.
+        let spread = (u64::from(self.spread) * 6 / 5 + u64::from(Self::FIRST)).min(most);
+        let spread = if 8 * W <= 16 && spread * 8 > most * 7 {
+            most
+        } else {
+            spread
+        };
+        let spread = spread.min(u64::from(u32::MAX)) as u32;
+        let old = std::mem::take(&mut self.keys);
+        let old_places = self.places.as_mut().map(std::mem::take);
+        self.spread = spread;
+        self.len = u32::from(self.has_zero);
+        // The last keys may need more than their share of room.
+        let mut slots = spread as usize + Self::SPILL;
+        let key_of = |bytes: &[u8; W]| {
+            let mut key = [0; 4];
+            key[..W].copy_from_slice(bytes);
+            u32::from_le_bytes(key)
+        };
+        let mut end = 0;
+        for bytes in &old {
+            if let key @ 1.. = key_of(bytes) {
+                end = self.home(key).max(end) + 1;
+            }
+        }
+        slots = slots.max(end + Self::SPILL);
+        self.keys = vec![[0; W]; slots].into();
+        if let (Some(places), Some(old)) = (&mut self.places, &old_places) {
+            places.low = vec![0; slots].into();
+            places.zero = old.zero;
+        }
+        let mut next = 0;
+        for (from, bytes) in old.iter().enumerate() {
+            let key = key_of(bytes);
+            if key == 0 {
+                continue;
+            }
+            let at = self.home(key).max(next);
+            self.put(at, key);
+            if let (Some(places), Some(old)) = (&mut self.places, &old_places) {
+                places.set(at, old.get(from));
+            }
+            self.len += 1;
+            next = at + 1;
+        }
+        self.bytes() as isize - before as isize
+    }
+
+    fn for_each(&self, mixer: &Mixer, mut each: impl FnMut(u32, u64)) {
+        if self.has_zero {
+            let place = self.places.as_ref().map_or(0, |places| places.zero);
+            each(mixer.unmix::<W>(0), place);
+        }
+        for at in 0..self.keys.len() {
+            if let key @ 1.. = self.key(at) {
+                let place = self.places.as_ref().map_or(0, |places| places.get(at));
+                each(mixer.unmix::<W>(key), place);
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use std::collections::BTreeMap;
+
+    /// Numbers that lie close together and far apart.
+    fn number() -> impl Strategy<Value = u64> {
+        prop_oneof![
+            3 => 380_970_000_000u64..380_970_000_400,
+            2 => 79_000_000_000u64..79_000_200_000,
+            1 => 1u64..1_000_000_000_000_000,
+        ]
+    }
+
+    fn msisdn(number: u64) -> Msisdn {
+        Msisdn::from_u64(number).unwrap()
+    }
 
     proptest! {
-        #[test]
-        fn origins_survive_packing(file: u16, row in 0u64..1 << 48) {
-            let origin = Origin { file, row };
-            prop_assert_eq!(Origin::unpack(origin.pack()), origin);
-        }
-
         // D2: the first in input order wins.
         #[test]
-        fn d2_first_wins(numbers in prop::collection::vec(1u64..50, 0..200)) {
-            let mut seen = Seen::default();
-            for (row, &number) in numbers.iter().enumerate() {
-                let first = numbers.iter().position(|&n| n == number).unwrap();
-                let answer = seen.insert(
-                    Msisdn::from_u64(number).unwrap(),
-                    Origin { file: 0, row: row as u64 },
-                );
-                prop_assert_eq!(answer.map(|o| o.row as usize), (first != row).then_some(first));
+        fn d2_first_wins(numbers in prop::collection::vec(number(), 0..600), wide: bool) {
+            let start = if wide { u64::from(u32::MAX) - 100 } else { 1 };
+            let (mut seen, mut bare) = (Seen::with_places(), Seen::numbers_only());
+            let mut model = BTreeMap::new();
+            for (place, &number) in (start..).zip(&numbers) {
+                let expected = model.get(&number).copied();
+                prop_assert_eq!(seen.get(msisdn(number)), expected);
+                prop_assert_eq!(bare.get(msisdn(number)).is_some(), expected.is_some());
+                prop_assert_eq!(seen.insert(msisdn(number), place), expected);
+                prop_assert_eq!(bare.insert(msisdn(number), place).is_some(), expected.is_some());
+                model.entry(number).or_insert(place);
             }
+            let mut all = Vec::new();
+            seen.for_each(|number, place| all.push((number.as_u64(), place)));
+            prop_assert_eq!(all, model.into_iter().collect::<Vec<_>>());
+        }
+
+        #[test]
+        fn mixing_is_undone(salt: u32, factors: [u32; 2], bits: u32) {
+            let mixer = Mixer::new(salt, factors.map(|factor| factor | 1));
+            prop_assert_eq!(mixer.unmix::<4>(mixer.mix::<4>(bits)), bits);
+            prop_assert_eq!(mixer.unmix::<3>(mixer.mix::<3>(bits & 0xff_ffff)), bits & 0xff_ffff);
+            prop_assert_eq!(mixer.unmix::<2>(mixer.mix::<2>(bits & 0xffff)), bits & 0xffff);
+        }
+    }
+
+    /// Through every shape: tables that burst, bitmaps, and tables as wide as their range.
+    #[test]
+    fn shapes_change_and_nothing_is_lost() {
+        for places in [false, true] {
+            let mut seen = Seen::new(places);
+            let numbers = (0..200_000u64)
+                .map(|n| 79_000_000_000 + n * 7 % 200_000) // every number of a range
+                .chain(
+                    (0..60_000).map(|n| 49_150_000_000_000 + n * 7_919 * 65_537 % 40_000_000_000),
+                )
+                .chain((0..20_000).map(|n| 5_511_900_000_000 + n * 911));
+            let mut model = std::collections::HashMap::new();
+            for (place, number) in numbers.enumerate() {
+                let place = place as u64 + 1;
+                let before = model.get(&number).copied();
+                model.entry(number).or_insert(place);
+                let before = before.map(|place: u64| if places { place } else { 0 });
+                assert_eq!(seen.insert(msisdn(number), place), before);
+            }
+            assert_eq!(seen.len(), model.len() as u64);
+            for (&number, &place) in &model {
+                assert_eq!(
+                    seen.get(msisdn(number)),
+                    Some(if places { place } else { 0 })
+                );
+            }
+            let (mut count, mut last) = (0, 0);
+            seen.for_each(|number, _| {
+                assert!(number.as_u64() > last && model.contains_key(&number.as_u64()));
+                (count, last) = (count + 1, number.as_u64());
+            });
+            assert_eq!(count, model.len());
+            let each = seen.memory() as f64 / model.len() as f64;
+            assert!(
+                each < if places { 12.0 } else { 4.0 },
+                "{each} bytes a number"
+            );
         }
     }
 }

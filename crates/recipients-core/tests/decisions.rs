@@ -312,6 +312,33 @@ fn any_cell() -> impl Strategy<Value = String> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(3000))]
 
+    /// Asking for many cells at a time changes no verdict, whatever the policy.
+    #[test]
+    fn a_batch_gets_the_verdicts_of_its_cells(
+        texts in prop::collection::vec(prop_oneof![any_cell(), "(\\+|00)?[1-9][0-9]{5,16}"], 0..40),
+        lines in prop::sample::select(&[Lines::Mobile, Lines::Any, Lines::Possible][..]),
+        region in prop::option::of(prop::sample::select(&["UA", "RU", "US"][..])),
+        require: bool,
+        stop in 0usize..40,
+    ) {
+        let plan = Plan::builtin();
+        let policy = Policy::default()
+            .lines(lines)
+            .region(region.map(|region| plan.territory(region).unwrap()))
+            .require_operator(require);
+        let reader = Checker::new(policy.clone());
+        let cells: Vec<&str> = texts.iter().map(String::as_str).collect();
+        let one_by_one: Vec<_> = cells.iter().map(|cell| reader.stop_list_entry(cell)).collect();
+        let mut entries = Vec::new();
+        reader.stop_list_batch(&cells, &mut entries);
+        prop_assert_eq!(&entries, &one_by_one);
+        let stopped = entries.into_iter().flatten().skip(stop).step_by(3);
+        let checker = Checker::new(policy.own_stop_list(stopped.collect()));
+        let mut verdicts = Vec::new();
+        checker.check_batch(&cells, &mut verdicts);
+        prop_assert_eq!(verdicts, cells.iter().map(|cell| checker.check(cell)).collect::<Vec<_>>());
+    }
+
     /// Normalisation is idempotent: what was made of a text is left as it is, and for whatever
     /// policy the number is judged the same.
     #[test]
