@@ -1,5 +1,5 @@
 //! Any bytes as a text file with any options: rows or an error, never a panic; and the same rows
-//! for any batch size.
+//! for any chunk size.
 #![no_main]
 
 use arbitrary::Arbitrary;
@@ -13,7 +13,7 @@ struct Input {
     delimiter: Option<Option<char>>,
     enclosure: Option<Option<char>>,
     skip_header: Option<bool>,
-    batch_rows: u8,
+    chunk_bytes: u8,
     bytes: Vec<u8>,
 }
 
@@ -22,7 +22,7 @@ fn choice<T>(given: Option<T>) -> Choice<T> {
 }
 
 /// The rows as far as they could be read, and whether that was to the end.
-fn rows(input: &Input, batch_rows: usize) -> (Vec<(u64, u64, Vec<String>)>, bool) {
+fn rows(input: &Input, chunk_bytes: usize) -> (Vec<(u64, u64, Vec<String>)>, bool) {
     let encoding = input.encoding.map(|n| Encoding::ALL[usize::from(n) % Encoding::ALL.len()]);
     let options = Options::auto()
         .encoding(choice(encoding))
@@ -30,7 +30,7 @@ fn rows(input: &Input, batch_rows: usize) -> (Vec<(u64, u64, Vec<String>)>, bool
         .enclosure(choice(input.enclosure))
         .skip_header(choice(input.skip_header))
         .annotations(annotate::COLUMNS)
-        .batch_rows(batch_rows)
+        .chunk_bytes(chunk_bytes)
         .limits(Limits { row_bytes: 1000, ..Limits::default() });
     let mut rows = Vec::new();
     let Ok(mut source) = Source::from_bytes("fuzz", input.bytes.clone(), &options) else {
@@ -57,9 +57,9 @@ fuzz_target!(|input: Input| {
     if input.bytes.starts_with(b"PK") || input.bytes.starts_with(b"\xd0\xcf") {
         return;
     }
-    let (whole, complete) = rows(&input, 4096);
+    let (whole, complete) = rows(&input, 1 << 17);
     assert!(whole.is_sorted_by_key(|row| (row.0, row.1)));
-    let (other, also_complete) = rows(&input, usize::from(input.batch_rows));
+    let (other, also_complete) = rows(&input, usize::from(input.chunk_bytes));
     assert_eq!(complete, also_complete);
     if complete {
         assert_eq!(whole, other);

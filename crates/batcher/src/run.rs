@@ -1,14 +1,15 @@
-//! One run: rounds of batches, each through four stages.
+//! One run: rounds of chunks, each through four stages.
 //!
-//! 1. every batch is judged by itself;
-//! 2. the accepted numbers, parted by ranges, are looked for among those seen, each part in the
+//! 1. every chunk of the file is split into rows and judged by itself;
+//! 2. the chunks are joined in their order, which tells their lines, and those that begin within a
+//!    quoted field are split and judged again;
+//! 3. the accepted numbers, parted by ranges, are looked for among those seen, each part in the
 //!    order of the rows;
-//! 3. every batch is counted and formatted by itself;
-//! 4. the sink gets the batches in their order.
+//! 4. every batch is counted and formatted by itself, and the sink gets the batches in their order.
 //!
-//! All but the last run on all threads, while one of them reads the next round. What comes out does
-//! not depend on how rows are parted into batches and rounds, nor on the threads: a number's part
-//! sees its rows in their order, and counts are sums.
+//! All of it but the joining and the sink's part runs on all threads. What comes out does not depend
+//! on how the file is parted into chunks and rounds, nor on the threads: a number's part sees its
+//! rows in their order, and counts are sums.
 
 use crate::check::{self, Judged};
 use crate::error::Error;
@@ -16,7 +17,7 @@ use crate::pipeline::{Files, Format, Pipeline, Rows, Sink};
 use crate::report::{Report, Tally, may_be_national};
 use rayon::prelude::*;
 use recipients_core::{Msisdn, Reason, Seen};
-use recipients_ingest::{Batch, Source};
+use recipients_ingest::{Batch, Chunk, ChunkParser, ParsedChunk, Source};
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -50,6 +51,11 @@ pub(crate) struct Run<'p, S: Sink> {
 
 /// A batch on its way.
 struct Work<P> {
+    /// As it was read.
+    chunk: Option<Chunk>,
+    parsed: Option<ParsedChunk>,
+    /// Its rows turned out to be others than they seemed.
+    changed: bool,
     batch: Batch,
     judged: Judged,
     numbers: Numbers,
@@ -64,6 +70,9 @@ struct Work<P> {
 impl<P> Default for Work<P> {
     fn default() -> Work<P> {
         Work {
+            chunk: None,
+            parsed: None,
+            changed: false,
             batch: Batch::new(),
             judged: Judged::default(),
             numbers: Numbers::default(),
@@ -96,7 +105,9 @@ impl<P> Round<P> {
             if self.works.len() == self.filled {
                 self.works.push(Work::default());
             }
-            if !source.fill(&mut self.works[self.filled].batch)? {
+            let work = &mut self.works[self.filled];
+            work.chunk = source.next_chunk(std::mem::take(&mut work.batch))?;
+            if work.chunk.is_none() {
                 break;
             }
             self.filled += 1;
@@ -106,8 +117,11 @@ impl<P> Round<P> {
 
     /// The number of the last row.
     fn last_row(&self) -> Option<u64> {
-        let batch = &self.works[..self.filled].last()?.batch;
-        Some(batch.row(batch.len().checked_sub(1)?).number())
+        let works = self.works[..self.filled].iter().rev();
+        let batch = works
+            .map(|work| &work.batch)
+            .find(|batch| !batch.is_empty())?;
+        Some(batch.row(batch.len() - 1).number())
     }
 }
 
@@ -203,6 +217,7 @@ where
     /// All rows of the next file.
     pub(crate) fn file(&mut self, file: usize, mut source: Source) -> Result<(), Error> {
         self.files.begin(self.lines);
+        let parser = source.parser();
         let (mut current, mut next) = (Round::default(), Round::default());
         current.read(&mut source)?;
         while current.filled > 0 {
@@ -212,16 +227,24 @@ where
                 pool: self.pool,
                 files: &self.files,
                 file,
+                parser: &parser,
                 seen: &self.seen,
                 wants_winners: self.wants_winners,
                 tallies: &self.tallies,
                 format: &self.format,
             };
-            let (checked, read) = match self.pool {
-                None => (stages.run(works), next.read(&mut source)),
-                Some(pool) => pool.join(|| stages.run(works), || next.read(&mut source)),
+            let (judged, read) = match self.pool {
+                None => (stages.read(works), next.read(&mut source)),
+                Some(pool) => pool.join(|| stages.read(works), || next.read(&mut source)),
             };
-            checked?;
+            judged?;
+            // Rows before a fault are handed out whatever the round.
+            let (joined, fault) = join(&mut source, works);
+            let works = &mut works[..joined];
+            match self.pool {
+                None => stages.settle_all(works)?,
+                Some(pool) => pool.install(|| stages.settle_all(works))?,
+            }
             for work in works {
                 let rows = Rows::new(&self.files, file, &work.batch, &work.judged, &work.winners);
                 for &at in &work.unread {
@@ -233,6 +256,7 @@ where
                     taken.map_err(Error::Sink)?;
                 }
             }
+            fault?;
             if let Some(last) = current.last_row() {
                 self.lines = self.files.place(file, last);
             }
@@ -256,12 +280,29 @@ where
     }
 }
 
+/// Puts the chunks of a round in their places; how many there are before the file cannot be read
+/// further.
+fn join<P>(source: &mut Source, works: &mut [Work<P>]) -> (usize, Result<(), Error>) {
+    for (at, work) in works.iter_mut().enumerate() {
+        let Some(mut parsed) = work.parsed.take() else {
+            continue;
+        };
+        match source.join(&mut parsed) {
+            Ok(changed) => work.changed = changed,
+            Err(error) => return (at, Err(error.into())),
+        }
+        work.batch = parsed.into_batch();
+    }
+    (works.len(), Ok(()))
+}
+
 /// What the stages of a round share.
 struct Stages<'s, F> {
     pipeline: &'s Pipeline<'s>,
     pool: Option<&'s rayon::ThreadPool>,
     files: &'s Files,
     file: usize,
+    parser: &'s ChunkParser,
     seen: &'s [Mutex<Seen>],
     wants_winners: bool,
     tallies: &'s Mutex<Vec<Tally>>,
@@ -269,10 +310,33 @@ struct Stages<'s, F> {
 }
 
 impl<F: Format> Stages<'_, F> {
-    fn run(&self, works: &mut [Work<F::Part>]) -> Result<(), Error> {
+    /// Splits and judges every chunk by itself.
+    fn read(&self, works: &mut [Work<F::Part>]) -> Result<(), Error> {
         self.go_on()?;
-        self.each(works, |work| self.judge(work));
+        self.each(works, |work| {
+            if let Some(chunk) = work.chunk.take() {
+                let parsed = self.parser.parse(chunk);
+                work.judged = self.judge(parsed.batch());
+                work.numbers.sort(&work.judged);
+                work.parsed = Some(parsed);
+            }
+        });
+        Ok(())
+    }
+
+    /// All that comes after the chunks have been joined.
+    fn settle_all(&self, works: &mut [Work<F::Part>]) -> Result<(), Error> {
         self.go_on()?;
+        self.each(works, |work| {
+            if std::mem::take(&mut work.changed) {
+                work.judged = self.judge(&work.batch);
+                work.numbers.sort(&work.judged);
+            }
+            work.winners.clear();
+            let verdicts = work.judged.verdicts.len();
+            work.winners
+                .resize_with(verdicts, || AtomicU64::new(NOT_SEEN));
+        });
         let works_ref = &*works;
         match self.pool {
             None => (0..PARTS).for_each(|part| self.look_for(part, works_ref)),
@@ -299,15 +363,14 @@ impl<F: Format> Stages<'_, F> {
         }
     }
 
-    fn judge(&self, work: &mut Work<F::Part>) {
+    fn judge(&self, batch: &Batch) -> Judged {
         let (pipeline, info) = (self.pipeline, &self.files.infos()[self.file]);
-        let message = pipeline.message.as_ref();
-        work.judged = check::check(pipeline.checker, message, info.check(), &work.batch);
-        work.numbers.sort(&work.judged);
-        work.winners.clear();
-        let verdicts = work.judged.verdicts.len();
-        work.winners
-            .resize_with(verdicts, || AtomicU64::new(NOT_SEEN));
+        check::check(
+            pipeline.checker,
+            pipeline.message.as_ref(),
+            info.check(),
+            batch,
+        )
     }
 
     /// D2: looks for the numbers of a part among those seen, in the order of the rows.

@@ -31,11 +31,17 @@ pub struct BadLine {
 pub fn load_stop_list(mut source: Source, checker: &Checker) -> Result<LoadedStopList, Error> {
     let mut loaded = LoadedStopList::default();
     let mut batch = Batch::new();
+    let mut entries = Vec::new();
     let column = source.layout().column;
     while source.fill(&mut batch)? {
-        for row in batch.rows() {
-            let cell = row.get(column).unwrap_or_default();
-            match checker.stop_list_entry(cell) {
+        let cells: Vec<&str> = batch
+            .rows()
+            .map(|row| row.get(column).unwrap_or_default())
+            .collect();
+        entries.clear();
+        checker.stop_list_batch(&cells, &mut entries);
+        for (row, entry) in batch.rows().zip(&entries) {
+            match *entry {
                 Ok(_) if has_other_number(&row, column, checker) => loaded.bad.push(BadLine {
                     row: row.number(),
                     reason: Reason::SeveralNumbers,

@@ -261,7 +261,7 @@ proptest! {
     #[test]
     fn threads_and_chunks_do_not_show(list in any_list(), rows in 1usize..9, step in 1usize..9) {
         let run = |threads: usize, rows: usize, step: usize| {
-            let options = fixed_options().batch_rows(rows);
+            let options = fixed_options().chunk_bytes(rows);
             let reader = Trickle { rest: std::io::Cursor::new(list.clone().into_bytes()), step };
             let mut lines = Vec::new();
             let checker = Checker::default();

@@ -5,17 +5,30 @@ use std::fmt;
 /// Some rows of a file in one buffer, which is used again for the next ones.
 #[derive(Clone, Default)]
 pub struct Batch {
+    /// The text that the rows stand in, and behind it the fields that could not stay as they were.
     text: String,
-    /// Where each field ends in `text`.
-    ends: Vec<u32>,
+    fields: Vec<Span>,
     rows: Vec<Meta>,
+    /// Rows at the beginning that have been taken out.
+    taken: usize,
+    /// Lines and bytes of the file before the batch.
+    lines: u64,
+    bytes: u64,
+}
+
+/// Where a field stands in the text.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Span {
+    pub(crate) start: u32,
+    pub(crate) end: u32,
 }
 
 #[derive(Clone, Copy)]
 struct Meta {
-    number: u64,
-    offset: u64,
-    /// One past the row's last entry in `ends`.
+    /// Counted from the beginning of the batch.
+    number: u32,
+    offset: u32,
+    /// One past the row's last field.
     fields_end: u32,
 }
 
@@ -23,17 +36,12 @@ struct Meta {
 #[derive(Clone, Copy)]
 pub struct Row<'b> {
     text: &'b str,
-    /// The row's part of [`Batch::ends`].
-    ends: &'b [u32],
-    start: u32,
+    fields: &'b [Span],
     number: u64,
     offset: u64,
 }
 
 impl Batch {
-    /// Bytes, of text and of field ends, after which a batch is full whatever its rows.
-    pub(crate) const BYTES: usize = 1 << 20;
-
     /// An empty batch.
     pub fn new() -> Batch {
         Batch::default()
@@ -41,12 +49,12 @@ impl Batch {
 
     /// How many rows there are.
     pub fn len(&self) -> usize {
-        self.rows.len()
+        self.rows.len() - self.taken
     }
 
     /// Whether there is no row.
     pub fn is_empty(&self) -> bool {
-        self.rows.is_empty()
+        self.len() == 0
     }
 
     /// The rows in the order of the file.
@@ -60,50 +68,97 @@ impl Batch {
     ///
     /// If there is no such row.
     pub fn row(&self, index: usize) -> Row<'_> {
-        let meta = self.rows[index];
-        let first = match index {
+        let at = self.taken + index;
+        let meta = self.rows[at];
+        let first = match at {
             0 => 0,
-            _ => self.rows[index - 1].fields_end,
-        };
-        let start = match first {
-            0 => 0,
-            _ => self.ends[first as usize - 1],
+            _ => self.rows[at - 1].fields_end,
         };
         Row {
             text: &self.text,
-            ends: &self.ends[first as usize..meta.fields_end as usize],
-            start,
-            number: meta.number,
-            offset: meta.offset,
+            fields: &self.fields[first as usize..meta.fields_end as usize],
+            number: self.lines + u64::from(meta.number),
+            offset: self.bytes + u64::from(meta.offset),
         }
     }
 
     pub(crate) fn clear(&mut self) {
         self.text.clear();
-        self.ends.clear();
+        self.fields.clear();
+        self.rows.clear();
+        self.taken = 0;
+        (self.lines, self.bytes) = (0, 0);
+    }
+
+    /// Whether there are so many rows, or so much text, that a sheet's batch is handed out.
+    pub(crate) fn is_full(&self, rows: usize) -> bool {
+        const BYTES: usize = 1 << 20;
+        self.len() >= rows || self.text.len() + 8 * self.fields.len() >= BYTES
+    }
+
+    /// Leaves out the first row.
+    pub(crate) fn take_first(&mut self) {
+        self.taken += 1;
+    }
+
+    /// What stands before the batch.
+    pub(crate) fn stands_behind(&mut self, lines: u64, bytes: u64) {
+        (self.lines, self.bytes) = (lines, bytes);
+    }
+
+    /// The text, to be split or to be used again.
+    pub(crate) fn take_text(&mut self) -> String {
+        std::mem::take(&mut self.text)
+    }
+
+    pub(crate) fn set_text(&mut self, text: String) {
+        self.text = text;
+    }
+
+    pub(crate) fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// How many fields there are, rows that were not ended included.
+    pub(crate) fn fields_len(&self) -> usize {
+        self.fields.len()
+    }
+
+    /// Leaves out the fields of a row that was not ended.
+    pub(crate) fn forget_fields(&mut self, len: usize) {
+        self.fields.truncate(len);
+    }
+
+    /// Leaves out all rows and fields; the text stays.
+    pub(crate) fn forget_rows(&mut self) {
+        self.fields.clear();
         self.rows.clear();
     }
 
-    pub(crate) fn is_full(&self, rows: usize) -> bool {
-        self.rows.len() >= rows || self.text.len() + 4 * self.ends.len() >= Batch::BYTES
+    #[inline]
+    pub(crate) fn push_field(&mut self, start: usize, end: usize) {
+        let place = |at| u32::try_from(at).expect("a batch is below 4 GiB");
+        self.fields.push(Span {
+            start: place(start),
+            end: place(end),
+        });
     }
 
-    /// Adds to the field that is being written.
-    pub(crate) fn push_str(&mut self, text: &str) {
-        self.text.push_str(text);
+    /// Adds a field with a text of its own.
+    pub(crate) fn push_text(&mut self, field: &str) {
+        let start = self.text.len();
+        self.text.push_str(field);
+        self.push_field(start, self.text.len());
     }
 
-    pub(crate) fn end_field(&mut self) {
-        // A batch holds at most BYTES and one more row, which has a limit of its own.
-        let end = u32::try_from(self.text.len()).expect("a batch is below 4 GiB");
-        self.ends.push(end);
-    }
-
+    /// Ends a row that stands so many lines and bytes behind the beginning of the batch.
+    #[inline]
     pub(crate) fn end_row(&mut self, number: u64, offset: u64) {
-        let fields_end = u32::try_from(self.ends.len()).expect("a batch is below 4 GiB");
+        let small = |n| u32::try_from(n).expect("a batch is below 4 GiB");
+        let fields_end = u32::try_from(self.fields.len()).expect("a batch is below 4 GiB");
         self.rows.push(Meta {
-            number,
-            offset,
+            number: small(number),
+            offset: small(offset),
             fields_end,
         });
     }
@@ -128,22 +183,19 @@ impl<'b> Row<'b> {
 
     /// How many fields the row has; at least one.
     pub fn len(&self) -> usize {
-        self.ends.len()
+        self.fields.len()
     }
 
     /// Never true: a line without bytes is no row.
     pub fn is_empty(&self) -> bool {
-        self.ends.is_empty()
+        self.fields.is_empty()
     }
 
     /// The field at a place, from 0.
+    #[inline]
     pub fn get(&self, index: usize) -> Option<&'b str> {
-        let end = *self.ends.get(index)?;
-        let start = match index {
-            0 => self.start,
-            _ => self.ends[index - 1],
-        };
-        Some(&self.text[start as usize..end as usize])
+        let field = self.fields.get(index)?;
+        Some(&self.text[field.start as usize..field.end as usize])
     }
 
     /// The fields in order.

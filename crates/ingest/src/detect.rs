@@ -4,9 +4,10 @@
 //! the flag that overrules it, and never applied over what the caller gave.
 
 use crate::batch::Batch;
+use crate::encoding::SourceLen;
 use crate::error::ErrorKind;
 use crate::source::Confidence;
-use crate::split::{Dialect, End, Scan};
+use crate::split::{Dialect, Edge};
 use crate::{Choice, Encoding};
 use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
 
@@ -204,14 +205,10 @@ pub(crate) fn annotated(
                     delimiter: Some(delimiter),
                     enclosure,
                 };
-                let End::Row(found) = dialect.row_end(sample, &mut Scan::default(), true) else {
+                let Some(header) = dialect.first_row(sample) else {
                     continue;
                 };
-                let header = &sample[..found.len];
-                let mut batch = Batch::new();
-                let enclosed = dialect.fields_enclosed(header, &mut batch);
-                batch.end_row(0, 0);
-                let names: Vec<String> = batch.row(0).fields().map(str::to_owned).collect();
+                let (names, enclosed): (Vec<String>, Vec<bool>) = header.into_iter().unzip();
                 let Some(own) = own_columns(&names, annotations) else {
                     continue;
                 };
@@ -334,23 +331,19 @@ pub(crate) fn rows(sample: &str, whole: bool, dialect: Dialect) -> Vec<Vec<Strin
     let sample = head_of(sample);
     let last = whole && !sample_is_cut;
     let mut batch = Batch::new();
-    let mut start = 0;
-    while start < sample.len() && batch.len() < ROWS {
-        match dialect.row_end(&sample[start..], &mut Scan::default(), last) {
-            End::Row(found) => {
-                if found.len > 0 {
-                    dialect.fields(&sample[start..start + found.len], &mut batch);
-                    batch.end_row(0, 0);
-                }
-                start += found.with_terminator;
-            }
-            End::More { .. } => break,
-        }
-    }
-    if batch.is_empty() && start < sample.len() && !sample.is_empty() {
+    batch.set_text(sample.to_owned());
+    let edge = if last { Edge::Last } else { Edge::Open };
+    let split = dialect.split(&mut batch, edge, SourceLen::Same, usize::MAX, ROWS);
+    if batch.is_empty() && split.done < sample.len() {
         // One row, longer than the sample or with an open quote: it is all there is to go by.
-        dialect.fields(&sample[start..], &mut batch);
-        batch.end_row(0, 0);
+        let rest = sample[split.done..].to_owned();
+        let unquoted = Dialect {
+            enclosure: None,
+            ..dialect
+        };
+        batch.clear();
+        batch.set_text(rest);
+        unquoted.split(&mut batch, Edge::Last, SourceLen::Same, usize::MAX, 1);
     }
     batch
         .rows()

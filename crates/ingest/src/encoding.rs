@@ -103,16 +103,13 @@ impl Encoding {
         }
     }
 
-    /// How many bytes a text that was decoded from this encoding took in the file.
-    pub(crate) fn source_len(self, text: &str) -> u64 {
-        let len = match self {
-            Encoding::Utf8 | Encoding::Ascii => text.len(),
-            Encoding::Ucs2 | Encoding::Ucs2Le | Encoding::Ucs2Be => {
-                2 * text.chars().map(char::len_utf16).sum::<usize>()
-            }
-            _ => text.chars().count(),
-        };
-        len as u64
+    /// How long text of this encoding was before it was decoded, whatever is in it.
+    pub(crate) const fn source_len(self) -> SourceLen {
+        match self {
+            Encoding::Utf8 | Encoding::Ascii => SourceLen::Same,
+            Encoding::Ucs2 | Encoding::Ucs2Le | Encoding::Ucs2Be => SourceLen::Units,
+            _ => SourceLen::Chars,
+        }
     }
 
     fn table(self) -> &'static encoding_rs::Encoding {
@@ -141,6 +138,28 @@ impl Encoding {
 impl fmt::Display for Encoding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.name())
+    }
+}
+
+/// How many bytes a text took in the file that it was decoded from.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum SourceLen {
+    /// As many as here.
+    Same,
+    /// One for each character.
+    Chars,
+    /// Two for each UTF-16 unit.
+    Units,
+}
+
+impl SourceLen {
+    pub(crate) fn of(self, text: &str) -> u64 {
+        let len = match self {
+            SourceLen::Same => text.len(),
+            SourceLen::Chars => text.chars().count(),
+            SourceLen::Units => 2 * text.chars().map(char::len_utf16).sum::<usize>(),
+        };
+        len as u64
     }
 }
 
@@ -271,7 +290,7 @@ mod tests {
                 }
                 if let Some(bytes) = encoding.encode(&text) {
                     prop_assert_eq!(decode(encoding, &bytes, chunk).unwrap(), text.as_str());
-                    prop_assert_eq!(encoding.source_len(&text), bytes.len() as u64);
+                    prop_assert_eq!(encoding.source_len().of(&text), bytes.len() as u64);
                 }
             }
         }

@@ -48,5 +48,7 @@ pub use encoding::Encoding;
 pub use error::{Error, ErrorKind, Position};
 pub use options::{Choice, Column, Limits, Options, Sheet};
 pub use sheet::in_contained_code;
-pub use source::{Confidence, Format, Layout, Note, OwnedRow, Rows, Source};
+pub use source::{
+    Chunk, ChunkParser, Confidence, Format, Layout, Note, OwnedRow, ParsedChunk, Rows, Source,
+};
 pub use write::Writer;

@@ -75,18 +75,18 @@ pub struct Options {
     pub(crate) column: Option<Column>,
     pub(crate) annotations: &'static [&'static str],
     pub(crate) limits: Limits,
-    pub(crate) batch_rows: BatchRows,
+    pub(crate) chunk_bytes: ChunkBytes,
 }
 
-/// Rows that are handed out at a time.
+/// Bytes of text that are handed out at a time.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct BatchRows(pub(crate) usize);
+pub(crate) struct ChunkBytes(pub(crate) usize);
 
-impl Default for BatchRows {
-    fn default() -> BatchRows {
-        // Enough to keep the cost of handing a batch on negligible, few enough that a batch of
-        // ordinary rows stays in the cache.
-        BatchRows(4096)
+impl Default for ChunkBytes {
+    fn default() -> ChunkBytes {
+        // Enough to keep the cost of handing a chunk on negligible, few enough that its rows and
+        // what is found out about them stay in the cache.
+        ChunkBytes(1 << 17)
     }
 }
 
@@ -162,11 +162,11 @@ impl Options {
         self
     }
 
-    /// Rows that a batch of text holds at most; at least one. It changes speed and memory, and
-    /// nothing else. The default is 4096.
+    /// Bytes of text that are read at a time, at least one and at most 64 MiB. It changes speed and
+    /// memory, and nothing else. The default is 128 KiB.
     #[must_use]
-    pub fn batch_rows(mut self, rows: usize) -> Options {
-        self.batch_rows = BatchRows(rows.max(1));
+    pub fn chunk_bytes(mut self, bytes: usize) -> Options {
+        self.chunk_bytes = ChunkBytes(bytes.clamp(1, 64 << 20));
         self
     }
 

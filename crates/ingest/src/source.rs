@@ -7,10 +7,10 @@ use crate::detect;
 use crate::error::{Error, ErrorKind};
 use crate::options::{Choice, Column, Options};
 use crate::sheet::{ReadSeek, SheetCells, Workbook};
-use crate::text::TextReader;
+use crate::text::{self, Joiner, Parsed, Parser, Piece, Pieces, TextReader};
 use std::fmt;
 use std::fs::File;
-use std::io::{self, Cursor, Read, Seek, SeekFrom};
+use std::io::{self, Cursor, Read as _, Seek, SeekFrom};
 use std::path::Path;
 
 /// Bytes of a file that are looked at before it is decided what it is.
@@ -123,12 +123,10 @@ pub struct Source {
     header: Option<Vec<String>>,
     body: Body,
     notes: Vec<Note>,
-    skipped_blank: u64,
-    batch_rows: usize,
     /// Where the header stands.
     header_row: u64,
-    /// What the header's row was read with.
-    first: Batch,
+    /// The rows that were read with the header's.
+    first: Option<Batch>,
 }
 
 enum Body {
@@ -145,7 +143,7 @@ enum Opened {
 
 enum Input {
     File(File),
-    Reader(Box<dyn Read + Send>),
+    Reader(Box<dyn io::Read + Send>),
 }
 
 impl Source {
@@ -173,7 +171,7 @@ impl Source {
     /// As [`Source::open`].
     pub fn from_reader(
         name: &str,
-        reader: impl Read + Send + 'static,
+        reader: impl io::Read + Send + 'static,
         options: &Options,
     ) -> Result<Source, Error> {
         Source::start(name, Input::Reader(Box::new(reader)), options)
@@ -199,7 +197,7 @@ impl Source {
         let (mut file, mut reader) = match input {
             Input::File(file) => {
                 let again = file.try_clone().map_err(|e| fail(ErrorKind::Io(e)))?;
-                (Some(again), Box::new(file) as Box<dyn Read + Send>)
+                (Some(again), Box::new(file) as Box<dyn io::Read + Send>)
             }
             Input::Reader(reader) => (None, reader),
         };
@@ -247,16 +245,9 @@ impl Source {
         }
         let (encoding, bom, encoding_confidence) =
             detect::encoding(&head, whole, options.encoding).map_err(fail)?;
-        let mut text = TextReader::new(
-            name,
-            &head[bom..],
-            bom,
-            reader,
-            compression.is_some(),
-            encoding,
-            options,
-        )?;
-        let (sample, whole) = text.sample()?;
+        head.drain(..bom);
+        let sample = text::sample(name, &head, bom, whole, encoding)?;
+        let sample = sample.as_str();
         if detect::is_binary(sample.chars()) {
             return Err(fail(ErrorKind::Binary));
         }
@@ -278,7 +269,11 @@ impl Source {
         if dialect.delimiter.is_some() && dialect.delimiter == dialect.enclosure {
             return Err(fail(ErrorKind::SameDelimiter));
         }
-        text.dialect = dialect;
+        let text = TextReader {
+            pieces: Pieces::new(name, head, reader, compression.is_some(), encoding, options),
+            parser: Parser::new(encoding, dialect, options),
+            joiner: Joiner::new(name, bom),
+        };
         let layout = Layout {
             format: Format::Text,
             compression: compression_name,
@@ -377,14 +372,14 @@ impl Source {
             }
         };
         let mut notes = Vec::new();
-        let (body, skipped_blank) = match opened {
-            Opened::Text(text, _) => (Body::Text(text), 0),
+        let body = match opened {
+            Opened::Text(text, _) => Body::Text(text),
             Opened::Sheet(cells) => {
-                let (rows, blank) = (cells.last_row, cells.blank_rows());
+                let rows = cells.last_row;
                 if matches!(rows, 65_536 | 1_048_576) {
                     notes.push(Note::FullSheet { rows });
                 }
-                (Body::Sheet(cells), blank)
+                Body::Sheet(cells)
             }
         };
         let mut source = Source {
@@ -393,10 +388,8 @@ impl Source {
             header: None,
             body,
             notes,
-            skipped_blank,
-            batch_rows: options.batch_rows.0,
             header_row: 0,
-            first: Batch::new(),
+            first: None,
         };
         if source.layout.has_header {
             source.take_header()?;
@@ -407,12 +400,13 @@ impl Source {
     /// Takes the first row out of the body.
     fn take_header(&mut self) -> Result<(), Error> {
         let mut first = Batch::new();
-        if !self.fill_body(&mut first)? {
+        if !self.fill(&mut first)? {
             return Ok(());
         }
         self.header = Some(first.row(0).fields().map(str::to_owned).collect());
         self.header_row = first.row(0).number();
-        self.first = first;
+        first.take_first();
+        self.first = Some(first);
         Ok(())
     }
 
@@ -438,7 +432,10 @@ impl Source {
 
     /// Lines without bytes (rows of a sheet without cells) that were skipped so far (D18).
     pub fn skipped_blank(&self) -> u64 {
-        self.skipped_blank
+        match &self.body {
+            Body::Text(text) => text.joiner.skipped_blank,
+            Body::Sheet(cells) => cells.blank_rows(),
+        }
     }
 
     /// What is worth telling; complete once all rows have been read.
@@ -452,22 +449,89 @@ impl Source {
     ///
     /// If the file cannot be read further. What was handed out before stands.
     pub fn fill(&mut self, batch: &mut Batch) -> Result<bool, Error> {
-        batch.clear();
-        // The rows that came along with the header.
-        if !self.first.is_empty() {
-            let first = std::mem::take(&mut self.first);
-            for row in first.rows().skip(1) {
-                row.fields().for_each(|field| {
-                    batch.push_str(field);
-                    batch.end_field();
-                });
-                batch.end_row(row.number(), row.offset());
-            }
+        let parser = self.parser();
+        loop {
+            let spare = std::mem::take(batch);
+            let Some(chunk) = self.next_chunk(spare)? else {
+                batch.clear();
+                return Ok(false);
+            };
+            let mut parsed = parser.parse(chunk);
+            self.join(&mut parsed)?;
+            *batch = parsed.into_batch();
             if !batch.is_empty() {
                 return Ok(true);
             }
         }
-        self.fill_body(batch)
+    }
+
+    /// The next part of the file, to be read with [`Source::parser`], on any thread and beside
+    /// others, and handed back to [`Source::join`] in its turn; `None` behind the last one. `spare`
+    /// is a batch that is no longer needed: its memory is used again.
+    ///
+    /// ```
+    /// use recipients_ingest::{Batch, Options, Source};
+    ///
+    /// let mut source = Source::from_bytes("l", "380971112233\n79101112233\n".into(), &Options::auto())?;
+    /// let parser = source.parser();
+    /// let mut rows = 0;
+    /// while let Some(chunk) = source.next_chunk(Batch::new())? {
+    ///     let mut parsed = parser.parse(chunk); // any thread
+    ///     source.join(&mut parsed)?; // in the order of the file
+    ///     rows += parsed.batch().len();
+    /// }
+    /// assert_eq!(rows, 2);
+    /// # Ok::<(), recipients_ingest::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be read further.
+    pub fn next_chunk(&mut self, mut spare: Batch) -> Result<Option<Chunk>, Error> {
+        // Enough to keep the cost of handing a batch on negligible.
+        const SHEET_ROWS: usize = 4096;
+        if let Some(first) = self.first.take() {
+            return Ok(Some(Chunk(Part::Rows(first))));
+        }
+        match &mut self.body {
+            Body::Text(text) => {
+                let buffer = spare.take_text().into_bytes();
+                let piece = text.pieces.next(buffer)?;
+                Ok(piece.map(|piece| Chunk(Part::Text(piece, spare))))
+            }
+            Body::Sheet(cells) => {
+                spare.clear();
+                let more = cells.fill(self.layout.column, SHEET_ROWS, &mut spare);
+                Ok(more.then_some(Chunk(Part::Rows(spare))))
+            }
+        }
+    }
+
+    /// What reads the chunks of this file.
+    pub fn parser(&self) -> ChunkParser {
+        ChunkParser(match &self.body {
+            Body::Text(text) => Some(text.parser.clone()),
+            Body::Sheet(_) => None,
+        })
+    }
+
+    /// Tells a chunk where it stands. It must come right behind the one before it. True if its rows
+    /// are others than they seemed: if a quote was open where it begins.
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be read further than somewhere in the chunk.
+    pub fn join(&mut self, parsed: &mut ParsedChunk) -> Result<bool, Error> {
+        match (&mut parsed.0, &mut self.body) {
+            (Read::Text(parsed), Body::Text(text)) => {
+                let changed = text.joiner.join(&text.parser, parsed)?;
+                if text.joiner.has_c1 && self.notes.is_empty() {
+                    self.notes.push(Note::ProbablyWindows1252);
+                }
+                Ok(changed)
+            }
+            _ => Ok(false),
+        }
     }
 
     /// The rows that are left one by one, for whoever does not mind that each is copied out of
@@ -489,18 +553,76 @@ impl Source {
             failed: false,
         }
     }
+}
 
-    fn fill_body(&mut self, batch: &mut Batch) -> Result<bool, Error> {
-        match &mut self.body {
-            Body::Text(text) => {
-                let more = text.fill(batch, &mut self.skipped_blank)?;
-                if text.has_c1 && self.notes.is_empty() {
-                    self.notes.push(Note::ProbablyWindows1252);
-                }
-                Ok(more)
+/// A part of a file ([`Source::next_chunk`]).
+pub struct Chunk(Part);
+
+enum Part {
+    /// With a batch to be used again.
+    Text(Piece, Batch),
+    Rows(Batch),
+}
+
+/// Reads the chunks of one file; threads may share it.
+#[derive(Clone)]
+pub struct ChunkParser(Option<Parser>);
+
+impl ChunkParser {
+    /// Reads a chunk of the same file.
+    pub fn parse(&self, chunk: Chunk) -> ParsedChunk {
+        ParsedChunk(match (chunk.0, &self.0) {
+            (Part::Text(piece, batch), Some(parser)) => {
+                Read::Text(Box::new(parser.parse(piece, batch)))
             }
-            Body::Sheet(cells) => Ok(cells.fill(self.layout.column, self.batch_rows, batch)),
+            (Part::Text(_, batch) | Part::Rows(batch), _) => Read::Rows(batch),
+        })
+    }
+}
+
+/// A chunk as rows ([`ChunkParser::parse`]), which may be wrong until it has been joined
+/// ([`Source::join`]).
+pub struct ParsedChunk(Read);
+
+enum Read {
+    Text(Box<Parsed>),
+    Rows(Batch),
+}
+
+impl ParsedChunk {
+    /// The rows.
+    pub fn batch(&self) -> &Batch {
+        match &self.0 {
+            Read::Text(parsed) => &parsed.batch,
+            Read::Rows(batch) => batch,
         }
+    }
+
+    /// The rows, or a batch that is no longer needed.
+    pub fn into_batch(self) -> Batch {
+        match self.0 {
+            Read::Text(parsed) => parsed.batch,
+            Read::Rows(batch) => batch,
+        }
+    }
+}
+
+impl fmt::Debug for Chunk {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Chunk")
+    }
+}
+
+impl fmt::Debug for ChunkParser {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ChunkParser")
+    }
+}
+
+/// Shows how many rows there are, and not what is in them.
+impl fmt::Debug for ParsedChunk {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ParsedChunk({} rows)", self.batch().len())
     }
 }
 
@@ -599,7 +721,7 @@ impl Layout {
 }
 
 /// Reads until there is `most` or the end.
-fn read_up_to(reader: &mut dyn Read, most: usize) -> io::Result<Vec<u8>> {
+fn read_up_to(reader: &mut dyn io::Read, most: usize) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     reader.take(most as u64).read_to_end(&mut bytes)?;
     Ok(bytes)

@@ -10,7 +10,8 @@
 //! crate is the judge in the tests.
 
 use crate::batch::Batch;
-use memchr::{memchr, memchr2, memchr3};
+use crate::encoding::SourceLen;
+use memchr::{memchr, memchr_iter, memchr2, memchr2_iter, memchr3};
 
 /// The delimiter and enclosure of a text file.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -19,132 +20,136 @@ pub(crate) struct Dialect {
     pub(crate) enclosure: Option<char>,
 }
 
-/// How far the end of a row has been looked for; survives until more text is there.
+/// How a piece of text ends.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Edge {
+    /// Anywhere: a row may go on in the next piece.
+    Open,
+    /// At the end of a line: only a row with an open quote goes on.
+    Line,
+    /// The file ends.
+    Last,
+}
+
+/// What splitting a piece came to.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub(crate) struct Scan {
-    /// Bytes of the row that are done with.
-    at: usize,
-    /// Where the quote stands that is open.
-    quote: Option<usize>,
+pub(crate) struct Split {
+    /// Bytes of the text that are done with; the rest belongs before the next piece.
+    pub(crate) done: usize,
+    /// Physical lines among them, and what they take in the file.
+    pub(crate) lines: u64,
+    pub(crate) source: u64,
+    /// Lines without bytes.
+    pub(crate) blank: u64,
+    /// The file cannot be read further.
+    pub(crate) fault: Option<Fault>,
 }
 
-/// A row as it stands in the text: without its line end, and how long it is with it.
+/// Why text cannot be split further, and where that is told.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) struct Found {
-    pub(crate) len: usize,
-    pub(crate) with_terminator: usize,
+pub(crate) enum Fault {
+    /// The row that begins here is too long.
+    TooLong(usize),
+    /// The quote that stands here is not closed; neither within the limit, if its row is that long,
+    /// nor at the end.
+    Unclosed { at: usize, too_long: bool },
 }
 
-/// What looking for the end of a row came to.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum End {
-    Row(Found),
-    /// The text ends first. If `quote` is set, it stands open since there.
-    More {
-        quote: Option<usize>,
+/// Where a row ends.
+enum RowEnd {
+    /// Before a line end of so many bytes (none at the end of the text), having so many line ends
+    /// within quotes.
+    Found {
+        at: usize,
+        terminator: usize,
+        inner_lines: u64,
     },
+    /// Not in this text; an open quote, if there is one, stands there.
+    Beyond { quote: Option<usize> },
+}
+
+/// A delimiter or enclosure as bytes; empty if there is none.
+#[derive(Clone, Copy)]
+struct Mark {
+    bytes: [u8; 4],
+    len: usize,
+}
+
+impl Mark {
+    fn of(mark: Option<char>) -> Mark {
+        let mut bytes = [0; 4];
+        let len = mark.map_or(0, |mark| mark.encode_utf8(&mut bytes).len());
+        Mark { bytes, len }
+    }
+
+    #[inline]
+    fn starts(&self, text: &[u8]) -> bool {
+        match self.len {
+            0 => false,
+            1 => text.first() == Some(&self.bytes[0]),
+            len => text.starts_with(&self.bytes[..len]),
+        }
+    }
+}
+
+/// Splits one text.
+struct Splitter<'t> {
+    text: &'t str,
+    delimiter: Mark,
+    quote: Mark,
+    edge: Edge,
+    /// Fields that cannot stay as they stand in the text.
+    unescaped: String,
 }
 
 impl Dialect {
-    /// Looks for the end of the row that `text` starts with. `last` when no more text will come:
-    /// then the end of the text ends the row, unless a quote is open.
-    pub(crate) fn row_end(&self, text: &str, scan: &mut Scan, last: bool) -> End {
-        let bytes = text.as_bytes();
-        let mut quote_buf = [0; 4];
-        let quote = self
+    /// Splits the text of a batch into rows, until it ends or there are so many rows. A row that
+    /// may go on is left for later; one of more than `limit` bytes is a fault.
+    pub(crate) fn split(
+        &self,
+        batch: &mut Batch,
+        edge: Edge,
+        source: SourceLen,
+        limit: usize,
+        most: usize,
+    ) -> Split {
+        let mut text = batch.take_text();
+        let quoted = self
             .enclosure
-            .map(|q| q.encode_utf8(&mut quote_buf).as_bytes());
-        loop {
-            if let (Some(_), Some(quote)) = (scan.quote, quote) {
-                // Inside a quoted field: only a quote can end it.
-                let Some(found) = memchr(quote[0], &bytes[scan.at..]) else {
-                    scan.at = bytes.len();
-                    return End::More { quote: scan.quote };
-                };
-                let at = scan.at + found;
-                if !bytes[at..].starts_with(quote) {
-                    scan.at = at + 1;
-                    continue;
-                }
-                let after = at + quote.len();
-                let rest = &bytes[after..];
-                if rest.len() < quote.len() && !last && quote.starts_with(rest) {
-                    // Doubled or not: the next bytes will tell.
-                    scan.at = at;
-                    return End::More { quote: scan.quote };
-                }
-                if rest.starts_with(quote) {
-                    scan.at = after + quote.len();
-                } else {
-                    scan.at = after;
-                    scan.quote = None;
-                }
-                continue;
-            }
-            let rest = &bytes[scan.at..];
-            let found = match quote {
-                Some(quote) => memchr3(b'\n', b'\r', quote[0], rest),
-                None => memchr2(b'\n', b'\r', rest),
-            };
-            let Some(found) = found else {
-                scan.at = bytes.len();
-                return match last {
-                    true => End::Row(Found {
-                        len: bytes.len(),
-                        with_terminator: bytes.len(),
-                    }),
-                    false => End::More { quote: None },
-                };
-            };
-            let at = scan.at + found;
-            match bytes[at] {
-                b'\n' => return row(at, 1),
-                b'\r' if bytes.get(at + 1) == Some(&b'\n') => return row(at, 2),
-                b'\r' if at + 1 == bytes.len() && !last => {
-                    // A line feed may follow.
-                    scan.at = at;
-                    return End::More { quote: None };
-                }
-                b'\r' => return row(at, 1),
-                _ => {
-                    let quote = quote.expect("found by its first byte");
-                    if bytes[at..].starts_with(quote) && self.field_starts(text, at) {
-                        scan.quote = Some(at);
-                        scan.at = at + quote.len();
-                    } else {
-                        scan.at = at + 1;
-                    }
-                }
+            .is_some_and(|quote| memchr(Mark::of(Some(quote)).bytes[0], text.as_bytes()).is_some());
+        let quick = match self.delimiter.is_none() && !quoted && most == usize::MAX {
+            true => split_lines(&text, batch, edge, source, limit),
+            false => None,
+        };
+        let split = quick.unwrap_or_else(|| {
+            let mut splitter = Splitter::new(*self, &text, edge);
+            let split = splitter.split(batch, source, limit, most);
+            let unescaped = splitter.unescaped;
+            text.push_str(&unescaped);
+            split
+        });
+        batch.set_text(text);
+        split
+    }
+
+    /// The first row of a text, which may end with it; each field with whether it was enclosed.
+    pub(crate) fn first_row(&self, text: &str) -> Option<Vec<(String, bool)>> {
+        let mut batch = Batch::new();
+        let mut splitter = Splitter::new(*self, text, Edge::Last);
+        let mut starts = Vec::new();
+        match splitter.row(0, &mut batch, &mut |at| starts.push(at)) {
+            RowEnd::Beyond { .. } => None,
+            RowEnd::Found { .. } => {
+                let whole = format!("{text}{}", splitter.unescaped);
+                batch.set_text(whole);
+                batch.end_row(0, 0);
+                let enclosed = starts
+                    .iter()
+                    .map(|&at| splitter.quote.starts(&text.as_bytes()[at..]));
+                let fields = batch.row(0).fields().map(str::to_owned);
+                Some(fields.zip(enclosed).collect())
             }
         }
-    }
-
-    /// Whether a quote at `at`, outside of quotes, stands at the start of a field.
-    fn field_starts(&self, row: &str, at: usize) -> bool {
-        at == 0
-            || self
-                .delimiter
-                .is_some_and(|delimiter| row[..at].ends_with(delimiter))
-    }
-
-    /// Writes the fields of a row, unquoted, to the batch; the caller ends the row.
-    pub(crate) fn fields(&self, row: &str, batch: &mut Batch) {
-        let mut rest = Some(row);
-        while let Some(row) = rest {
-            rest = self.field(row, batch).1;
-        }
-    }
-
-    /// The same, telling for each field whether it was enclosed.
-    pub(crate) fn fields_enclosed(&self, row: &str, batch: &mut Batch) -> Vec<bool> {
-        let mut enclosed = Vec::new();
-        let mut rest = Some(row);
-        while let Some(row) = rest {
-            let (quoted, next) = self.field(row, batch);
-            enclosed.push(quoted);
-            rest = next;
-        }
-        enclosed
     }
 
     /// Whether a field has to be enclosed to be read back.
@@ -153,48 +158,232 @@ impl Dialect {
             c == '\n' || c == '\r' || Some(c) == self.delimiter || Some(c) == self.enclosure
         })
     }
-
-    /// Takes the first field of what is left of a row: whether it was enclosed, and what is left
-    /// then.
-    fn field<'r>(&self, mut rest: &'r str, batch: &mut Batch) -> (bool, Option<&'r str>) {
-        let quoted = self.enclosure.filter(|&quote| rest.starts_with(quote));
-        if let Some(quote) = quoted {
-            rest = &rest[quote.len_utf8()..];
-            while let Some(at) = rest.find(quote) {
-                batch.push_str(&rest[..at]);
-                rest = &rest[at + quote.len_utf8()..];
-                if !rest.starts_with(quote) {
-                    break;
-                }
-                batch.push_str(&rest[..quote.len_utf8()]);
-                rest = &rest[quote.len_utf8()..];
-            }
-        }
-        let end = self.delimiter.and_then(|delimiter| {
-            let mut buf = [0; 4];
-            match delimiter.encode_utf8(&mut buf).as_bytes() {
-                &[byte] => memchr(byte, rest.as_bytes()),
-                _ => rest.find(delimiter),
-            }
-        });
-        batch.push_str(&rest[..end.unwrap_or(rest.len())]);
-        batch.end_field();
-        let next = end.map(|at| &rest[at + self.delimiter.map_or(0, char::len_utf8)..]);
-        (quoted.is_some(), next)
-    }
 }
 
-fn row(len: usize, terminator: usize) -> End {
-    End::Row(Found {
-        len,
-        with_terminator: len + terminator,
-    })
+/// The rows of a text in which every line is one: no delimiter, no quote. `None` if a CR stands
+/// by itself, which ends a line, too.
+fn split_lines(
+    text: &str,
+    batch: &mut Batch,
+    edge: Edge,
+    source: SourceLen,
+    limit: usize,
+) -> Option<Split> {
+    let bytes = text.as_bytes();
+    let returns = memchr_iter(b'\r', bytes).count();
+    let mut stripped = 0;
+    let mut split = Split::default();
+    let mut line = |split: &mut Split, end: usize, next: usize| {
+        let start = split.done;
+        let bare = match returns > 0 && end > start && bytes[end - 1] == b'\r' && next > end {
+            true => {
+                stripped += 1;
+                end - 1
+            }
+            false => end,
+        };
+        if bare - start > limit {
+            split.fault = Some(Fault::TooLong(start));
+            return;
+        }
+        if bare == start {
+            split.blank += 1;
+        } else {
+            batch.push_field(start, bare);
+            batch.end_row(split.lines + 1, split.source);
+        }
+        split.lines += u64::from(next > end);
+        split.source += match source {
+            SourceLen::Same => (next - start) as u64,
+            _ => source.of(&text[start..next]),
+        };
+        split.done = next;
+    };
+    for end in memchr_iter(b'\n', bytes) {
+        line(&mut split, end, end + 1);
+        if split.fault.is_some() {
+            break;
+        }
+    }
+    if split.fault.is_none() && split.done < bytes.len() {
+        let rest = bytes.len() - split.done;
+        if edge == Edge::Last {
+            line(&mut split, bytes.len(), bytes.len());
+        } else if rest > limit {
+            split.fault = Some(Fault::TooLong(split.done));
+        }
+    }
+    if returns != stripped {
+        batch.forget_rows();
+        return None;
+    }
+    Some(split)
+}
+
+impl<'t> Splitter<'t> {
+    fn new(dialect: Dialect, text: &'t str, edge: Edge) -> Splitter<'t> {
+        Splitter {
+            text,
+            delimiter: Mark::of(dialect.delimiter),
+            quote: Mark::of(dialect.enclosure),
+            edge,
+            unescaped: String::new(),
+        }
+    }
+
+    fn split(&mut self, batch: &mut Batch, source: SourceLen, limit: usize, most: usize) -> Split {
+        let text = self.text;
+        let mut split = Split::default();
+        while split.done < text.len() && batch.len() < most {
+            let start = split.done;
+            let (fields, unescaped) = (batch.fields_len(), self.unescaped.len());
+            match self.row(start, batch, &mut |_| {}) {
+                RowEnd::Found { at, .. } if at - start > limit => {
+                    split.fault = Some(Fault::TooLong(start));
+                    batch.forget_fields(fields);
+                    break;
+                }
+                RowEnd::Found {
+                    at,
+                    terminator,
+                    inner_lines,
+                } => {
+                    if at == start {
+                        batch.forget_fields(fields);
+                        split.blank += 1;
+                    } else {
+                        batch.end_row(split.lines + 1, split.source);
+                    }
+                    split.lines += inner_lines + u64::from(terminator > 0);
+                    split.done = at + terminator;
+                    split.source += source.of(&text[start..split.done]);
+                }
+                RowEnd::Beyond { quote } => {
+                    batch.forget_fields(fields);
+                    self.unescaped.truncate(unescaped);
+                    let too_long = text.len() - start > limit;
+                    split.fault = match quote {
+                        Some(at) if too_long || self.edge == Edge::Last => {
+                            Some(Fault::Unclosed { at, too_long })
+                        }
+                        _ if too_long => Some(Fault::TooLong(start)),
+                        _ => None,
+                    };
+                    break;
+                }
+            }
+        }
+        split
+    }
+
+    /// Takes the fields of the row that begins at `start`, telling where each begins.
+    fn row(&mut self, start: usize, batch: &mut Batch, field: &mut impl FnMut(usize)) -> RowEnd {
+        let bytes = self.text.as_bytes();
+        let mut inner_lines = 0;
+        let mut at = start;
+        loop {
+            field(at);
+            let end = match self.quote.starts(&bytes[at..]) {
+                true => match self.quoted(at, batch, &mut inner_lines) {
+                    Some(end) => end,
+                    None => return RowEnd::Beyond { quote: Some(at) },
+                },
+                false => {
+                    let end = self.field_end(at);
+                    batch.push_field(at, end);
+                    end
+                }
+            };
+            let found = |terminator| RowEnd::Found {
+                at: end,
+                terminator,
+                inner_lines,
+            };
+            match bytes.get(end) {
+                None if self.edge == Edge::Open => return RowEnd::Beyond { quote: None },
+                None => return found(0),
+                Some(b'\n') => return found(1),
+                Some(b'\r') => match bytes.get(end + 1) {
+                    Some(b'\n') => return found(2),
+                    // A line feed may follow.
+                    None if self.edge == Edge::Open => return RowEnd::Beyond { quote: None },
+                    _ => return found(1),
+                },
+                Some(_) => at = end + self.delimiter.len,
+            }
+        }
+    }
+
+    /// The next delimiter or line end, or the end of the text.
+    #[inline]
+    fn field_end(&self, mut from: usize) -> usize {
+        let bytes = self.text.as_bytes();
+        let first = self.delimiter.bytes[0];
+        loop {
+            let rest = &bytes[from..];
+            let found = match self.delimiter.len {
+                0 => memchr2(b'\n', b'\r', rest),
+                _ => memchr3(b'\n', b'\r', first, rest),
+            };
+            let Some(found) = found else {
+                return bytes.len();
+            };
+            let at = from + found;
+            if matches!(bytes[at], b'\n' | b'\r') || self.delimiter.starts(&bytes[at..]) {
+                return at;
+            }
+            from = at + 1;
+        }
+    }
+
+    /// Takes an enclosed field and what follows it up to its end; `None` if the quote stays open.
+    fn quoted(&mut self, open: usize, batch: &mut Batch, lines: &mut u64) -> Option<usize> {
+        let (text, quote) = (self.text, self.quote);
+        let bytes = text.as_bytes();
+        let kept = self.unescaped.len();
+        // What has not been copied yet.
+        let mut part = open + quote.len;
+        let mut from = part;
+        let closed = loop {
+            let at = from + memchr(quote.bytes[0], &bytes[from..])?;
+            if !quote.starts(&bytes[at..]) {
+                from = at + 1;
+                continue;
+            }
+            let after = at + quote.len;
+            if quote.starts(&bytes[after..]) {
+                self.unescaped.push_str(&text[part..after]);
+                from = after + quote.len;
+                part = from;
+                continue;
+            }
+            let rest = &bytes[after..];
+            let cut = rest.len() < quote.len && quote.bytes[..quote.len].starts_with(rest);
+            if cut && self.edge == Edge::Open {
+                // Doubled or not: the next bytes will tell.
+                return None;
+            }
+            break at;
+        };
+        let after = closed + quote.len;
+        let end = self.field_end(after);
+        *lines += count_lines(&text[open..after]);
+        if self.unescaped.len() == kept && end == after {
+            batch.push_field(part, closed);
+        } else {
+            self.unescaped.push_str(&text[part..closed]);
+            self.unescaped.push_str(&text[after..end]);
+            let start = text.len() + kept;
+            batch.push_field(start, text.len() + self.unescaped.len());
+        }
+        Some(end)
+    }
 }
 
 /// How many physical lines end in the text; a CR at its very end counts.
 pub(crate) fn count_lines(text: &str) -> u64 {
     let bytes = text.as_bytes();
-    memchr::memchr2_iter(b'\n', b'\r', bytes)
+    memchr2_iter(b'\n', b'\r', bytes)
         .filter(|&at| bytes[at] == b'\r' || at == 0 || bytes[at - 1] != b'\r')
         .count() as u64
 }
@@ -206,32 +395,32 @@ mod tests {
 
     /// Splits a whole text, handing it over `chunk` characters at a time.
     fn split(dialect: Dialect, text: &str, chunk: usize) -> Option<Vec<Vec<String>>> {
-        let mut batch = Batch::new();
-        let (mut start, mut scan) = (0, Scan::default());
-        let mut known = 0;
-        while start < text.len() {
-            let last = known == text.len();
-            match dialect.row_end(&text[start..known], &mut scan, last) {
-                End::Row(found) => {
-                    if found.len > 0 {
-                        dialect.fields(&text[start..start + found.len], &mut batch);
-                        batch.end_row(0, 0);
-                    }
-                    start += found.with_terminator;
-                    scan = Scan::default();
-                }
-                End::More { quote: Some(_) } if last => return None,
-                End::More { .. } => {
-                    let more: usize = text[known..].chars().take(chunk).map(char::len_utf8).sum();
-                    known += more;
-                }
+        let mut rows = Vec::new();
+        let (mut start, mut known) = (0, 0);
+        loop {
+            let more: usize = text[known..].chars().take(chunk).map(char::len_utf8).sum();
+            known += more;
+            let edge = match known == text.len() {
+                true => Edge::Last,
+                false => Edge::Open,
+            };
+            let mut batch = Batch::new();
+            batch.set_text(text[start..known].to_owned());
+            let split = dialect.split(&mut batch, edge, SourceLen::Same, 1000, usize::MAX);
+            rows.extend(
+                batch
+                    .rows()
+                    .map(|row| row.fields().map(str::to_owned).collect()),
+            );
+            start += split.done;
+            if split.fault.is_some() {
+                return None;
+            }
+            if edge == Edge::Last {
+                assert_eq!(start, text.len());
+                return Some(rows);
             }
         }
-        let rows = batch.rows();
-        Some(
-            rows.map(|row| row.fields().map(str::to_owned).collect())
-                .collect(),
-        )
     }
 
     fn judge(text: &str, delimiter: u8, quote: u8) -> Vec<Vec<String>> {

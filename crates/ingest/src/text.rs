@@ -1,159 +1,107 @@
-//! Text files: bytes to rows, holding no more than a row and a chunk.
+//! Text files: bytes to rows, in pieces that can be read side by side.
+//!
+//! [`Pieces`] cuts the file where lines end; [`Parser`] decodes a piece and splits it as if a row
+//! began with it; [`Joiner`] sees the pieces in their order, and splits one again in the rare case
+//! that a row, enclosed by quotes, goes on in it. What comes out does not depend on where the file
+//! was cut.
 
 use crate::batch::Batch;
-use crate::encoding::{Decoder, Undecodable};
+use crate::encoding::{Decoder, SourceLen, Undecodable};
 use crate::error::{Error, ErrorKind, Position};
 use crate::options::Options;
-use crate::split::{Dialect, End, Scan, count_lines};
+use crate::split::{Dialect, Edge, Fault, Split, count_lines};
 use crate::{Encoding, detect};
 use std::io::{ErrorKind as IoKind, Read};
+use std::sync::Arc;
 
-/// Bytes read at a time.
-const CHUNK: usize = 1 << 16;
-
-pub(crate) struct TextReader {
-    file: String,
+/// The file, cut into pieces. A piece is not empty, but for the last one.
+pub(crate) struct Pieces {
+    file: Arc<str>,
     input: Box<dyn Read + Send>,
     compressed: bool,
     encoding: Encoding,
-    decoder: Decoder,
-    pub(crate) dialect: Dialect,
-    row_limit: usize,
-    batch_rows: usize,
-    raw: Vec<u8>,
-    /// Decoded text; rows before `start` have been handed out.
-    text: String,
+    size: usize,
+    /// Bytes that were read and not handed out yet, from `start` on.
+    pending: Vec<u8>,
     start: usize,
-    scan: Scan,
     at_end: bool,
-    /// Of the row at `start`.
-    line: u64,
-    offset: u64,
-    /// A Latin-1 file with characters that only windows-1252 gives a shape to.
-    pub(crate) has_c1: bool,
+    finished: bool,
 }
 
-impl TextReader {
-    /// `head` is what has been read of the file already, its byte order mark (of `bom` bytes)
-    /// taken away.
+/// Some bytes of the file.
+pub(crate) struct Piece {
+    bytes: Vec<u8>,
+    edge: Edge,
+}
+
+impl Pieces {
+    /// `head` is what has been read of the file already, without its byte order mark.
     pub(crate) fn new(
         file: &str,
-        head: &[u8],
-        bom: usize,
+        head: Vec<u8>,
         input: Box<dyn Read + Send>,
         compressed: bool,
         encoding: Encoding,
         options: &Options,
-    ) -> Result<TextReader, Error> {
-        let mut reader = TextReader {
-            file: file.to_owned(),
+    ) -> Pieces {
+        Pieces {
+            file: file.into(),
             input,
             compressed,
             encoding,
-            decoder: Decoder::new(encoding),
-            dialect: Dialect {
-                delimiter: None,
-                enclosure: None,
-            },
-            row_limit: options.limits.row_bytes,
-            batch_rows: options.batch_rows.0,
-            raw: vec![0; CHUNK],
-            text: String::new(),
+            size: options.chunk_bytes.0,
+            pending: head,
             start: 0,
-            scan: Scan::default(),
             at_end: false,
-            line: 1,
-            offset: bom as u64,
-            has_c1: false,
-        };
-        reader.take(head, false)?;
-        Ok(reader)
-    }
-
-    /// The text that is there before the first row is asked for: the sample for detection, and
-    /// whether it is the whole file.
-    pub(crate) fn sample(&mut self) -> Result<(&str, bool), Error> {
-        // A short head may be the whole file; only an empty read tells.
-        if self.text.len() < CHUNK && !self.at_end {
-            self.refill()?;
+            finished: false,
         }
-        Ok((&self.text, self.at_end))
     }
 
-    /// Fills an emptied batch; false if there was nothing left.
-    pub(crate) fn fill(
-        &mut self,
-        batch: &mut Batch,
-        skipped_blank: &mut u64,
-    ) -> Result<bool, Error> {
-        while !batch.is_full(self.batch_rows) {
-            if self.start == self.text.len() && self.at_end {
-                break;
+    /// The next piece, in a buffer that is no longer needed; `None` behind the last one.
+    pub(crate) fn next(&mut self, mut buffer: Vec<u8>) -> Result<Option<Piece>, Error> {
+        if self.finished {
+            return Ok(None);
+        }
+        buffer.clear();
+        let mut size = self.size;
+        loop {
+            self.read_ahead(size)?;
+            let known = &self.pending[self.start..];
+            let window = &known[..known.len().min(size)];
+            let (len, edge) = match self.at_end && window.len() == known.len() {
+                true => (window.len(), Edge::Last),
+                false => cut(window, self.encoding),
+            };
+            if len == 0 && edge != Edge::Last {
+                // Not one character yet.
+                size += 4;
+                continue;
             }
-            let rest = &self.text[self.start..];
-            match self.dialect.row_end(rest, &mut self.scan, self.at_end) {
-                End::Row(found) if found.len <= self.row_limit => {
-                    let row = &rest[..found.len];
-                    if row.is_empty() {
-                        *skipped_blank += 1;
-                    } else {
-                        self.dialect.fields(row, batch);
-                        batch.end_row(self.line, self.offset);
-                    }
-                    let whole = &rest[..found.with_terminator];
-                    self.line += count_lines(whole);
-                    self.offset += self.encoding.source_len(whole);
-                    self.start += found.with_terminator;
-                    self.scan = Scan::default();
-                }
-                End::Row(_) => return Err(self.too_long(None)),
-                End::More { quote } if rest.len() > self.row_limit => {
-                    return Err(self.too_long(quote));
-                }
-                End::More { quote: Some(at) } if self.at_end => {
-                    return Err(self.unclosed(at, None));
-                }
-                End::More { .. } => self.refill()?,
-            }
-        }
-        Ok(!batch.is_empty())
-    }
-
-    fn too_long(&self, quote: Option<usize>) -> Error {
-        match quote {
-            Some(at) => self.unclosed(at, Some(self.row_limit)),
-            None => self.error(
-                self.start,
-                ErrorKind::RowTooLong {
-                    limit: self.row_limit,
-                },
-            ),
+            self.finished = edge == Edge::Last;
+            buffer.extend_from_slice(&window[..len]);
+            self.start += len;
+            return Ok(Some(Piece {
+                bytes: buffer,
+                edge,
+            }));
         }
     }
 
-    fn unclosed(&self, at: usize, limit: Option<usize>) -> Error {
-        let quote = self.dialect.enclosure.unwrap_or('"');
-        self.error(self.start + at, ErrorKind::UnclosedQuote { quote, limit })
-    }
-
-    /// An error at a place in the decoded text.
-    fn error(&self, at: usize, kind: ErrorKind) -> Error {
-        let before = &self.text[self.start..at];
-        let position = Position {
-            line: self.line + count_lines(before),
-            byte: self.offset + self.encoding.source_len(before),
-        };
-        Error::new(&self.file, Some(position), kind)
-    }
-
-    /// Reads and decodes one more chunk.
-    fn refill(&mut self) -> Result<(), Error> {
-        self.text.drain(..self.start);
-        self.start = 0;
-        let mut raw = std::mem::take(&mut self.raw);
-        let count = loop {
-            match self.input.read(&mut raw) {
-                Err(error) if error.kind() == IoKind::Interrupted => {}
+    /// Has so many bytes and one more at hand, unless the file ends before: only then it is known
+    /// that a piece is not the last.
+    fn read_ahead(&mut self, size: usize) -> Result<(), Error> {
+        while !self.at_end && self.pending.len() - self.start <= size {
+            self.pending.drain(..self.start);
+            self.start = 0;
+            let known = self.pending.len();
+            self.pending.resize(known + size.max(1 << 12), 0);
+            let read = self.input.read(&mut self.pending[known..]);
+            let count = match read {
+                Ok(count) => count,
+                Err(error) if error.kind() == IoKind::Interrupted => {
+                    self.pending.truncate(known);
+                    continue;
+                }
                 Err(error) => {
                     let kind = match self.compressed {
                         true => ErrorKind::Compressed(error),
@@ -161,43 +109,294 @@ impl TextReader {
                     };
                     return Err(Error::new(&self.file, None, kind));
                 }
-                Ok(count) => break count,
-            }
-        };
-        let taken = self.take(&raw[..count], count == 0);
-        self.raw = raw;
-        taken
-    }
-
-    fn take(&mut self, bytes: &[u8], last: bool) -> Result<(), Error> {
-        let before = self.text.len();
-        let decoded = self.decoder.decode(bytes, last, &mut self.text);
-        if let Some(at) = memchr::memchr(0, &self.text.as_bytes()[before..]) {
-            return Err(self.error(before + at, ErrorKind::Binary));
-        }
-        if let Err(Undecodable(_)) = decoded {
-            // What was decoded ends where the bad byte stands.
-            return Err(self.error(
-                self.text.len(),
-                ErrorKind::Undecodable {
-                    encoding: self.encoding,
-                    suggestion: detect::other_encoding(bytes, self.encoding),
-                },
-            ));
-        }
-        if self.encoding == Encoding::Iso8859_1 && !self.has_c1 {
-            self.has_c1 = self.text[before..]
-                .chars()
-                .any(|c| ('\u{80}'..='\u{9f}').contains(&c));
-        }
-        if last {
-            self.at_end = true;
-            // DOS programs ended a text with Ctrl-Z.
-            if self.text[self.start..].ends_with('\u{1a}') {
-                self.text.pop();
-                self.scan = Scan::default();
-            }
+            };
+            self.pending.truncate(known + count);
+            self.at_end = count == 0;
         }
         Ok(())
     }
+}
+
+/// Where to cut: behind the last line end, or else behind the last whole character.
+fn cut(bytes: &[u8], encoding: Encoding) -> (usize, Edge) {
+    let unit = |at: usize| match encoding {
+        Encoding::Ucs2Be => u16::from_be_bytes([bytes[at], bytes[at + 1]]),
+        _ => u16::from_le_bytes([bytes[at], bytes[at + 1]]),
+    };
+    match encoding {
+        Encoding::Ucs2 | Encoding::Ucs2Le | Encoding::Ucs2Be => {
+            let even = bytes.len() / 2 * 2;
+            let units = || (0..even).step_by(2).rev();
+            if let Some(at) = units().find(|&at| unit(at) == u16::from(b'\n')) {
+                return (at + 2, Edge::Line);
+            }
+            let is_return = |&at: &usize| unit(at) == u16::from(b'\r') && at + 2 < even;
+            if let Some(at) = units().find(is_return) {
+                return (at + 2, Edge::Line);
+            }
+            // Half of a surrogate pair waits for the other.
+            let half = even >= 2 && (0xd800..0xdc00).contains(&unit(even - 2));
+            (even - 2 * usize::from(half), Edge::Open)
+        }
+        _ => {
+            if let Some(at) = memchr::memrchr(b'\n', bytes) {
+                return (at + 1, Edge::Line);
+            }
+            // A line feed may follow the last byte.
+            let but_last = bytes.len().saturating_sub(1);
+            if let Some(at) = memchr::memrchr(b'\r', &bytes[..but_last]) {
+                return (at + 1, Edge::Line);
+            }
+            let whole = match encoding {
+                Encoding::Utf8 => whole_characters(bytes),
+                _ => bytes.len(),
+            };
+            (whole, Edge::Open)
+        }
+    }
+}
+
+/// How many bytes of UTF-8 are there but for a character that has only begun.
+fn whole_characters(bytes: &[u8]) -> usize {
+    let last = bytes.len().saturating_sub(3);
+    let lead = bytes[last..].iter().rposition(|&byte| byte >= 0xc0);
+    match lead {
+        Some(lead) => {
+            let at = last + lead;
+            let needs = match bytes[at] {
+                0xf0.. => 4,
+                0xe0.. => 3,
+                _ => 2,
+            };
+            match at + needs > bytes.len() {
+                true => at,
+                false => bytes.len(),
+            }
+        }
+        None => bytes.len(),
+    }
+}
+
+/// How pieces are read; any number of them at once.
+#[derive(Clone)]
+pub(crate) struct Parser {
+    encoding: Encoding,
+    dialect: Dialect,
+    row_limit: usize,
+}
+
+/// A piece as rows, as if the first one began with it.
+pub(crate) struct Parsed {
+    pub(crate) batch: Batch,
+    edge: Edge,
+    /// How much of the batch's text is the piece.
+    len: usize,
+    source: SourceLen,
+    split: Split,
+    /// The piece's bytes end there.
+    fault: Option<ErrorKind>,
+    /// A Latin-1 file with characters that only windows-1252 gives a shape to.
+    has_c1: bool,
+}
+
+impl Parser {
+    pub(crate) fn new(encoding: Encoding, dialect: Dialect, options: &Options) -> Parser {
+        // Places in a piece are counted with 32 bits.
+        const MOST: usize = 1 << 30;
+        Parser {
+            encoding,
+            dialect,
+            row_limit: options.limits.row_bytes.min(MOST),
+        }
+    }
+
+    /// Reads a piece into a batch that is no longer needed.
+    pub(crate) fn parse(&self, piece: Piece, mut batch: Batch) -> Parsed {
+        batch.clear();
+        let mut parsed = Parsed {
+            edge: piece.edge,
+            len: 0,
+            source: SourceLen::Same,
+            split: Split::default(),
+            fault: None,
+            has_c1: false,
+            batch,
+        };
+        let mut text = decode(self.encoding, piece.bytes, &mut parsed);
+        if let Some(at) = memchr::memchr(0, text.as_bytes()) {
+            text.truncate(at);
+            parsed.fault = Some(ErrorKind::Binary);
+        }
+        parsed.len = text.len();
+        parsed.batch.set_text(text);
+        self.split(&mut parsed);
+        parsed
+    }
+
+    fn split(&self, parsed: &mut Parsed) {
+        let edge = match parsed.fault {
+            Some(_) => Edge::Open,
+            None => parsed.edge,
+        };
+        let mut text = parsed.batch.take_text();
+        // DOS programs ended a text with Ctrl-Z.
+        if edge == Edge::Last && text.ends_with('\u{1a}') {
+            text.pop();
+            parsed.len -= 1;
+        }
+        parsed.batch.set_text(text);
+        parsed.split = self.dialect.split(
+            &mut parsed.batch,
+            edge,
+            parsed.source,
+            self.row_limit,
+            usize::MAX,
+        );
+    }
+}
+
+/// Decodes a piece, and notes what cannot be, and how long the text was before.
+fn decode(encoding: Encoding, bytes: Vec<u8>, parsed: &mut Parsed) -> String {
+    let one_byte_ascii = !matches!(
+        encoding,
+        Encoding::Utf8 | Encoding::Ucs2 | Encoding::Ucs2Le | Encoding::Ucs2Be
+    ) && bytes.is_ascii();
+    let bytes = match (encoding, one_byte_ascii) {
+        (Encoding::Utf8, _) | (_, true) => match String::from_utf8(bytes) {
+            Ok(text) => return text,
+            Err(error) => error.into_bytes(),
+        },
+        _ => bytes,
+    };
+    parsed.source = encoding.source_len();
+    let mut text = String::new();
+    if let Err(Undecodable(_)) = Decoder::new(encoding).decode(&bytes, true, &mut text) {
+        parsed.fault = Some(ErrorKind::Undecodable {
+            encoding,
+            suggestion: detect::other_encoding(&bytes, encoding),
+        });
+    }
+    if encoding == Encoding::Iso8859_1 {
+        parsed.has_c1 = text.chars().any(|c| ('\u{80}'..='\u{9f}').contains(&c));
+    }
+    text
+}
+
+/// Puts pieces in their places, one after the other.
+pub(crate) struct Joiner {
+    file: Arc<str>,
+    /// A row that has only begun.
+    carry: String,
+    lines: u64,
+    bytes: u64,
+    pub(crate) skipped_blank: u64,
+    pub(crate) has_c1: bool,
+}
+
+impl Joiner {
+    /// `bom` is the length of the byte order mark.
+    pub(crate) fn new(file: &str, bom: usize) -> Joiner {
+        Joiner {
+            file: file.into(),
+            carry: String::new(),
+            lines: 0,
+            bytes: bom as u64,
+            skipped_blank: 0,
+            has_c1: false,
+        }
+    }
+
+    /// Takes the next piece; whether its rows are others than they seemed.
+    pub(crate) fn join(&mut self, parser: &Parser, parsed: &mut Parsed) -> Result<bool, Error> {
+        let goes_on = !self.carry.is_empty();
+        if goes_on {
+            let mut text = std::mem::take(&mut self.carry);
+            text.push_str(&parsed.batch.text()[..parsed.len]);
+            // The piece may be plain where the row that goes on is not.
+            parsed.source = parser.encoding.source_len();
+            parsed.batch.clear();
+            parsed.batch.set_text(text);
+            parsed.len = parsed.batch.text().len();
+            parser.split(parsed);
+        }
+        let split = parsed.split;
+        parsed.batch.stands_behind(self.lines, self.bytes);
+        if let Some(fault) = split.fault {
+            let quote = parser.dialect.enclosure.unwrap_or('"');
+            let limit = parser.row_limit;
+            let (at, kind) = match fault {
+                Fault::TooLong(at) => (at, ErrorKind::RowTooLong { limit }),
+                Fault::Unclosed { at, too_long } => {
+                    let limit = too_long.then_some(limit);
+                    (at, ErrorKind::UnclosedQuote { quote, limit })
+                }
+            };
+            return Err(self.error(parsed, at, kind));
+        }
+        if let Some(kind) = parsed.fault.take() {
+            return Err(self.error(parsed, parsed.len, kind));
+        }
+        self.lines += split.lines;
+        self.bytes += split.source;
+        self.skipped_blank += split.blank;
+        self.has_c1 |= parsed.has_c1;
+        if parsed.edge != Edge::Last {
+            self.carry
+                .push_str(&parsed.batch.text()[split.done..parsed.len]);
+        }
+        Ok(goes_on)
+    }
+
+    /// An error at a place in the text of a piece.
+    fn error(&self, parsed: &Parsed, at: usize, kind: ErrorKind) -> Error {
+        let before = &parsed.batch.text()[..at];
+        let position = Position {
+            line: self.lines + 1 + count_lines(before),
+            byte: self.bytes + parsed.source.of(before),
+        };
+        Error::new(&self.file, Some(position), kind)
+    }
+}
+
+/// What reads a text file.
+pub(crate) struct TextReader {
+    pub(crate) pieces: Pieces,
+    pub(crate) parser: Parser,
+    pub(crate) joiner: Joiner,
+}
+
+/// The beginning of a text, for detection: `bytes` without the byte order mark of `bom` bytes.
+pub(crate) fn sample(
+    file: &str,
+    bytes: &[u8],
+    bom: usize,
+    whole: bool,
+    encoding: Encoding,
+) -> Result<String, Error> {
+    let mut text = String::new();
+    let decoded = Decoder::new(encoding).decode(bytes, whole, &mut text);
+    let fault = |before: &str, kind| {
+        let position = Position {
+            line: 1 + count_lines(before),
+            byte: bom as u64 + encoding.source_len().of(before),
+        };
+        Err(Error::new(file, Some(position), kind))
+    };
+    if let Some(at) = memchr::memchr(0, text.as_bytes()) {
+        return fault(&text[..at], ErrorKind::Binary);
+    }
+    if let Err(Undecodable(_)) = decoded {
+        let suggestion = detect::other_encoding(bytes, encoding);
+        return fault(
+            &text,
+            ErrorKind::Undecodable {
+                encoding,
+                suggestion,
+            },
+        );
+    }
+    if whole && text.ends_with('\u{1a}') {
+        text.pop();
+    }
+    Ok(text)
 }

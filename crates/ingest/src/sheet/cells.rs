@@ -195,7 +195,7 @@ impl SheetCells {
         let mut next = 0;
         for cell in row {
             while next < cell.column {
-                batch.end_field();
+                batch.push_text("");
                 next += 1;
             }
             let is_recipient = recipients == Some(cell.column as usize);
@@ -203,8 +203,7 @@ impl SheetCells {
                 true => cell.number..cell.shown,
                 false => cell.shown..cell.end,
             };
-            batch.push_str(&self.text[text.start as usize..text.end as usize]);
-            batch.end_field();
+            batch.push_text(&self.text[text.start as usize..text.end as usize]);
             next += 1;
         }
         batch.end_row(u64::from(row[0].row) + 1, 0);
