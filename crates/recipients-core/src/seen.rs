@@ -610,58 +610,66 @@ impl<const W: usize> Table<W> {
         None
     }
 
-    /// Spreads the keys over a fifth more slots; how many bytes more that takes.
+    /// Spreads the keys over a third more slots; how many bytes more that takes.
     #[cold]
     #[inline(never)]
     fn grow(&mut self) -> isize {
         let before = self.bytes();
-        let most = 1u64 << (8 * W);
-        // Where every key could have its own slot, nothing ever makes way.
-        let spread = (u64::from(self.spread) * 6 / 5 + u64::from(Self::FIRST)).min(most);
-        let spread = if 8 * W <= 16 && spread * 8 > most * 7 {
-            most
-        } else {
-            spread
-        };
-        let spread = spread.min(u64::from(u32::MAX)) as u32;
-        let old = std::mem::take(&mut self.keys);
-        let old_places = self.places.as_mut().map(std::mem::take);
-        self.spread = spread;
-        self.len = u32::from(self.has_zero);
-        // The last keys may need more than their share of room.
-        let mut slots = spread as usize + Self::SPILL;
-        let key_of = |bytes: &[u8; W]| {
-            let mut key = [0; 4];
-            key[..W].copy_from_slice(bytes);
-            u32::from_le_bytes(key)
-        };
-        let mut end = 0;
-        for bytes in &old {
-            if let key @ 1.. = key_of(bytes) {
-                end = self.home(key).max(end) + 1;
-            }
-        }
-        slots = slots.max(end + Self::SPILL);
-        self.keys = vec![[0; W]; slots].into();
-        if let (Some(places), Some(old)) = (&mut self.places, &old_places) {
-            places.low = vec![0; slots].into();
-            places.zero = old.zero;
-        }
+        let spread = u64::from(self.spread) * 4 / 3 + u64::from(Self::FIRST);
+        // Tables of more bits burst long before.
+        self.spread = spread.min(Self::WIDEST) as u32;
+        let slots = self.spread as usize + Self::SPILL;
+        let old = std::mem::replace(&mut self.keys, vec![[0; W]; slots].into());
+        let old_places = self.places.as_mut().map(|places| {
+            let zero = places.zero;
+            let low = vec![0; slots].into();
+            std::mem::replace(
+                &mut **places,
+                Places {
+                    low,
+                    high: Box::default(),
+                    zero,
+                },
+            )
+        });
         let mut next = 0;
         for (from, bytes) in old.iter().enumerate() {
-            let key = key_of(bytes);
+            let mut key = [0; 4];
+            key[..W].copy_from_slice(bytes);
+            let key = u32::from_le_bytes(key);
             if key == 0 {
                 continue;
             }
             let at = self.home(key).max(next);
-            self.put(at, key);
+            if at >= self.keys.len() {
+                self.extend(at + 1 + Self::SPILL);
+            }
+            self.keys[at] = *bytes;
             if let (Some(places), Some(old)) = (&mut self.places, &old_places) {
                 places.set(at, old.get(from));
             }
-            self.len += 1;
             next = at + 1;
         }
         self.bytes() as isize - before as isize
+    }
+
+    /// Gives the last keys more than their share of room.
+    #[cold]
+    fn extend(&mut self, slots: usize) {
+        fn longer<T: Copy + Default>(old: &[T], len: usize) -> Box<[T]> {
+            let mut new = vec![T::default(); len];
+            new[..old.len()].copy_from_slice(old);
+            new.into()
+        }
+        let mut keys = vec![[0; W]; slots];
+        keys[..self.keys.len()].copy_from_slice(&self.keys);
+        self.keys = keys.into();
+        if let Some(places) = &mut self.places {
+            places.low = longer(&places.low, slots);
+            if !places.high.is_empty() {
+                places.high = longer(&places.high, slots);
+            }
+        }
     }
 
     fn for_each(&self, mixer: &Mixer, mut each: impl FnMut(u32, u64)) {
