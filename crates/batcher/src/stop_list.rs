@@ -31,7 +31,7 @@ pub struct BadLine {
 pub fn load_stop_list(mut source: Source, checker: &Checker) -> Result<LoadedStopList, Error> {
     let mut loaded = LoadedStopList::default();
     let mut batch = Batch::new();
-    let mut entries = Vec::new();
+    let (mut entries, mut numbers) = (Vec::new(), Vec::new());
     let column = source.layout().column;
     while source.fill(&mut batch)? {
         let cells: Vec<&str> = batch
@@ -46,7 +46,7 @@ pub fn load_stop_list(mut source: Source, checker: &Checker) -> Result<LoadedSto
                     row: row.number(),
                     reason: Reason::SeveralNumbers,
                 }),
-                Ok(number) => loaded.list.extend([number]),
+                Ok(number) => numbers.push(number),
                 Err(_) if row.fields().all(is_blank) => {}
                 Err(_) if is_comment(&row) => {}
                 Err(reason) => loaded.bad.push(BadLine {
@@ -56,6 +56,7 @@ pub fn load_stop_list(mut source: Source, checker: &Checker) -> Result<LoadedSto
             }
         }
     }
+    loaded.list = numbers.into_iter().collect();
     Ok(loaded)
 }
 

@@ -209,7 +209,7 @@ pub(crate) fn checker(args: &PolicyArgs) -> Result<(Checker, Vec<StopLines>), Fa
             }
             lines.push(StopLines {
                 file: path.display().to_string(),
-                numbers: loaded.list.len() as u64,
+                numbers: loaded.list.len(),
                 bad: loaded.bad,
             });
             all.merge(loaded.list);

@@ -12,6 +12,8 @@ pub struct Error(Box<ErrorKind>);
 pub enum ErrorKind {
     /// The bytes are no compiled numbering plan.
     NoPlan(numbering_plan::Error),
+    /// The bytes are no compiled set of numbers, for this reason.
+    NoNumberSet(&'static str),
     /// Neither a territory of the plan nor a calling code.
     UnknownDestination(String),
     /// No territory of the plan has this code.
@@ -40,6 +42,7 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &*self.0 {
             ErrorKind::NoPlan(fault) => fault.fmt(f),
+            ErrorKind::NoNumberSet(why) => f.write_str(why),
             ErrorKind::UnknownDestination(text) => write!(
                 f,
                 "`{text}` is neither a country (two letters as in UA, or 001) nor a calling code"

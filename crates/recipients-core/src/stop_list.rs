@@ -1,7 +1,6 @@
 //! Numbers that must not be written to (decision D9).
 
-use crate::Msisdn;
-use std::collections::HashSet;
+use crate::{Msisdn, NumberSet};
 
 /// A set of numbers not to be written to.
 ///
@@ -19,42 +18,41 @@ use std::collections::HashSet;
 /// ```
 #[derive(Clone, Default)]
 pub struct StopList {
-    numbers: HashSet<u64, ahash::RandomState>,
+    sets: Vec<NumberSet>,
 }
 
 impl StopList {
     /// Whether the number is on the list.
+    #[inline]
     pub fn contains(&self, number: Msisdn) -> bool {
-        self.numbers.contains(&number.as_u64())
+        self.sets.iter().any(|set| set.contains(number))
     }
 
     /// Adds all numbers of another list.
     pub fn merge(&mut self, other: StopList) {
-        self.numbers.extend(other.numbers);
+        self.sets.extend(other.sets);
     }
 
-    /// How many numbers are on it.
-    pub fn len(&self) -> usize {
-        self.numbers.len()
+    /// How many entries it has; a number on two of the lists that were merged counts twice.
+    pub fn len(&self) -> u64 {
+        self.sets.iter().map(NumberSet::len).sum()
     }
 
     /// Whether it has no numbers.
     pub fn is_empty(&self) -> bool {
-        self.numbers.is_empty()
+        self.len() == 0
+    }
+}
+
+impl From<NumberSet> for StopList {
+    fn from(set: NumberSet) -> StopList {
+        StopList { sets: vec![set] }
     }
 }
 
 impl FromIterator<Msisdn> for StopList {
     fn from_iter<I: IntoIterator<Item = Msisdn>>(numbers: I) -> StopList {
-        StopList {
-            numbers: numbers.into_iter().map(Msisdn::as_u64).collect(),
-        }
-    }
-}
-
-impl Extend<Msisdn> for StopList {
-    fn extend<I: IntoIterator<Item = Msisdn>>(&mut self, numbers: I) {
-        self.numbers.extend(numbers.into_iter().map(Msisdn::as_u64));
+        StopList::from(NumberSet::from_iter(numbers))
     }
 }
 

@@ -54,8 +54,9 @@
 pub use recipients_batcher::*;
 pub use recipients_core::{
     Allocation, Answer, Checker, Code, Contact, ContactBook, Destination, Error as RuleError,
-    ErrorKind as RuleErrorKind, Kind, Length, Lines, Msisdn, OperatorId, Origin, Plan, Policy,
-    Reason, Seen, SeveralNumbers, Step, StopList, Territory, UnknownCode, Verdict, is_blank,
+    ErrorKind as RuleErrorKind, Kind, Length, Lines, Msisdn, NumberSet, OperatorId, Origin, Plan,
+    Policy, Reason, Seen, SeveralNumbers, Step, StopList, Territory, UnknownCode, Verdict,
+    is_blank,
 };
 pub use recipients_ingest as ingest;
 pub use recipients_template::{
