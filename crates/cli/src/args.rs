@@ -28,6 +28,9 @@ pub(crate) enum Command {
     Explain(Box<ExplainArgs>),
     /// Show the placeholders and the segments of a text, and what makes it expensive
     Template(TemplateArgs),
+    /// Work with stop lists
+    #[command(subcommand)]
+    Stoplist(StoplistCommand),
     /// Print a script that completes commands and options in your shell
     Completions {
         /// The shell
@@ -103,6 +106,41 @@ pub(crate) struct CheckArgs {
     /// Threads that judge rows, at most 256; 0 is one for each core
     #[arg(long, value_name = "N", default_value = "0", value_parser = clap::value_parser!(u16).range(0..=256), help_heading = "Results")]
     pub(crate) threads: u16,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum StoplistCommand {
+    /// Pack lists of numbers into one file that is looked up without being loaded
+    #[command(after_long_help = "\
+The file is given to --stop-list or --system-stop-list as any other list. It holds the numbers in \
+full, sorted, 3 to 5 bytes each; it is checked as a whole whenever it is opened, and made anew where \
+it is replaced. While it is built every number takes about 16 bytes of memory.
+
+Exit codes: 0 built; 2 wrong usage; 4 a file cannot be read or written; 130 interrupted.
+
+Example:
+  recipients stoplist build --output stop.set stop-2025.txt stop-2026.csv
+  recipients check --stop-list stop.set contacts.csv")]
+    Build(Box<StoplistBuildArgs>),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct StoplistBuildArgs {
+    /// Lists of numbers, as --stop-list takes them; - is standard input
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+
+    /// The file to write
+    #[arg(long, value_name = "FILE")]
+    pub(crate) output: PathBuf,
+
+    /// Country by whose rules numbers without calling code are read: UA
+    #[arg(long, value_name = "CC")]
+    pub(crate) region: Option<String>,
+
+    /// Leave out lines that are no numbers instead of refusing the list
+    #[arg(long)]
+    pub(crate) allow_bad_stop_lines: bool,
 }
 
 #[derive(Args, Debug)]
@@ -209,7 +247,8 @@ pub(crate) struct PolicyArgs {
     #[arg(long)]
     pub(crate) require_operator: bool,
 
-    /// File with numbers not to be written to (your own); may be given again
+    /// File with numbers not to be written to (your own), a list or what `stoplist build` has made
+    /// of one; may be given again
     #[arg(long, value_name = "FILE")]
     pub(crate) stop_list: Vec<PathBuf>,
 

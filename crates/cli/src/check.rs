@@ -5,11 +5,11 @@ use crate::failure::{ACCEPTED, Failure, NONE_ACCEPTED, SOME_REJECTED, unless_bro
 use crate::output::{self, Pending};
 use crate::progress::Progress;
 use crate::summary::{Facts, StopLines};
-use crate::{summary, template};
+use crate::{stop_list, summary, template};
 use recipients::ingest::{self, Choice, Options, Source, Writer};
 use recipients::{
     Checked, Checker, Error, FileInfo, Format, HeaderError, OperatorId, Pipeline, Plan, Policy,
-    Rows, Sink, StopList, Template, annotate, load_stop_list,
+    Rows, Sink, StopList, Template, annotate,
 };
 use std::ffi::OsStr;
 use std::fs::File;
@@ -102,7 +102,7 @@ fn open(args: &CheckArgs, text: Option<&Template>) -> Result<Vec<Source>, Failur
     Ok(sources)
 }
 
-fn open_one(path: &Path, options: &Options) -> Result<Source, Failure> {
+pub(crate) fn open_one(path: &Path, options: &Options) -> Result<Source, Failure> {
     Ok(match path == Path::new("-") {
         true => Source::from_reader("standard input", io::stdin(), options)?,
         false => Source::open(path, options)?,
@@ -203,10 +203,7 @@ pub(crate) fn checker(args: &PolicyArgs) -> Result<(Checker, Vec<StopLines>), Fa
     let mut load = |paths: &[PathBuf]| -> Result<StopList, Failure> {
         let mut all = StopList::default();
         for path in paths {
-            let loaded = load_stop_list(open_one(path, &Options::auto())?, &reader)?;
-            if !loaded.bad.is_empty() && !args.allow_bad_stop_lines {
-                return Err(bad_stop_lines(path, &loaded.bad));
-            }
+            let loaded = stop_list::load(path, &reader, args.allow_bad_stop_lines)?;
             lines.push(StopLines {
                 file: path.display().to_string(),
                 numbers: loaded.list.len(),
@@ -237,22 +234,6 @@ fn operators(plan: &Plan, list: &[String]) -> Result<Vec<OperatorId>, Failure> {
         rest = &rest[count..];
     }
     Ok(found)
-}
-
-fn bad_stop_lines(path: &Path, bad: &[recipients::BadLine]) -> Failure {
-    let mut message = format!(
-        "{}: {} of its lines cannot be read as numbers, so numbers may be missing from the stop list:",
-        path.display(),
-        bad.len()
-    );
-    for line in bad.iter().take(10) {
-        message.push_str(&format!("\n  line {}: {}", line.row, line.reason.message()));
-    }
-    if bad.len() > 10 {
-        message.push_str("\n  …");
-    }
-    message.push_str("\nmend them, or say --allow-bad-stop-lines to go on without them");
-    Failure::Unreadable(message)
 }
 
 /// The result files.

@@ -16,10 +16,11 @@ mod explain;
 mod failure;
 mod output;
 mod progress;
+mod stop_list;
 mod summary;
 mod template;
 
-use args::{Cli, Command};
+use args::{Cli, Command, StoplistCommand};
 use clap::{CommandFactory, Parser};
 use failure::Failure;
 use std::io::{self, Write};
@@ -38,6 +39,7 @@ fn main() -> ExitCode {
         Command::Check(args) => check::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Template(args) => template::run(&args),
+        Command::Stoplist(StoplistCommand::Build(args)) => stop_list::build(&args),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "recipients", &mut script);
@@ -71,11 +73,26 @@ fn man() -> Result<ExitCode, Failure> {
     clap_mangen::Man::new(command.clone()).render(&mut page)?;
     for subcommand in command.get_subcommands() {
         let name = format!("recipients {}", subcommand.get_name());
-        let man = clap_mangen::Man::new(subcommand.clone().bin_name(name.clone()));
-        writeln!(page, ".SH COMMAND {}", name.to_uppercase())?;
-        man.render_synopsis_section(&mut page)?;
-        man.render_description_section(&mut page)?;
-        man.render_options_section(&mut page)?;
+        let inner: Vec<_> = subcommand.get_subcommands().collect();
+        if inner.is_empty() {
+            man_section(&mut page, subcommand, name)?;
+            continue;
+        }
+        for subcommand in inner {
+            man_section(
+                &mut page,
+                subcommand,
+                format!("{name} {}", subcommand.get_name()),
+            )?;
+        }
     }
     print(&page)
+}
+
+fn man_section(page: &mut Vec<u8>, command: &clap::Command, name: String) -> io::Result<()> {
+    writeln!(page, ".SH COMMAND {}", name.to_uppercase())?;
+    let man = clap_mangen::Man::new(command.clone().bin_name(name));
+    man.render_synopsis_section(page)?;
+    man.render_description_section(page)?;
+    man.render_options_section(page)
 }

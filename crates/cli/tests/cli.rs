@@ -44,6 +44,57 @@ fn testdata() -> PathBuf {
 }
 
 #[test]
+fn d9_a_stop_list_that_was_built_stops_what_the_lists_stop() {
+    let folder = folder(&[
+        ("a.txt", "# mine\n+38 (097) 111-22-33\n79201112233\n"),
+        ("b.txt", "79201112233\n380971112244\n"),
+        ("bad.txt", "nobody\n79201112233\n"),
+        ("list.csv", "380971112233\n380971112244\n380971112255\n"),
+    ]);
+    let build = |args: &[&str]| {
+        let all = [&["stoplist", "build", "--output", "stop.set"], args].concat();
+        recipients(folder.path(), &all)
+    };
+    let refused = build(&["a.txt", "bad.txt"]);
+    assert_eq!(exit(&refused), 4, "{}", said(&refused));
+    assert!(said(&refused).contains("bad.txt") && said(&refused).contains("line 1"));
+    assert!(
+        !folder.path().join("stop.set").exists(),
+        "nothing half-done"
+    );
+
+    let built = build(&["a.txt", "b.txt"]);
+    assert_eq!(exit(&built), 0, "{}", said(&built));
+    assert!(said(&built).contains("3 numbers"), "{}", said(&built));
+    let check = |stop: &[&str]| {
+        let all = [&["check", "--json", "list.csv"], stop].concat();
+        let checked = recipients(folder.path(), &all);
+        assert_eq!(exit(&checked), 1, "{}", said(&checked));
+        let mut summary: Value = serde_json::from_slice(&checked.stdout).unwrap();
+        summary["stop_lists"] = Value::Null;
+        summary
+    };
+    let from_lists = check(&["--stop-list", "a.txt", "--stop-list", "b.txt"]);
+    assert_eq!(from_lists["reasons"]["own_stop_list"], 2);
+    assert_eq!(check(&["--stop-list", "stop.set"]), from_lists);
+
+    let path = folder.path().join("stop.set");
+    let mut bytes = fs::read(&path).unwrap();
+    bytes[50] ^= 1;
+    fs::write(&path, bytes).unwrap();
+    let damaged = recipients(
+        folder.path(),
+        &["check", "--stop-list", "stop.set", "list.csv"],
+    );
+    assert_eq!(exit(&damaged), 4);
+    assert!(
+        said(&damaged).contains("stop.set: it is damaged"),
+        "{}",
+        said(&damaged)
+    );
+}
+
+#[test]
 fn a_plan_from_a_file_is_used_and_a_damaged_one_is_not() {
     let folder = tempfile::tempdir().unwrap();
     let built_in = concat!(

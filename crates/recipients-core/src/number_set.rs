@@ -122,6 +122,9 @@ fn difference(bytes: &[u8], mut at: usize) -> Option<(u64, usize)> {
 }
 
 impl NumberSet {
+    /// What the bytes of every version begin with.
+    pub const MAGIC: &'static [u8] = MAGIC.split_at(7).0;
+
     /// Takes numbers in ascending order, none twice.
     ///
     /// # Panics
@@ -181,7 +184,7 @@ impl NumberSet {
     pub fn open(bytes: impl AsRef<[u8]> + Send + Sync + 'static) -> Result<NumberSet, Error> {
         let refuse = |why| Err(Error::new(ErrorKind::NoNumberSet(why)));
         let all = bytes.as_ref();
-        if all.len() < HEADER || all[..7] != MAGIC[..7] {
+        if all.len() < HEADER || !all.starts_with(NumberSet::MAGIC) {
             return refuse("it does not begin as a compiled list does");
         }
         if all[7] != MAGIC[7] {

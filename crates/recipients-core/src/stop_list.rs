@@ -33,6 +33,11 @@ impl StopList {
         self.sets.extend(other.sets);
     }
 
+    /// Its entries, list by list.
+    pub fn iter(&self) -> impl Iterator<Item = Msisdn> + '_ {
+        self.sets.iter().flat_map(NumberSet::iter)
+    }
+
     /// How many entries it has; a number on two of the lists that were merged counts twice.
     pub fn len(&self) -> u64 {
         self.sets.iter().map(NumberSet::len).sum()

@@ -1,0 +1,90 @@
+//! Stop lists: as people have them, and packed (`recipients stoplist build`).
+
+use crate::args::StoplistBuildArgs;
+use crate::check::open_one;
+use crate::failure::{ACCEPTED, Failure, unless_broken_pipe};
+use crate::output::{self, Pending};
+use recipients::ingest::Options;
+use recipients::{
+    Checker, LoadedStopList, Plan, Policy, StopList, load_stop_list, open_number_set,
+    write_number_set,
+};
+use std::io::{self, Write};
+use std::path::Path;
+use std::process::ExitCode;
+
+/// Reads a list by the checker's rules, or opens one that was built.
+pub(crate) fn load(
+    path: &Path,
+    reader: &Checker,
+    allow_bad: bool,
+) -> Result<LoadedStopList, Failure> {
+    if path != Path::new("-") {
+        let built = open_number_set(path)
+            .map_err(|error| Failure::Unreadable(format!("{}: {error}", path.display())))?;
+        if let Some(set) = built {
+            return Ok(LoadedStopList {
+                list: StopList::from(set),
+                bad: Vec::new(),
+            });
+        }
+    }
+    let loaded = load_stop_list(open_one(path, &Options::auto())?, reader)?;
+    match loaded.bad.is_empty() || allow_bad {
+        true => Ok(loaded),
+        false => Err(bad_stop_lines(path, &loaded.bad)),
+    }
+}
+
+pub(crate) fn build(args: &StoplistBuildArgs) -> Result<ExitCode, Failure> {
+    let plan = Plan::builtin();
+    let region = args
+        .region
+        .as_deref()
+        .map(|code| plan.territory(code))
+        .transpose()?;
+    let reader = Checker::new(Policy::default().region(region));
+    output::clean_up_on_interrupt()?;
+    let mut file = Pending::create(&args.output)?;
+    let mut numbers = Vec::new();
+    let mut bad = 0;
+    for path in &args.files {
+        let loaded = load(path, &reader, args.allow_bad_stop_lines)?;
+        bad += loaded.bad.len();
+        numbers.extend(loaded.list.iter());
+    }
+    let set = numbers.into_iter().collect();
+    write_number_set(&set, &mut file)?;
+    output::publish(vec![file])?;
+    let mut out = io::stdout().lock();
+    writeln!(
+        out,
+        "{}: {} numbers, {} bytes{}",
+        args.output.display(),
+        set.len(),
+        set.as_bytes().len(),
+        match bad {
+            0 => String::new(),
+            bad => format!("; lines left out because they are no numbers: {bad}"),
+        }
+    )
+    .and_then(|()| out.flush())
+    .or_else(unless_broken_pipe)?;
+    Ok(ExitCode::from(ACCEPTED))
+}
+
+fn bad_stop_lines(path: &Path, bad: &[recipients::BadLine]) -> Failure {
+    let mut message = format!(
+        "{}: {} of its lines cannot be read as numbers, so numbers may be missing from the stop list:",
+        path.display(),
+        bad.len()
+    );
+    for line in bad.iter().take(10) {
+        message.push_str(&format!("\n  line {}: {}", line.row, line.reason.message()));
+    }
+    if bad.len() > 10 {
+        message.push_str("\n  …");
+    }
+    message.push_str("\nmend them, or say --allow-bad-stop-lines to go on without them");
+    Failure::Unreadable(message)
+}
