@@ -107,12 +107,22 @@ impl Checker {
     /// assert_eq!(verdicts[1].reason(), Reason::NoDigits);
     /// ```
     pub fn check_batch(&self, cells: &[&str], verdicts: &mut Vec<Verdict>) {
+        let start = verdicts.len();
         self.by_batch(cells, |cell, found| {
-            verdicts.push(
-                self.judge_quickly(&found)
-                    .unwrap_or_else(|| self.check(cell)),
-            );
+            let quick = self.judge_quickly(&found);
+            verdicts.push(quick.unwrap_or_else(|| self.check(cell)));
         });
+        if self.policy.own().is_empty() && self.policy.system().is_empty() {
+            return;
+        }
+        // By themselves, so that the processor waits for the lists' memory for many at a time.
+        for verdict in &mut verdicts[start..] {
+            if let (true, Some(number)) = (verdict.is_accepted(), verdict.msisdn())
+                && let Some(reason) = self.stopped(number)
+            {
+                *verdict = verdict.but(reason);
+            }
+        }
     }
 
     /// [`Checker::stop_list_entry`] for many cells.
@@ -153,15 +163,16 @@ impl Checker {
         self.plan.plain(found)
     }
 
+    /// The verdict but for the stop lists.
     #[inline]
     fn judge_quickly(&self, found: &Found) -> Option<Verdict> {
         let answer = self.plain(found)?;
-        let success = match found.notes().idd() {
-            true => Reason::IddPrefix,
-            false => Reason::Ok,
+        let reason = match self.wanted(&answer) {
+            Some(refused) => refused,
+            None if found.notes().idd() => Reason::IddPrefix,
+            None => Reason::Ok,
         };
-        let verdict = self.decide(&answer, success, &mut ());
-        Some(verdict.with_cleaned(found.notes().cleaned()))
+        Some(verdict_on(&answer, reason).with_cleaned(found.notes().cleaned()))
     }
 
     /// [`Checker::check`], telling how the verdict came about.
@@ -404,30 +415,10 @@ impl Checker {
 
     /// D7, D8 and D9: is this destination wanted?
     fn decide(&self, answer: &Answer, success: Reason, trace: &mut impl Trace) -> Verdict {
-        let policy = &self.policy;
-        let kind = answer.allocation.map(|a| a.kind);
-        let operator = answer.allocation.and_then(|a| a.operator);
         trace.step("D7", || self.describe(answer));
-        let in_the_plan = match kind {
-            Some(kind) if policy.lines.accepts(kind) => Ok(()),
-            Some(_) => Err(Reason::NotMobile),
-            None if policy.lines == Lines::Possible => Ok(()),
-            None => Err(Reason::UnknownRange),
-        };
-        let reason = if let Err(reason) = in_the_plan {
-            reason
-        } else if policy.require_operator && operator.is_none() {
-            Reason::UnknownOperator
-        } else if !policy.allows(answer.territory, answer.calling_code) {
-            Reason::TerritoryNotAllowed
-        } else if !policy.serves(operator) {
-            Reason::OperatorNotServed
-        } else if policy.own().contains(answer.number) {
-            Reason::OwnStopList
-        } else if policy.system().contains(answer.number) {
-            Reason::SystemStopList
-        } else {
-            success
+        let reason = match self.wanted(answer) {
+            Some(refused) => refused,
+            None => self.stopped(answer.number).unwrap_or(success),
         };
         let rule = match reason.code() {
             Code::DestinationRestricted | Code::UnsupportedOperator => "D8",
@@ -436,7 +427,41 @@ impl Checker {
             _ => "D7",
         };
         trace.step(rule, || reason.message().to_owned());
-        Verdict::new(reason, answer.number, answer.territory, kind, operator)
+        verdict_on(answer, reason)
+    }
+
+    /// D7 and D8: why this destination is not wanted.
+    #[inline]
+    fn wanted(&self, answer: &Answer) -> Option<Reason> {
+        let policy = &self.policy;
+        let operator = answer.allocation.and_then(|a| a.operator);
+        match answer.allocation.map(|a| a.kind) {
+            Some(kind) if policy.lines.accepts(kind) => {}
+            Some(_) => return Some(Reason::NotMobile),
+            None if policy.lines == Lines::Possible => {}
+            None => return Some(Reason::UnknownRange),
+        }
+        if policy.require_operator && operator.is_none() {
+            Some(Reason::UnknownOperator)
+        } else if !policy.allows(answer.territory, answer.calling_code) {
+            Some(Reason::TerritoryNotAllowed)
+        } else if !policy.serves(operator) {
+            Some(Reason::OperatorNotServed)
+        } else {
+            None
+        }
+    }
+
+    /// D9: on which stop list the number is.
+    #[inline]
+    fn stopped(&self, number: Msisdn) -> Option<Reason> {
+        if self.policy.own().contains(number) {
+            Some(Reason::OwnStopList)
+        } else if self.policy.system().contains(number) {
+            Some(Reason::SystemStopList)
+        } else {
+            None
+        }
     }
 
     fn describe(&self, answer: &Answer) -> String {
@@ -458,6 +483,13 @@ impl Checker {
             allocation.kind.name().replace('_', " ")
         )
     }
+}
+
+#[inline]
+fn verdict_on(answer: &Answer, reason: Reason) -> Verdict {
+    let kind = answer.allocation.map(|a| a.kind);
+    let operator = answer.allocation.and_then(|a| a.operator);
+    Verdict::new(reason, answer.number, answer.territory, kind, operator)
 }
 
 fn refuse(reason: Reason, trace: &mut impl Trace) -> Result<(Answer, Reason), Verdict> {
