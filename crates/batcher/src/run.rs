@@ -30,6 +30,10 @@ pub(crate) const SEEN_SOMEWHERE: u64 = u64::MAX;
 /// Parts that numbers are sorted into, so that threads can look for them side by side.
 const PARTS: usize = 64;
 
+/// Bytes that the sets of numbers may take beyond what they need, to be quicker: enough for bitmaps
+/// over the mobile numbers of a large country.
+const SPENT: usize = 128 << 20;
+
 /// Batches of a round. Enough that numbers of the same part come many at a time; few enough that a
 /// round stays in the last-level cache.
 const ROUND: usize = 32;
@@ -196,9 +200,12 @@ where
         let files = Files::open(pipeline, sources)?;
         let format = sink.start(files.infos()).map_err(Error::Sink)?;
         let wants_winners = sink.wants_winners();
-        let set = || match wants_winners {
-            true => Seen::with_places(),
-            false => Seen::numbers_only(),
+        let set = || {
+            let set = match wants_winners {
+                true => Seen::with_places(),
+                false => Seen::numbers_only(),
+            };
+            set.spending(SPENT / PARTS)
         };
         Ok(Run {
             pipeline,

@@ -43,6 +43,8 @@ pub struct Seen {
     places: bool,
     len: u64,
     bytes: usize,
+    /// Bytes below which the set is small.
+    small: usize,
 }
 
 /// The most that a first place can be.
@@ -56,6 +58,10 @@ const BURST: [u32; 2] = [1 << 15, 1 << 13];
 
 /// Slots of a table of 16 bits that take as much as a bitmap.
 const BITMAP_SLOTS: usize = (1 << 16) / 8 / 2;
+
+/// The same while the whole set is small: then what is quicker is better than what is smaller.
+const BURST_EARLY: u32 = 128;
+const BITMAP_EARLY: u32 = 16;
 
 enum Node {
     Empty,
@@ -93,7 +99,15 @@ impl Seen {
             places,
             len: 0,
             bytes: 0,
+            small: 0,
         }
+    }
+
+    /// Takes up to so many bytes more than it must, to be quicker. The default is none.
+    #[must_use]
+    pub fn spending(mut self, bytes: usize) -> Seen {
+        self.small = bytes;
+        self
     }
 
     /// Adds the number; if it was there already, its first place (0 where places are not kept).
@@ -106,7 +120,11 @@ impl Seen {
         assert!(!self.places || place <= MOST_PLACE, "a place below 2^40");
         let (root, rest) = parts(number);
         let root = self.root(root);
-        let change = insert(&mut self.nodes[root], rest, place, self.places, &self.mixer);
+        let shape = Shape {
+            places: self.places,
+            early: self.bytes < self.small,
+        };
+        let change = insert(&mut self.nodes[root], rest, place, shape, &self.mixer);
         self.bytes = self.bytes.wrapping_add_signed(change.bytes);
         self.len += u64::from(change.found.is_none());
         change.found
@@ -208,6 +226,14 @@ impl std::fmt::Debug for Seen {
     }
 }
 
+/// What nodes are made for.
+#[derive(Clone, Copy)]
+struct Shape {
+    places: bool,
+    /// The set is small.
+    early: bool,
+}
+
 /// What an insertion came to.
 struct Change {
     found: Option<u64>,
@@ -216,7 +242,7 @@ struct Change {
 }
 
 #[inline]
-fn insert(mut node: &mut Node, mut rest: u32, place: u64, places: bool, mixer: &Mixer) -> Change {
+fn insert(mut node: &mut Node, mut rest: u32, place: u64, shape: Shape, mixer: &Mixer) -> Change {
     let mut bits = ROOT_BITS;
     let mut taken = 0;
     loop {
@@ -239,12 +265,19 @@ fn insert(mut node: &mut Node, mut rest: u32, place: u64, places: bool, mixer: &
                 };
             }
             Node::Empty => true,
-            Node::Table32(table) => table.len >= BURST[0],
-            Node::Table24(table) => table.len >= BURST[1],
-            Node::Table16(table) => !places && table.slots() >= BITMAP_SLOTS,
+            Node::Table32(table) => {
+                table.len >= BURST[0] || shape.early && table.len >= BURST_EARLY
+            }
+            Node::Table24(table) => {
+                table.len >= BURST[1] || shape.early && table.len >= BURST_EARLY
+            }
+            Node::Table16(table) => {
+                let early = shape.early && table.len >= BITMAP_EARLY;
+                !shape.places && (early || table.slots() >= BITMAP_SLOTS)
+            }
         };
         if full {
-            taken += reshape(node, bits, places, mixer);
+            taken += reshape(node, bits, shape.places, mixer);
             continue;
         }
         let mut change = match node {
@@ -710,7 +743,9 @@ mod tests {
         #[test]
         fn d2_first_wins(numbers in prop::collection::vec(number(), 0..600), wide: bool) {
             let start = if wide { u64::from(u32::MAX) - 100 } else { 1 };
-            let (mut seen, mut bare) = (Seen::with_places(), Seen::numbers_only());
+            let small = if wide { 1 << 20 } else { 0 };
+            let (mut seen, mut bare) =
+                (Seen::with_places().spending(small), Seen::numbers_only().spending(small));
             let mut model = BTreeMap::new();
             for (place, &number) in (start..).zip(&numbers) {
                 let expected = model.get(&number).copied();
@@ -737,8 +772,8 @@ mod tests {
     /// Through every shape: tables that burst, bitmaps, and tables as wide as their range.
     #[test]
     fn shapes_change_and_nothing_is_lost() {
-        for places in [false, true] {
-            let mut seen = Seen::new(places);
+        for (places, small) in [(false, 0), (true, 0), (false, 1 << 20), (true, 1 << 20)] {
+            let mut seen = Seen::new(places).spending(small);
             let numbers = (0..200_000u64)
                 .map(|n| 79_000_000_000 + n * 7 % 200_000) // every number of a range
                 .chain(
@@ -766,7 +801,7 @@ mod tests {
                 (count, last) = (count + 1, number.as_u64());
             });
             assert_eq!(count, model.len());
-            let each = seen.memory() as f64 / model.len() as f64;
+            let each = (seen.memory() - small.min(seen.memory())) as f64 / model.len() as f64;
             assert!(
                 each < if places { 12.0 } else { 4.0 },
                 "{each} bytes a number"
