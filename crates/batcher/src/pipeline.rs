@@ -4,7 +4,9 @@ use crate::binding::{Binding, Lacking};
 use crate::check::{FileCheck, Judged, Message};
 use crate::error::Error;
 use crate::report::Report;
-use crate::run::{NOT_SEEN, Run, SEEN_SOMEWHERE};
+use crate::rounds::Crew;
+use crate::rows::RowRun;
+use crate::sums::Sums;
 use recipients_core::{Checker, Msisdn, Origin, Reason, Verdict};
 use recipients_ingest::{Batch, Layout, Row, Source};
 use recipients_template::{Missing, Segments, Template};
@@ -44,11 +46,27 @@ pub trait Sink {
     /// Ends the run with [`Error::Sink`].
     fn rows(&mut self, rows: &Rows<'_>, part: <Self::Format as Format>::Part) -> io::Result<()>;
 
-    /// Whether [`Checked::duplicate_of`] will be asked for; to know it takes memory. The default
-    /// is yes.
-    fn wants_winners(&self) -> bool {
-        true
+    /// What it needs. The default is everything.
+    fn wants(&self) -> Wants {
+        Wants::Winners
     }
+
+    /// Called now and then: so many verdicts more, and so many bytes of the file with this index
+    /// are done with (none are told of a sheet).
+    fn progress(&mut self, file: usize, verdicts: u64, bytes: u64) {
+        let _ = (file, verdicts, bytes);
+    }
+}
+
+/// What a [`Sink`] is to be given. Less is faster and takes less memory.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub enum Wants {
+    /// Nothing but the [`Report`]: [`Sink::rows`] need not be called.
+    Report,
+    /// Rows, but not [`Checked::duplicate_of`].
+    Rows,
+    /// Rows, and which row won over a duplicate.
+    Winners,
 }
 
 /// Makes something of rows, on any thread and in any order: the text of a file, say.
@@ -213,6 +231,11 @@ impl FileInfo {
     }
 }
 
+/// No row before has the number.
+pub(crate) const NOT_SEEN: u64 = 0;
+/// A row before has it, and nobody wants to know which.
+pub(crate) const SEEN_SOMEWHERE: u64 = u64::MAX;
+
 /// Rows that follow each other in one file, checked.
 #[derive(Clone, Copy)]
 pub struct Rows<'r> {
@@ -349,7 +372,7 @@ impl<'r> Checked<'r> {
     }
 
     /// For a duplicate, the row that won; absent if that row is not in this run, or if the sink
-    /// does not want to know ([`Sink::wants_winners`]).
+    /// does not want to know ([`Sink::wants`]).
     pub fn duplicate_of(&self) -> Option<Origin> {
         match self.rows.winners.get(self.at)?.load(Ordering::Relaxed) {
             NOT_SEEN | SEEN_SOMEWHERE => None,
@@ -428,7 +451,7 @@ impl<'c> Pipeline<'c> {
     ///
     /// If a source cannot be read to its end, a header cannot serve the text, the sink fails, or
     /// the run is cancelled. What the sink has been given stands.
-    pub fn run(&self, sources: Vec<Source>, sink: impl Sink) -> Result<Report, Error> {
+    pub fn run(&self, sources: Vec<Source>, mut sink: impl Sink) -> Result<Report, Error> {
         let pool = match self.threads {
             1 => None,
             threads => Some(
@@ -438,8 +461,20 @@ impl<'c> Pipeline<'c> {
                     .map_err(|error| Error::Threads(error.to_string()))?,
             ),
         };
-        let mut run = Run::new(self, &sources, sink, pool.as_ref())?;
-        for (file, source) in sources.into_iter().enumerate() {
+        let crew = Crew::new(pool.as_ref(), self.cancel);
+        let files = Files::open(self, &sources)?;
+        let format = sink.start(files.infos()).map_err(Error::Sink)?;
+        let sources = sources.into_iter().enumerate();
+        // What a text costs is known of rows only.
+        if sink.wants() == Wants::Report && self.message.is_none() {
+            let mut run = Sums::new(self, files, sink, crew);
+            for (file, source) in sources {
+                run.file(file, source)?;
+            }
+            return Ok(run.finish());
+        }
+        let mut run = RowRun::new(self, files, sink, format, crew);
+        for (file, source) in sources {
             run.file(file, source)?;
         }
         Ok(run.finish())

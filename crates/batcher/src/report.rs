@@ -1,8 +1,8 @@
 //! What a run saw.
 
 use crate::check::Judged;
-use recipients_core::{Code, Kind, OperatorId, Reason, Territory};
-use recipients_ingest::Note;
+use recipients_core::{Code, Kind, OperatorId, Reason, Territory, Verdict};
+use recipients_ingest::{Note, Source};
 use recipients_template::Encoding;
 use std::collections::{BTreeMap, HashMap};
 
@@ -14,8 +14,8 @@ pub struct Report {
     destinations: BTreeMap<(Option<Territory>, Option<Kind>), u64>,
     operators: BTreeMap<Option<OperatorId>, u64>,
     segments: Option<SegmentCounts>,
-    pub(crate) skipped_blank: u64,
-    pub(crate) notes: Vec<(String, Note)>,
+    skipped_blank: u64,
+    notes: Vec<(String, Note)>,
     /// Cells of rows that may be national numbers, for [`region_suggestions`].
     ///
     /// [`region_suggestions`]: crate::region_suggestions
@@ -36,11 +36,49 @@ pub struct SegmentCounts {
     pub culprits: BTreeMap<char, u64>,
 }
 
-/// Counts of some rows. Sums do not depend on the order, so each thread keeps its own.
-pub(crate) struct Tally {
+/// Verdicts by reason.
+#[derive(Clone)]
+pub(crate) struct Counts {
     /// By the place of the reason in [`Reason::ALL`].
     reasons: Vec<u64>,
     cleaned: u64,
+}
+
+impl Default for Counts {
+    fn default() -> Counts {
+        Counts {
+            reasons: vec![0; Reason::ALL.len()],
+            cleaned: 0,
+        }
+    }
+}
+
+impl Counts {
+    #[inline]
+    pub(crate) fn count(&mut self, verdict: &Verdict) {
+        self.reasons[verdict.reason() as usize] += 1;
+        self.cleaned += u64::from(verdict.cleaned());
+    }
+
+    pub(crate) fn add(&mut self, other: &Counts) {
+        let reasons = self.reasons.iter_mut().zip(&other.reasons);
+        reasons.for_each(|(sum, &count)| *sum += count);
+        self.cleaned += other.cleaned;
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.reasons.fill(0);
+        self.cleaned = 0;
+    }
+
+    pub(crate) fn total(&self) -> u64 {
+        self.reasons.iter().sum()
+    }
+}
+
+/// Counts of some rows. Sums do not depend on the order, so each thread keeps its own.
+pub(crate) struct Tally {
+    pub(crate) counts: Counts,
     destinations: HashMap<Destination, u64, ahash::RandomState>,
     /// By the operator's number; 0 is unknown.
     operators: Vec<u64>,
@@ -52,8 +90,7 @@ type Destination = (Option<Territory>, Option<Kind>);
 impl Tally {
     pub(crate) fn new(with_segments: bool) -> Tally {
         Tally {
-            reasons: vec![0; Reason::ALL.len()],
-            cleaned: 0,
+            counts: Counts::default(),
             destinations: HashMap::default(),
             operators: vec![0; 1 << 11],
             segments: with_segments.then(SegmentCounts::default),
@@ -64,8 +101,7 @@ impl Tally {
         // Neighbours often go to the same place.
         let mut run: (Destination, u64) = ((None, None), 0);
         for (at, verdict) in judged.verdicts.iter().enumerate() {
-            self.reasons[verdict.reason() as usize] += 1;
-            self.cleaned += u64::from(verdict.cleaned());
+            self.counts.count(verdict);
             if !verdict.is_accepted() {
                 continue;
             }
@@ -122,12 +158,22 @@ impl Unread {
     const CELLS: usize = 100_000;
     const BYTES: usize = 4 << 20;
 
-    fn push(&mut self, cell: &str) {
+    /// Another cell; they must come in the order of the rows.
+    pub(crate) fn push(&mut self, cell: &str) {
+        // Once one is too many, all others are: so it does not matter how the rows are parted.
+        let is_open = self.cells.len() as u64 == self.total;
         self.total += 1;
-        if self.cells.len() < Self::CELLS && self.bytes + cell.len() <= Self::BYTES {
+        if is_open && self.cells.len() < Self::CELLS && self.bytes + cell.len() <= Self::BYTES {
             self.bytes += cell.len();
             self.cells.push(cell.into());
         }
+    }
+
+    /// Those of the rows that follow.
+    pub(crate) fn append(&mut self, next: &Unread) {
+        let refused = next.total - next.cells.len() as u64;
+        next.cells.iter().for_each(|cell| self.push(cell));
+        self.total += refused;
     }
 }
 
@@ -146,20 +192,12 @@ impl Report {
     }
 
     pub(crate) fn add(&mut self, tally: &Tally) {
-        for (&reason, &count) in Reason::ALL.iter().zip(&tally.reasons) {
-            if count > 0 {
-                *self.reasons.entry(reason).or_default() += count;
-            }
-        }
-        self.cleaned += tally.cleaned;
+        self.add_counts(&tally.counts);
         for (&key, &count) in &tally.destinations {
             *self.destinations.entry(key).or_default() += count;
         }
         for (id, &count) in tally.operators.iter().enumerate() {
-            if count > 0 {
-                let operator = OperatorId::from_u16(id as u16);
-                *self.operators.entry(operator).or_default() += count;
-            }
+            self.add_operator(OperatorId::from_u16(id as u16), count);
         }
         if let (Some(all), Some(some)) = (&mut self.segments, &tally.segments) {
             all.total += some.total;
@@ -173,9 +211,41 @@ impl Report {
         }
     }
 
-    /// Another cell that may be a national number; they must come in the order of the rows.
-    pub(crate) fn unread(&mut self, cell: &str) {
-        self.unread.push(cell);
+    pub(crate) fn add_counts(&mut self, counts: &Counts) {
+        for (&reason, &count) in Reason::ALL.iter().zip(&counts.reasons) {
+            self.add_reason(reason, count);
+        }
+        self.cleaned += counts.cleaned;
+    }
+
+    /// What a file that has been read tells.
+    pub(crate) fn file(&mut self, source: &Source) {
+        self.skipped_blank += source.skipped_blank();
+        let notes = source.notes().iter();
+        let notes = notes.map(|&note| (source.name().to_owned(), note));
+        self.notes.extend(notes);
+    }
+
+    pub(crate) fn add_verdicts(&mut self, verdict: Verdict, count: u64) {
+        self.add_reason(verdict.reason(), count);
+        self.cleaned += u64::from(verdict.cleaned()) * count;
+        if verdict.is_accepted() && count > 0 {
+            let key = (verdict.territory(), verdict.kind());
+            *self.destinations.entry(key).or_default() += count;
+            self.add_operator(verdict.operator(), count);
+        }
+    }
+
+    fn add_reason(&mut self, reason: Reason, count: u64) {
+        if count > 0 {
+            *self.reasons.entry(reason).or_default() += count;
+        }
+    }
+
+    fn add_operator(&mut self, operator: Option<OperatorId>, count: u64) {
+        if count > 0 {
+            *self.operators.entry(operator).or_default() += count;
+        }
     }
 
     /// Verdicts in all: rows, and more where cells were taken apart.

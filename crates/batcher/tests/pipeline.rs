@@ -2,8 +2,10 @@
 //! show in what comes out.
 
 use proptest::prelude::*;
-use recipients_batcher::{Checked, Pipeline, Report, annotate};
-use recipients_core::{Checker, Code, Plan, Policy, Reason, SeveralNumbers};
+use recipients_batcher::{
+    Checked, FileInfo, Pipeline, Report, Rows, Sink, Wants, annotate, region_suggestions,
+};
+use recipients_core::{Checker, Code, Lines, Msisdn, Plan, Policy, Reason, SeveralNumbers};
 use recipients_ingest::{Choice, Column, Encoding, Options, Source};
 use recipients_template::{Missing, Template};
 use std::io::Read;
@@ -332,6 +334,29 @@ impl Read for Trickle {
     }
 }
 
+/// A sink that wants no rows; it counts them.
+struct ReportOnly<'c>(&'c mut u64);
+
+impl Sink for ReportOnly<'_> {
+    type Format = ();
+
+    fn start(&mut self, _: &[FileInfo]) -> std::io::Result<()> {
+        Ok(())
+    }
+
+    fn rows(&mut self, _: &Rows<'_>, (): ()) -> std::io::Result<()> {
+        unreachable!("none are wanted")
+    }
+
+    fn wants(&self) -> Wants {
+        Wants::Report
+    }
+
+    fn progress(&mut self, _: usize, verdicts: u64, _: u64) {
+        *self.0 += verdicts;
+    }
+}
+
 fn any_list() -> impl Strategy<Value = String> {
     let cell = prop_oneof![
         4 => "(380|\\+7 |0038 )[0-9]{9,10}",
@@ -411,6 +436,67 @@ proptest! {
             if whole.is_ok() {
                 prop_assert_eq!(&other, &lines);
             }
+        }
+    }
+
+    /// A run that wants no rows takes another way through the list, and sees the same.
+    #[test]
+    fn a_run_without_rows_reports_the_same(
+        list in any_list(),
+        numbers in prop::collection::vec((0u64..60, 0usize..6), 0..80),
+        chunk in 1usize..400,
+        delimiter in prop::sample::select(&[Some(';'), None][..]),
+        lines in prop::sample::select(&[Lines::Mobile, Lines::Any, Lines::Possible][..]),
+        explode: bool,
+        national: bool,
+        several: bool,
+    ) {
+        let numbers: String = numbers
+            .iter()
+            .map(|&(n, form)| match form {
+                0 => format!("+38 (097) 111-22-{n:02}\n"),
+                1 => format!("0038097111{n:04}\r\n"),
+                2 => format!("79{:09}\n", n * 104_729),
+                3 => format!("097111{n:04}\n\n"),
+                4 => format!("1{n}\n"),
+                _ => format!("380971112{n:03}\n"),
+            })
+            .collect();
+        let number = |n| Msisdn::from_u64(n).unwrap();
+        let plan = Plan::builtin();
+        let policy = Policy::default()
+            .lines(lines)
+            .region(national.then(|| plan.territory("UA").unwrap()))
+            .several_numbers(if explode { SeveralNumbers::Explode } else { SeveralNumbers::Reject })
+            .own_stop_list((0..30).map(|n| number(380_971_112_200 + 3 * n)).collect())
+            .system_stop_list((0..30).map(|n| number(380_971_110_000 + 2 * n)).collect());
+        let checker = Checker::new(policy);
+        // In two files, so that duplicates are in other files, too.
+        let texts = match several {
+            true => vec![list.clone() + &numbers, numbers + &list],
+            false => vec![numbers + &list],
+        };
+        let run = |threads, chunk: usize, rows: bool| {
+            let open = |text: &String| {
+                let options = fixed_options().delimiter(Choice::Given(delimiter)).chunk_bytes(chunk);
+                Source::from_bytes("l", text.clone().into_bytes(), &options)
+            };
+            let sources = texts.iter().map(open).collect::<Result<Vec<_>, _>>().map_err(|e| e.to_string())?;
+            let pipeline = Pipeline::new(&checker).threads(threads);
+            let mut verdicts = 0;
+            let report = match rows {
+                true => pipeline.run(sources, |_: &Checked<'_>| { verdicts += 1; Ok(()) }),
+                false => pipeline.run(sources, ReportOnly(&mut verdicts)),
+            };
+            let report = report.map_err(|e| e.to_string())?;
+            assert_eq!(verdicts, report.total());
+            let regions = region_suggestions(&report, &checker);
+            Ok((format!("{report:?}"), format!("{regions:?}")))
+        };
+        let with_rows: Result<_, String> = run(1, 1 << 17, true);
+        for threads in [1, 2] {
+            prop_assert_eq!(&run(threads, chunk, false), &with_rows);
+            prop_assert_eq!(&run(threads, 1 << 17, false), &with_rows);
         }
     }
 

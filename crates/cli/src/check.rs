@@ -9,7 +9,7 @@ use crate::{stop_list, summary, template};
 use recipients::ingest::{self, Choice, Options, Source, Writer};
 use recipients::{
     Checked, Checker, Error, FileInfo, Format, HeaderError, OperatorId, Pipeline, Plan, Policy,
-    Rows, Sink, StopList, Template, annotate,
+    Rows, Sink, StopList, Template, Wants, annotate,
 };
 use std::ffi::OsStr;
 use std::fs::File;
@@ -244,7 +244,7 @@ struct Outputs<'c> {
     verdicts: Option<Verdicts>,
     progress: Progress,
     /// Bytes of the files before the current one, and which that is.
-    done: (u16, u64),
+    done: (usize, u64),
     sizes: Vec<u64>,
     /// Placeholders that no column serves, with the file's name.
     lacking: Vec<String>,
@@ -466,7 +466,7 @@ impl<'c> Sink for &mut Outputs<'c> {
         })
     }
 
-    fn rows(&mut self, rows: &Rows<'_>, texts: Texts) -> io::Result<()> {
+    fn rows(&mut self, _: &Rows<'_>, texts: Texts) -> io::Result<()> {
         for (list, text) in [
             (&mut self.accepted, &texts.accepted),
             (&mut self.rejected, &texts.rejected),
@@ -480,20 +480,22 @@ impl<'c> Sink for &mut Outputs<'c> {
             Some(Verdicts::Csv(writer)) => writer.append(&texts.verdicts)?,
             None => {}
         }
-        if let Some(last) = rows.iter().next_back() {
-            let file = last.origin().file;
-            while self.done.0 < file {
-                self.done.1 += self.sizes[usize::from(self.done.0)];
-                self.done.0 += 1;
-            }
-            self.progress
-                .rows(rows.len() as u64, self.done.1 + last.offset());
-        }
         Ok(())
     }
 
-    fn wants_winners(&self) -> bool {
-        self.accepted.is_some() || self.rejected.is_some() || self.verdicts.is_some()
+    fn wants(&self) -> Wants {
+        match self.accepted.is_some() || self.rejected.is_some() || self.verdicts.is_some() {
+            true => Wants::Winners,
+            false => Wants::Report,
+        }
+    }
+
+    fn progress(&mut self, file: usize, verdicts: u64, bytes: u64) {
+        while self.done.0 < file {
+            self.done.1 += self.sizes[self.done.0];
+            self.done.0 += 1;
+        }
+        self.progress.rows(verdicts, self.done.1 + bytes);
     }
 }
 

@@ -11,7 +11,7 @@
 
 use crate::batch::Batch;
 use crate::encoding::SourceLen;
-use memchr::{memchr, memchr_iter, memchr2, memchr2_iter, memchr3};
+use memchr::{memchr, memchr_iter, memchr2, memchr2_iter, memchr3, memmem};
 
 /// The delimiter and enclosure of a text file.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -130,6 +130,42 @@ impl Dialect {
         });
         batch.set_text(text);
         split
+    }
+
+    /// What splitting a text that ends with a line comes to if each of its lines is a row of one
+    /// field, so that splitting can be spared; `None` if that is not known at once.
+    pub(crate) fn count_lines(&self, text: &str, source: SourceLen, limit: usize) -> Option<Split> {
+        let bytes = text.as_bytes();
+        let has = |mark| memchr(mark, bytes).is_some();
+        let quoted = self
+            .enclosure
+            .is_some_and(|quote| has(Mark::of(Some(quote)).bytes[0]));
+        if self.delimiter.is_some() || quoted || bytes.len() > limit {
+            return None;
+        }
+        let has_returns = has(b'\r');
+        if has_returns && !memchr_iter(b'\r', bytes).all(|at| bytes.get(at + 1) == Some(&b'\n')) {
+            return None;
+        }
+        // A blank line begins behind another line, or at the start. To look whether there is one is
+        // quicker than to count.
+        let is_end = |byte: &u8| matches!(byte, b'\n' | b'\r');
+        let has_inner = memmem::find(bytes, b"\n\n").is_some()
+            || has_returns && memmem::find(bytes, b"\n\r").is_some();
+        let inner = match has_inner {
+            true => bytes
+                .windows(2)
+                .filter(|pair| pair[0] == b'\n' && is_end(&pair[1]))
+                .count(),
+            false => 0,
+        };
+        Some(Split {
+            done: text.len(),
+            lines: memchr_iter(b'\n', bytes).count() as u64,
+            source: source.of(text),
+            blank: inner as u64 + u64::from(bytes.first().is_some_and(is_end)),
+            fault: None,
+        })
     }
 
     /// The first row of a text, which may end with it; each field with whether it was enclosed.

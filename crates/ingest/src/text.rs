@@ -197,6 +197,8 @@ pub(crate) struct Parsed {
     fault: Option<ErrorKind>,
     /// A Latin-1 file with characters that only windows-1252 gives a shape to.
     has_c1: bool,
+    /// Every line with bytes is a row of one field, and none has been split off.
+    pub(crate) unsplit: bool,
 }
 
 impl Parser {
@@ -211,7 +213,32 @@ impl Parser {
     }
 
     /// Reads a piece into a batch that is no longer needed.
-    pub(crate) fn parse(&self, piece: Piece, mut batch: Batch) -> Parsed {
+    pub(crate) fn parse(&self, piece: Piece, batch: Batch) -> Parsed {
+        let mut parsed = self.decode(piece, batch);
+        self.split(&mut parsed);
+        parsed
+    }
+
+    /// Reads a piece as [`Parser::parse`] does, but if all its lines are plain rows they stay as they
+    /// are.
+    pub(crate) fn parse_lines(&self, piece: Piece, batch: Batch) -> Parsed {
+        let mut parsed = self.decode(piece, batch);
+        let whole = parsed.fault.is_none() && parsed.edge != Edge::Open;
+        let lines = match whole {
+            true => self
+                .dialect
+                .count_lines(parsed.batch.text(), parsed.source, self.row_limit),
+            false => None,
+        };
+        match lines {
+            Some(split) => (parsed.split, parsed.unsplit) = (split, true),
+            None => self.split(&mut parsed),
+        }
+        parsed
+    }
+
+    /// The text of a piece.
+    fn decode(&self, piece: Piece, mut batch: Batch) -> Parsed {
         batch.clear();
         let mut parsed = Parsed {
             edge: piece.edge,
@@ -220,6 +247,7 @@ impl Parser {
             split: Split::default(),
             fault: None,
             has_c1: false,
+            unsplit: false,
             batch,
         };
         let mut text = decode(self.encoding, piece.bytes, &mut parsed);
@@ -227,9 +255,12 @@ impl Parser {
             text.truncate(at);
             parsed.fault = Some(ErrorKind::Binary);
         }
+        // DOS programs ended a text with Ctrl-Z.
+        if parsed.fault.is_none() && parsed.edge == Edge::Last && text.ends_with('\u{1a}') {
+            text.pop();
+        }
         parsed.len = text.len();
         parsed.batch.set_text(text);
-        self.split(&mut parsed);
         parsed
     }
 
@@ -238,13 +269,7 @@ impl Parser {
             Some(_) => Edge::Open,
             None => parsed.edge,
         };
-        let mut text = parsed.batch.take_text();
-        // DOS programs ended a text with Ctrl-Z.
-        if edge == Edge::Last && text.ends_with('\u{1a}') {
-            text.pop();
-            parsed.len -= 1;
-        }
-        parsed.batch.set_text(text);
+        parsed.unsplit = false;
         parsed.split = self.dialect.split(
             &mut parsed.batch,
             edge,
@@ -304,6 +329,11 @@ impl Joiner {
             skipped_blank: 0,
             has_c1: false,
         }
+    }
+
+    /// How many bytes of the file are done with.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bytes
     }
 
     /// Takes the next piece; whether its rows are others than they seemed.

@@ -209,6 +209,13 @@ impl Answer {
         OperatorId::from_u16((self.rest >> 48) as u16)
     }
 
+    /// All but the number in one word, to tell answers that say the same from others at once. What
+    /// stands in it is not promised.
+    #[inline]
+    pub const fn facts(self) -> u64 {
+        self.rest
+    }
+
     /// How the field was written.
     #[inline]
     pub const fn notes(self) -> Notes {

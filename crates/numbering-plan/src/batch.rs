@@ -138,41 +138,53 @@ impl Plan<'_> {
     /// measurements.
     pub fn classify_lines_by(&self, path: Path, text: &[u8], answers: &mut [Answer]) -> Progress {
         let mut work = Work::new();
-        let mut ends = [0; PASS + arch::SURPLUS];
-        let mut fields: [&[u8]; PASS] = [&[]; PASS];
+        let mut lines = Lines::new();
         let mut done = Progress::default();
         while done.lines < answers.len() && done.bytes < text.len() {
-            let rest = &text[done.bytes..];
-            // Places in the text are kept in 32 bits.
-            let window = &rest[..rest.len().min(1 << 30)];
-            let found = arch::line_ends(path, window, &mut ends).min(PASS);
-            let mut start = 0;
-            for (field, &end) in fields.iter_mut().zip(&ends[..found]) {
-                *field = without_return(&window[start..end as usize]);
-                start = end as usize + 1;
-            }
-            let (mut count, mut bytes) = (found, start);
-            if found < PASS && start < window.len() && (window.len() == rest.len() || found == 0) {
-                // Every line end of the window was found, and this line has none there.
-                let tail = &rest[start..];
-                let end = match window.len() == rest.len() {
-                    true => tail.len(),
-                    false => tail.iter().position(|&b| b == b'\n').unwrap_or(tail.len()),
-                };
-                fields[found] = without_return(&tail[..end]);
-                count += 1;
-                bytes = (start + end + 1).min(rest.len());
-            }
+            let (mut count, mut bytes) = lines.find(path, &text[done.bytes..]);
             let answers = &mut answers[done.lines..];
             if count > answers.len() {
                 count = answers.len();
-                bytes = ends[count - 1] as usize + 1;
+                bytes = lines.ends[count - 1] as usize + 1;
             }
-            self.pass(path, &fields[..count], &mut answers[..count], &mut work);
+            self.pass(
+                path,
+                &lines.fields[..count],
+                &mut answers[..count],
+                &mut work,
+            );
             done.lines += count;
             done.bytes += bytes;
         }
         done
+    }
+
+    /// Classifies all lines of a text, as [`Plan::classify_lines`] does, and hands them over some
+    /// at a time, while they are still in the first-level cache: the lines without their ends, and
+    /// an answer for each.
+    ///
+    /// ```
+    /// use numbering_plan::Plan;
+    ///
+    /// let mut valid = Vec::new();
+    /// Plan::builtin().for_lines(b"79101112233\r\nnone\n", |lines, answers| {
+    ///     valid.extend(lines.iter().zip(answers).map(|(&line, answer)| (line, answer.is_valid())));
+    /// });
+    /// assert_eq!(valid, [(&b"79101112233"[..], true), (b"none", false)]);
+    /// ```
+    pub fn for_lines<'t>(&self, text: &'t [u8], mut each: impl FnMut(&[&'t [u8]], &[Answer])) {
+        let path = Path::best();
+        let mut work = Work::new();
+        let mut lines = Lines::new();
+        let mut answers = [Answer::BLANK; PASS];
+        let mut done = 0;
+        while done < text.len() {
+            let (count, bytes) = lines.find(path, &text[done..]);
+            let answers = &mut answers[..count];
+            self.pass(path, &lines.fields[..count], answers, &mut work);
+            each(&lines.fields[..count], answers);
+            done += bytes;
+        }
     }
 
     fn pass(&self, path: Path, fields: &[&[u8]], answers: &mut [Answer], work: &mut Work) {
@@ -246,6 +258,45 @@ impl Plan<'_> {
             prefixed.note(at, prefix);
         }
         prefixed
+    }
+}
+
+/// The next lines of a text.
+struct Lines<'t> {
+    fields: [&'t [u8]; PASS],
+    ends: [u32; PASS + arch::SURPLUS],
+}
+
+impl<'t> Lines<'t> {
+    fn new() -> Lines<'t> {
+        Lines {
+            fields: [&[]; PASS],
+            ends: [0; PASS + arch::SURPLUS],
+        }
+    }
+
+    /// Finds the first lines of what is left of a text, which is not empty; how many, and how many
+    /// bytes they take with their ends.
+    fn find(&mut self, path: Path, rest: &'t [u8]) -> (usize, usize) {
+        // Places in the text are kept in 32 bits.
+        let window = &rest[..rest.len().min(1 << 30)];
+        let found = arch::line_ends(path, window, &mut self.ends).min(PASS);
+        let mut start = 0;
+        for (field, &end) in self.fields.iter_mut().zip(&self.ends[..found]) {
+            *field = without_return(&window[start..end as usize]);
+            start = end as usize + 1;
+        }
+        if found == PASS || start == window.len() || (window.len() < rest.len() && found > 0) {
+            return (found, start);
+        }
+        // Every line end of the window was found, and this line has none there.
+        let tail = &rest[start..];
+        let end = match window.len() == rest.len() {
+            true => tail.len(),
+            false => tail.iter().position(|&b| b == b'\n').unwrap_or(tail.len()),
+        };
+        self.fields[found] = without_return(&tail[..end]);
+        (found + 1, (start + end + 1).min(rest.len()))
     }
 }
 

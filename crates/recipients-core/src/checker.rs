@@ -5,7 +5,6 @@ use crate::{
     Answer, Code, Contact, ContactBook, Length, Lines, Msisdn, Plan, Policy, Reason,
     SeveralNumbers, Verdict, is_blank,
 };
-use numbering_plan::Answer as Found;
 use numbering_plan::text::Written;
 
 /// A numbering plan and a policy, ready to be asked.
@@ -93,86 +92,6 @@ impl Checker {
     /// of the message (20) is added by whoever knows those.
     pub fn check(&self, text: &str) -> Verdict {
         self.judge(text, &mut ())
-    }
-
-    /// The verdicts on many cells, each as [`Checker::check`] gives it, added to `verdicts`. Asking
-    /// for many at a time is several times faster than one by one.
-    ///
-    /// ```
-    /// use recipients_core::{Checker, Reason};
-    ///
-    /// let mut verdicts = Vec::new();
-    /// Checker::default().check_batch(&["380971112233", "none"], &mut verdicts);
-    /// assert_eq!(verdicts[0].reason(), Reason::Ok);
-    /// assert_eq!(verdicts[1].reason(), Reason::NoDigits);
-    /// ```
-    pub fn check_batch(&self, cells: &[&str], verdicts: &mut Vec<Verdict>) {
-        let start = verdicts.len();
-        self.by_batch(cells, |cell, found| {
-            let quick = self.judge_quickly(&found);
-            verdicts.push(quick.unwrap_or_else(|| self.check(cell)));
-        });
-        if self.policy.own().is_empty() && self.policy.system().is_empty() {
-            return;
-        }
-        // By themselves, so that the processor waits for the lists' memory for many at a time.
-        for verdict in &mut verdicts[start..] {
-            if let (true, Some(number)) = (verdict.is_accepted(), verdict.msisdn())
-                && let Some(reason) = self.stopped(number)
-            {
-                *verdict = verdict.but(reason);
-            }
-        }
-    }
-
-    /// [`Checker::stop_list_entry`] for many cells.
-    pub fn stop_list_batch(&self, cells: &[&str], entries: &mut Vec<Result<Msisdn, Reason>>) {
-        self.by_batch(cells, |cell, found| {
-            let quick = self.plain(&found).map(|answer| answer.number);
-            entries.push(quick.map_or_else(|| self.stop_list_entry(cell), Ok));
-        });
-    }
-
-    /// Asks the plan about many cells at a time.
-    fn by_batch(&self, cells: &[&str], mut each: impl FnMut(&str, Found)) {
-        // Answers that are still in the first-level cache when they are used.
-        const ROWS: usize = 256;
-        let mut found = [Found::BLANK; ROWS];
-        let mut fields: [&[u8]; ROWS] = [&[]; ROWS];
-        for cells in cells.chunks(ROWS) {
-            for (field, cell) in fields.iter_mut().zip(cells) {
-                *field = cell.as_bytes();
-            }
-            let found = &mut found[..cells.len()];
-            self.plan.classify_batch(&fields[..cells.len()], found);
-            for (cell, &found) in cells.iter().zip(&*found) {
-                each(cell, found);
-            }
-        }
-    }
-
-    /// What was found, if it is one plainly written international number of a possible length and
-    /// no rule asks for another reading of it; most cells are that.
-    #[inline]
-    fn plain(&self, found: &Found) -> Option<Answer> {
-        let notes = found.notes();
-        let national = self.policy.default_region().is_some() && !notes.plus() && !notes.idd();
-        if national || notes.separated() || notes.labelled() {
-            return None;
-        }
-        self.plan.plain(found)
-    }
-
-    /// The verdict but for the stop lists.
-    #[inline]
-    fn judge_quickly(&self, found: &Found) -> Option<Verdict> {
-        let answer = self.plain(found)?;
-        let reason = match self.wanted(&answer) {
-            Some(refused) => refused,
-            None if found.notes().idd() => Reason::IddPrefix,
-            None => Reason::Ok,
-        };
-        Some(verdict_on(&answer, reason).with_cleaned(found.notes().cleaned()))
     }
 
     /// [`Checker::check`], telling how the verdict came about.
@@ -416,7 +335,7 @@ impl Checker {
     /// D7, D8 and D9: is this destination wanted?
     fn decide(&self, answer: &Answer, success: Reason, trace: &mut impl Trace) -> Verdict {
         trace.step("D7", || self.describe(answer));
-        let reason = match self.wanted(answer) {
+        let reason = match self.unwanted(answer) {
             Some(refused) => refused,
             None => self.stopped(answer.number).unwrap_or(success),
         };
@@ -431,8 +350,7 @@ impl Checker {
     }
 
     /// D7 and D8: why this destination is not wanted.
-    #[inline]
-    fn wanted(&self, answer: &Answer) -> Option<Reason> {
+    pub(crate) fn unwanted(&self, answer: &Answer) -> Option<Reason> {
         let policy = &self.policy;
         let operator = answer.allocation.and_then(|a| a.operator);
         match answer.allocation.map(|a| a.kind) {
@@ -453,8 +371,7 @@ impl Checker {
     }
 
     /// D9: on which stop list the number is.
-    #[inline]
-    fn stopped(&self, number: Msisdn) -> Option<Reason> {
+    pub(crate) fn stopped(&self, number: Msisdn) -> Option<Reason> {
         if self.policy.own().contains(number) {
             Some(Reason::OwnStopList)
         } else if self.policy.system().contains(number) {
@@ -485,8 +402,7 @@ impl Checker {
     }
 }
 
-#[inline]
-fn verdict_on(answer: &Answer, reason: Reason) -> Verdict {
+pub(crate) fn verdict_on(answer: &Answer, reason: Reason) -> Verdict {
     let kind = answer.allocation.map(|a| a.kind);
     let operator = answer.allocation.and_then(|a| a.operator);
     Verdict::new(reason, answer.number, answer.territory, kind, operator)

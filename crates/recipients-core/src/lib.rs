@@ -28,6 +28,7 @@
 //! Codes 5 to 8 are predictions from the plan and the lists it was given; a service's answer is
 //! final (decision D12).
 
+mod bulk;
 mod checker;
 mod code;
 mod contact;
@@ -43,6 +44,7 @@ mod seen;
 mod stop_list;
 mod verdict;
 
+pub use bulk::{Candidate, Census, Classes};
 pub use checker::{Checker, Step};
 pub use code::{Code, UnknownCode};
 pub use contact::{Contact, ContactBook};

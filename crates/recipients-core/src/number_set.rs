@@ -6,20 +6,22 @@
 //! |---|---|
 //! | `RCPTSET` and the version, 1 | 8 |
 //! | how many numbers there are | 8 |
-//! | how many bytes the differences take | 8 |
+//! | how many bytes the distances take | 8 |
 //! | how many words the filter has | 8 |
 //! | CRC-32 of everything behind these 40 bytes | 4 |
 //! | CRC-32 of the bytes before this one | 4 |
-//! | the differences of ascending numbers, without the first of every 64, in LEB128 | |
-//! | for every 64 numbers: the first, and where its differences begin | 16 each |
+//! | of every 64 ascending numbers, how far each but the first is above the first: 1, 2, 4 or 8 bytes each, as the last needs | |
+//! | for every 64 numbers: the first, and where their distances begin, times 4, plus the logarithm of their size | 16 each |
 //! | the filter | 8 each |
 //!
+//! Distances of equal size, rather than differences of varying size, are unpacked without a branch.
 //! The filter answers nearly all questions for numbers that are not there by one word: of each
 //! number that is there, one word has four bits set. The same numbers give the same bytes.
 
 use crate::error::ErrorKind;
 use crate::{Error, Msisdn};
 use std::fmt;
+use std::ops::Range;
 use std::sync::Arc;
 
 const MAGIC: [u8; 8] = *b"RCPTSET\x01";
@@ -31,7 +33,7 @@ const ENTRY: usize = 16;
 /// Numbers for each word of the filter: 16 bits a number, which lets one of 150 strangers through.
 const PER_WORD: u64 = 4;
 
-/// Numbers, sorted and packed: 3 to 5 bytes each.
+/// Numbers, sorted and packed: 3 to 7 bytes each, as close as they are.
 ///
 /// `Debug` shows no number.
 ///
@@ -58,7 +60,6 @@ struct Parts {
     index: usize,
     blocks: usize,
     filter: usize,
-    words: u64,
 }
 
 impl Parts {
@@ -66,9 +67,9 @@ impl Parts {
         if bytes.len() < HEADER || bytes[..8] != MAGIC {
             return None;
         }
-        let (len, differences, words) = (word(bytes, 8), word(bytes, 16), word(bytes, 24));
+        let (len, distances, words) = (word(bytes, 8), word(bytes, 16), word(bytes, 24));
         let blocks = usize::try_from(len.div_ceil(BLOCK as u64)).ok()?;
-        let index = usize::try_from(differences).ok()?.checked_add(HEADER)?;
+        let index = usize::try_from(distances).ok()?.checked_add(HEADER)?;
         let filter = blocks.checked_mul(ENTRY)?.checked_add(index)?;
         let end = usize::try_from(words)
             .ok()?
@@ -80,7 +81,6 @@ impl Parts {
             index,
             blocks,
             filter,
-            words,
         })
     }
 }
@@ -106,19 +106,47 @@ fn filter_bits(number: u64, words: u64) -> (usize, u64) {
     (at as usize, bits)
 }
 
-/// One difference, and where the next one begins; `None` beyond the end or nine bytes.
-#[inline]
-fn difference(bytes: &[u8], mut at: usize) -> Option<(u64, usize)> {
-    let mut value = 0;
-    for shift in (0..63).step_by(7) {
-        let byte = *bytes.get(at)?;
-        at += 1;
-        value |= u64::from(byte & 0x7f) << shift;
-        if byte < 0x80 {
-            return Some((value, at));
+/// How far the numbers of a block are above its first, in as many bytes each as the last needs.
+#[derive(Clone, Copy)]
+enum Distances<'b> {
+    Of1(&'b [u8]),
+    Of2(&'b [[u8; 2]]),
+    Of4(&'b [[u8; 4]]),
+    Of8(&'b [[u8; 8]]),
+}
+
+impl<'b> Distances<'b> {
+    /// The logarithm of the size that a distance needs.
+    fn size_for(distance: u64) -> u32 {
+        match distance {
+            0..=0xff => 0,
+            0x100..=0xffff => 1,
+            0x1_0000..=0xffff_ffff => 2,
+            _ => 3,
         }
     }
-    None
+
+    /// `None` if so many are not there.
+    fn read(bytes: &'b [u8], start: usize, log_size: u32, count: usize) -> Option<Distances<'b>> {
+        let end = start.checked_add(count << log_size)?;
+        let bytes = bytes.get(start..end)?;
+        Some(match log_size {
+            0 => Distances::Of1(bytes),
+            1 => Distances::Of2(bytes.as_chunks().0),
+            2 => Distances::Of4(bytes.as_chunks().0),
+            _ => Distances::Of8(bytes.as_chunks().0),
+        })
+    }
+
+    #[inline]
+    fn for_each(self, mut each: impl FnMut(u64)) {
+        match self {
+            Distances::Of1(all) => all.iter().for_each(|&d| each(d.into())),
+            Distances::Of2(all) => all.iter().for_each(|&d| each(u16::from_le_bytes(d).into())),
+            Distances::Of4(all) => all.iter().for_each(|&d| each(u32::from_le_bytes(d).into())),
+            Distances::Of8(all) => all.iter().for_each(|&d| each(u64::from_le_bytes(d))),
+        }
+    }
 }
 
 impl NumberSet {
@@ -136,32 +164,28 @@ impl NumberSet {
         let mut index = Vec::with_capacity(numbers.len().div_ceil(BLOCK) * ENTRY);
         let mut filter = vec![0u64; words as usize];
         let mut last = 0;
-        for (i, number) in numbers.iter().enumerate() {
-            let number = number.as_u64();
-            assert!(number > last, "numbers in ascending order");
-            match i % BLOCK {
-                0 => {
-                    index.extend_from_slice(&number.to_le_bytes());
-                    index.extend_from_slice(&((bytes.len() - HEADER) as u64).to_le_bytes());
+        for block in numbers.chunks(BLOCK) {
+            let (first, end) = (block[0].as_u64(), block[block.len() - 1].as_u64());
+            let log_size = Distances::size_for(end.saturating_sub(first));
+            let place = (bytes.len() - HEADER) as u64;
+            index.extend_from_slice(&first.to_le_bytes());
+            index.extend_from_slice(&(place << 2 | u64::from(log_size)).to_le_bytes());
+            for (at, number) in block.iter().enumerate() {
+                let number = number.as_u64();
+                assert!(number > last, "numbers in ascending order");
+                last = number;
+                if at > 0 {
+                    bytes.extend_from_slice(&(number - first).to_le_bytes()[..1 << log_size]);
                 }
-                _ => {
-                    let mut rest = number - last;
-                    while rest >= 0x80 {
-                        bytes.push(rest as u8 | 0x80);
-                        rest >>= 7;
-                    }
-                    bytes.push(rest as u8);
-                }
+                let (at, bits) = filter_bits(number, words);
+                filter[at] |= bits;
             }
-            last = number;
-            let (at, bits) = filter_bits(number, words);
-            filter[at] |= bits;
         }
-        let differences = bytes.len() - HEADER;
+        let distances = bytes.len() - HEADER;
         bytes.extend_from_slice(&index);
         bytes.extend(filter.iter().flat_map(|word| word.to_le_bytes()));
         bytes[..8].copy_from_slice(&MAGIC);
-        for (at, value) in [(8, numbers.len()), (16, differences), (24, filter.len())] {
+        for (at, value) in [(8, numbers.len()), (16, distances), (24, filter.len())] {
             bytes[at..at + 8].copy_from_slice(&(value as u64).to_le_bytes());
         }
         let crc = crc32fast::hash(&bytes[HEADER..]);
@@ -214,16 +238,34 @@ impl NumberSet {
     /// Whether the number is there.
     #[inline]
     pub fn contains(&self, number: Msisdn) -> bool {
-        let bytes = self.as_bytes();
-        let (at, bits) = filter_bits(number.as_u64(), self.parts.words);
-        word(bytes, self.parts.filter + 8 * at) & bits == bits
-            && self.is_in_its_block(bytes, number.as_u64())
+        self.filter().lets_through(number) && self.has(number)
+    }
+
+    /// What answers most questions; ask it for many numbers, and [`NumberSet::has`] for those that
+    /// it lets through.
+    pub(crate) fn filter(&self) -> Filter<'_> {
+        Filter::of(self.as_bytes(), &self.parts)
+    }
+
+    /// Whether the number is there, without asking the filter.
+    pub(crate) fn has(&self, number: Msisdn) -> bool {
+        self.is_in_its_block(self.as_bytes(), number.as_u64())
     }
 
     #[inline(never)]
     fn is_in_its_block(&self, bytes: &[u8], number: u64) -> bool {
-        let first = |block: usize| word(bytes, self.parts.index + ENTRY * block);
         // The last block that begins with the number or a smaller one.
+        let Some(block) = self.blocks_up_to(bytes, number).checked_sub(1) else {
+            return false;
+        };
+        let mut found = false;
+        self.for_block(bytes, block, |there| found |= there == number);
+        found
+    }
+
+    /// How many blocks begin with a number or a smaller one.
+    fn blocks_up_to(&self, bytes: &[u8], number: u64) -> usize {
+        let first = |block: usize| word(bytes, self.parts.index + ENTRY * block);
         let (mut low, mut high) = (0, self.parts.blocks);
         while low < high {
             let middle = low + (high - low) / 2;
@@ -232,36 +274,48 @@ impl NumberSet {
                 false => high = middle,
             }
         }
-        let Some(block) = low.checked_sub(1) else {
-            return false;
-        };
-        self.block(bytes, block).any(|there| there == number)
+        low
     }
 
-    /// The numbers of a block.
-    fn block<'b>(&self, bytes: &'b [u8], block: usize) -> impl Iterator<Item = u64> + use<'b> {
-        let entry = self.parts.index + ENTRY * block;
-        let (first, start) = (word(bytes, entry), word(bytes, entry + 8));
-        let len = (self.parts.len - (block * BLOCK) as u64).min(BLOCK as u64);
-        let mut at = HEADER + start as usize;
-        let mut next = Some(first);
-        (0..len).map_while(move |i| {
-            let number = next?;
-            next = match i + 1 < len {
-                true => difference(bytes, at).map(|(more, end)| {
-                    at = end;
-                    number + more
-                }),
-                false => None,
-            };
-            Some(number)
-        })
+    /// The blocks in which numbers of a range can be, which is not empty and does not begin with 0.
+    pub(crate) fn blocks(&self, range: Range<u64>) -> Range<usize> {
+        let bytes = self.as_bytes();
+        let first = self.blocks_up_to(bytes, range.start).saturating_sub(1);
+        first..self.blocks_up_to(bytes, range.end - 1)
+    }
+
+    /// How many numbers there are in blocks, at most.
+    pub(crate) fn in_blocks(blocks: &Range<usize>) -> usize {
+        blocks.len() * BLOCK
+    }
+
+    /// Hands out the numbers of blocks, in ascending order.
+    #[inline]
+    pub(crate) fn for_blocks(&self, blocks: Range<usize>, mut each: impl FnMut(u64)) {
+        let bytes = self.as_bytes();
+        for block in blocks {
+            self.for_block(bytes, block, &mut each);
+        }
+    }
+
+    /// Hands out the numbers of a block.
+    #[inline]
+    fn for_block(&self, bytes: &[u8], block: usize, mut each: impl FnMut(u64)) {
+        let (first, distances) = entry(bytes, &self.parts, block);
+        each(first);
+        if let Some(distances) = distances {
+            distances.for_each(|distance| each(first.wrapping_add(distance)));
+        }
     }
 
     /// The numbers in ascending order.
     pub fn iter(&self) -> impl Iterator<Item = Msisdn> + '_ {
         (0..self.parts.blocks)
-            .flat_map(|block| self.block(self.as_bytes(), block))
+            .flat_map(|block| {
+                let mut numbers = Vec::with_capacity(BLOCK);
+                self.for_block(self.as_bytes(), block, |number| numbers.push(number));
+                numbers
+            })
             .filter_map(Msisdn::from_u64)
     }
 
@@ -276,34 +330,62 @@ impl NumberSet {
     }
 }
 
+/// The first number of a block, and how far the others are above it; `None` if they are not there.
+#[inline]
+fn entry<'b>(bytes: &'b [u8], parts: &Parts, block: usize) -> (u64, Option<Distances<'b>>) {
+    let at = parts.index + ENTRY * block;
+    let (first, place) = (word(bytes, at), word(bytes, at + 8));
+    let count = (parts.len - (block * BLOCK) as u64).min(BLOCK as u64) as usize - 1;
+    let start = HEADER.saturating_add((place >> 2) as usize);
+    let distances = &bytes[..parts.index];
+    let log_size = (place & 3) as u32;
+    (first, Distances::read(distances, start, log_size, count))
+}
+
 /// Whether the numbers ascend within 15 digits, every block begins where it should, and the filter
 /// lets each of them through.
 fn is_sound(bytes: &[u8], parts: &Parts) -> bool {
-    let (mut at, mut last) = (HEADER, 0);
-    for i in 0..parts.len {
-        let number = if i % BLOCK as u64 == 0 {
-            let entry = parts.index + ENTRY * (i / BLOCK as u64) as usize;
-            if word(bytes, entry + 8) != (at - HEADER) as u64 {
-                return false;
-            }
-            word(bytes, entry)
-        } else {
-            match difference(&bytes[..parts.index], at) {
-                Some((more, end)) => {
-                    at = end;
-                    last + more
-                }
-                None => return false,
-            }
+    let filter = Filter::of(bytes, parts);
+    let (mut at, mut last) = (HEADER as u64, 0);
+    for block in 0..parts.blocks {
+        let place = word(bytes, parts.index + ENTRY * block + 8);
+        let (first, Some(distances)) = entry(bytes, parts, block) else {
+            return false;
         };
-        let (word_at, bits) = filter_bits(number, parts.words);
-        let passes = word(bytes, parts.filter + 8 * word_at) & bits == bits;
-        if number <= last || Msisdn::from_u64(number).is_none() || !passes {
+        let mut sound = place >> 2 == at - HEADER as u64;
+        let mut check = |number: u64| {
+            let passes = Msisdn::from_u64(number).is_some_and(|n| filter.lets_through(n));
+            sound &= number > last && passes;
+            last = number;
+        };
+        check(first);
+        distances.for_each(|distance| check(first.saturating_add(distance)));
+        if !sound {
             return false;
         }
-        last = number;
+        let count = (parts.len - (block * BLOCK) as u64).min(BLOCK as u64) - 1;
+        at += count << (place & 3);
     }
-    at == parts.index
+    at == parts.index as u64
+}
+
+/// Lets every number of its set through, and few others.
+pub(crate) struct Filter<'s> {
+    words: &'s [[u8; 8]],
+}
+
+impl<'s> Filter<'s> {
+    fn of(bytes: &'s [u8], parts: &Parts) -> Filter<'s> {
+        Filter {
+            words: bytes[parts.filter..].as_chunks().0,
+        }
+    }
+
+    #[inline]
+    pub(crate) fn lets_through(&self, number: Msisdn) -> bool {
+        let (at, bits) = filter_bits(number.as_u64(), self.words.len() as u64);
+        u64::from_le_bytes(self.words[at]) & bits == bits
+    }
 }
 
 impl Default for NumberSet {

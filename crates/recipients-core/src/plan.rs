@@ -171,6 +171,15 @@ impl Plan {
         self.table.classify_batch(fields, found);
     }
 
+    /// Asks about the lines of a text, some at a time.
+    pub(crate) fn for_lines<'t>(
+        &self,
+        text: &'t str,
+        each: impl FnMut(&[&'t [u8]], &[numbering_plan::Answer]),
+    ) {
+        self.table.for_lines(text.as_bytes(), each);
+    }
+
     /// What was found as [`Plan::international_written`] puts it, if it is a number of 7 to 15
     /// digits, of a possible length, and no national prefix had to be seen to.
     #[inline]

@@ -7,7 +7,7 @@
 //! is smaller. So a number costs 5 bytes where numbers lie far apart and as little as an eighth of
 //! a byte where they lie densely, without asking the plan where that is.
 
-use crate::Msisdn;
+use crate::{Candidate, Msisdn};
 use ahash::RandomState;
 use std::collections::HashMap;
 
@@ -49,6 +49,12 @@ pub struct Seen {
 
 /// The most that a first place can be.
 const MOST_PLACE: u64 = (1 << 40) - 1;
+
+/// Bits of a number that the way to a bitmap does not tell.
+pub(crate) const LEAF_BITS: u32 = 16;
+
+/// Candidates of a leaf for which its bitmap is read ahead.
+const TOUCH: usize = 64;
 
 /// Bits of a number that the way to a root does not tell.
 const ROOT_BITS: u32 = 32;
@@ -128,6 +134,43 @@ impl Seen {
         self.bytes = self.bytes.wrapping_add_signed(change.bytes);
         self.len += u64::from(change.found.is_none());
         change.found
+    }
+
+    /// Adds candidates of one leaf to a set without places, in their order, telling of each whether
+    /// it is new.
+    pub(crate) fn insert_run(&mut self, run: &[Candidate], mut tell: impl FnMut(Candidate, bool)) {
+        let Some(first) = run.first() else {
+            return;
+        };
+        let (root, rest) = parts(first.msisdn());
+        let root = self.root(root);
+        let mut node = &mut self.nodes[root];
+        let mut bits = ROOT_BITS;
+        while let Node::Split(children) = node {
+            bits -= 8;
+            node = &mut children[rest as usize >> bits & 0xff];
+        }
+        let Node::Bitmap(words) = node else {
+            for &candidate in run {
+                tell(candidate, self.insert(candidate.msisdn(), 0).is_none());
+            }
+            return;
+        };
+        if run.len() >= TOUCH {
+            // Reading the bitmap from end to end once, which processors foresee, is quicker than
+            // waiting for one place of it after the other.
+            let touched = words.iter().step_by(8).fold(0, |all, word| all | word);
+            std::hint::black_box(touched);
+        }
+        for &candidate in run {
+            let number = candidate.number() as usize;
+            let word = &mut words[number >> 6 & 0x3ff];
+            let bit = 1 << (number & 63);
+            let is_new = *word & bit == 0;
+            *word |= bit;
+            self.len += u64::from(is_new);
+            tell(candidate, is_new);
+        }
     }
 
     /// The first place of the number, if it is there (0 where places are not kept).

@@ -28,6 +28,10 @@ impl StopList {
         self.sets.iter().any(|set| set.contains(number))
     }
 
+    pub(crate) fn sets(&self) -> &[NumberSet] {
+        &self.sets
+    }
+
     /// Adds all numbers of another list.
     pub fn merge(&mut self, other: StopList) {
         self.sets.extend(other.sets);

@@ -8,7 +8,7 @@ use std::fmt;
 /// [`Verdict::msisdn`] is absent for codes 1, 2, 3, 30, 31 and 32 and present for all others.
 /// What depends on other rows (which row a duplicate lost to) or on the text (segments) is not
 /// here but with whoever knows the rows.
-#[derive(Clone, Copy, Eq, PartialEq)]
+#[derive(Clone, Copy, Eq, Hash, PartialEq)]
 pub struct Verdict {
     number: Option<Msisdn>,
     territory: Option<Territory>,
@@ -50,9 +50,19 @@ impl Verdict {
         }
     }
 
+    pub(crate) const fn with_number(mut self, number: Option<Msisdn>) -> Verdict {
+        self.number = number;
+        self
+    }
+
     pub(crate) const fn with_cleaned(mut self, cleaned: bool) -> Verdict {
         self.cleaned = cleaned;
         self
+    }
+
+    /// Nothing but the reason, and whether the cell was cleaned.
+    pub(crate) const fn bare(self) -> Verdict {
+        Verdict::without_number(self.reason).with_cleaned(self.cleaned)
     }
 
     pub(crate) const fn of(mut self, territory: Option<Territory>) -> Verdict {
