@@ -4,7 +4,7 @@ use crate::binding::{Binding, Lacking};
 use crate::check::{FileCheck, Judged, Message};
 use crate::error::Error;
 use crate::report::Report;
-use crate::rounds::Crew;
+use crate::rounds::{Crew, pool};
 use crate::rows::RowRun;
 use crate::sums::Sums;
 use recipients_core::{Checker, Msisdn, Origin, Reason, Verdict};
@@ -452,15 +452,7 @@ impl<'c> Pipeline<'c> {
     /// If a source cannot be read to its end, a header cannot serve the text, the sink fails, or
     /// the run is cancelled. What the sink has been given stands.
     pub fn run(&self, sources: Vec<Source>, mut sink: impl Sink) -> Result<Report, Error> {
-        let pool = match self.threads {
-            1 => None,
-            threads => Some(
-                rayon::ThreadPoolBuilder::new()
-                    .num_threads(threads)
-                    .build()
-                    .map_err(|error| Error::Threads(error.to_string()))?,
-            ),
-        };
+        let pool = pool(self.threads)?;
         let crew = Crew::new(pool.as_ref(), self.cancel);
         let files = Files::open(self, &sources)?;
         let format = sink.start(files.infos()).map_err(Error::Sink)?;

@@ -1,32 +1,29 @@
-//! Carries the chunks of a file through a lane, some at a time.
+//! Carries the chunks of a file through a lane.
 //!
-//! A round of chunks is read while the round before it is judged. Chunks are judged on all threads,
-//! each as if a row began with it; joined in their order, which tells where they stand, and those
-//! that began within a quoted field are judged again; then the lane takes them. What comes out does
-//! not depend on how the file is parted into chunks and rounds, nor on the threads.
+//! The caller's thread reads chunks, and threads of the pool judge them, each as if a row began with
+//! it; joined in their order, which tells where they stand, those that began within a quoted field
+//! are judged again; then the lane takes them, some at a time, while the next ones are judged. What
+//! comes out does not depend on how the file is parted into chunks, nor on the threads.
 
 use crate::error::Error;
 use rayon::prelude::*;
 use recipients_ingest::{Batch, Chunk, ChunkParser, ParsedChunk, Source};
+use std::collections::VecDeque;
+use std::panic::{self, AssertUnwindSafe};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError, mpsc};
 
-/// Chunks of a round. Enough that numbers of the same part come many at a time; few enough that a
-/// round stays in the last-level cache.
-const ROUND: usize = 16;
+/// Chunks that a lane takes at a time. Enough that numbers of the same part come many at a time; few
+/// enough that they stay in the last-level cache.
+const ROUND: usize = 8;
 
-/// What is done with chunks, and with rounds of them.
-pub(crate) trait Lane {
-    type Judge: Judge;
+/// Chunks on their way, at most: while the lane takes a round, the next one is judged.
+const ON_THEIR_WAY: usize = 2 * ROUND;
 
-    fn judge(&self) -> &Self::Judge;
-
+/// What is done with judged chunks, in the order of the file.
+pub(crate) trait Lane<J: Judge> {
     /// Takes the next chunks of a file, judged and joined.
-    fn take(
-        &mut self,
-        file: usize,
-        slots: &mut [Slot<<Self::Judge as Judge>::Work>],
-    ) -> Result<(), Error>;
+    fn take(&mut self, judge: &J, file: usize, slots: &mut [Slot<J::Work>]) -> Result<(), Error>;
 }
 
 /// What is done with a chunk by itself, on any thread.
@@ -54,6 +51,16 @@ pub(crate) struct Crew<'p> {
     cancel: Option<&'p AtomicBool>,
 }
 
+/// So many threads, one for each core if it is 0; none where the caller's does everything.
+pub(crate) fn pool(threads: usize) -> Result<Option<rayon::ThreadPool>, Error> {
+    if threads == 1 {
+        return Ok(None);
+    }
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+    pool.map(Some)
+        .map_err(|error| Error::Threads(error.to_string()))
+}
+
 impl<'p> Crew<'p> {
     /// Without a pool everything is done by the caller's thread.
     pub(crate) fn new(
@@ -74,17 +81,6 @@ impl<'p> Crew<'p> {
         match self.pool {
             None => things.iter_mut().for_each(work),
             Some(pool) => pool.install(|| things.par_iter_mut().for_each(work)),
-        }
-    }
-
-    fn both<A: Send, B: Send>(
-        &self,
-        one: impl FnOnce() -> A + Send,
-        other: impl FnOnce() -> B + Send,
-    ) -> (A, B) {
-        match self.pool {
-            None => (one(), other()),
-            Some(pool) => pool.join(one, other),
         }
     }
 }
@@ -115,103 +111,144 @@ impl<T> Stash<T> {
 /// A chunk on its way.
 #[derive(Default)]
 pub(crate) struct Slot<W> {
-    /// As it was read.
-    chunk: Option<Chunk>,
     parsed: Option<ParsedChunk>,
-    /// Its rows turned out to be others than they seemed.
-    changed: bool,
     pub(crate) batch: Batch,
     /// Bytes of the file up to its end.
     pub(crate) end: u64,
     pub(crate) work: W,
 }
 
-/// Slots that are used again, and how many of them are filled.
-struct Round<W> {
-    slots: Vec<Slot<W>>,
-    filled: usize,
-}
-
-impl<W: Default> Round<W> {
-    fn new() -> Round<W> {
-        Round {
-            slots: Vec::new(),
-            filled: 0,
-        }
-    }
-
-    fn read(&mut self, source: &mut Source) -> Result<(), Error> {
-        self.filled = 0;
-        while self.filled < ROUND {
-            if self.slots.len() == self.filled {
-                self.slots.push(Slot::default());
-            }
-            let slot = &mut self.slots[self.filled];
-            slot.chunk = source.next_chunk(std::mem::take(&mut slot.batch))?;
-            if slot.chunk.is_none() {
-                break;
-            }
-            self.filled += 1;
-        }
-        Ok(())
-    }
-}
-
 /// All chunks of a file.
-pub(crate) fn drive<L: Lane>(
-    lane: &mut L,
+pub(crate) fn drive<J: Judge>(
+    judge: &J,
+    lane: &mut impl Lane<J>,
     crew: Crew<'_>,
     file: usize,
     source: &mut Source,
 ) -> Result<(), Error> {
     let parser = source.parser();
-    let (mut current, mut next) = (Round::new(), Round::new());
-    current.read(source)?;
-    while current.filled > 0 {
-        crew.go_on()?;
-        let slots = &mut current.slots[..current.filled];
-        let judge = lane.judge();
-        let ((), read) = crew.both(
-            || {
-                crew.each(slots, |slot| {
-                    if let Some(chunk) = slot.chunk.take() {
-                        slot.parsed = Some(judge.chunk(file, &parser, chunk, &mut slot.work));
-                    }
-                });
-            },
-            || next.read(source),
-        );
-        // Rows before a fault are handed out whatever the round.
-        let (joined, fault) = join(source, slots);
-        let slots = &mut slots[..joined];
-        crew.go_on()?;
-        if slots.iter().any(|slot| slot.changed) {
-            crew.each(slots, |slot| {
-                if std::mem::take(&mut slot.changed) {
-                    judge.again(file, &slot.batch, &mut slot.work);
+    let judge_one = |chunk: Chunk, slot: &mut Slot<J::Work>| {
+        slot.parsed = Some(judge.chunk(file, &parser, chunk, &mut slot.work));
+    };
+    let mut joined = Joined {
+        judge,
+        lane,
+        crew,
+        file,
+        round: Vec::new(),
+        spare: Vec::new(),
+    };
+    let Some(pool) = crew.pool else {
+        let read = loop {
+            match joined.read(source) {
+                Ok(Some((chunk, mut slot))) => {
+                    judge_one(chunk, &mut slot);
+                    joined.push(source, slot)?;
                 }
-            });
+                Ok(None) => break Ok(()),
+                // Rows before a fault are handed out.
+                Err(error) => break Err(error),
+            }
+        };
+        joined.take()?;
+        return read;
+    };
+    pool.in_place_scope(|scope| {
+        let (done, judged) = mpsc::channel();
+        // Those that were judged before their turn.
+        let mut waiting: VecDeque<Option<Slot<J::Work>>> = VecDeque::new();
+        let mut turn = 0;
+        let mut read = Ok(());
+        let mut at_end = false;
+        loop {
+            while !at_end && waiting.len() + joined.round.len() < ON_THEIR_WAY {
+                match joined.read(source) {
+                    Ok(Some((chunk, mut slot))) => {
+                        let (done, at) = (done.clone(), turn + waiting.len());
+                        waiting.push_back(None);
+                        let judge_one = &judge_one;
+                        scope.spawn(move |_| {
+                            let slot = panic::catch_unwind(AssertUnwindSafe(|| {
+                                judge_one(chunk, &mut slot);
+                                slot
+                            }));
+                            // Nobody listens any more if the run has failed.
+                            let _ = done.send((at, slot));
+                        });
+                    }
+                    Ok(None) => at_end = true,
+                    Err(error) => (read, at_end) = (Err(error), true),
+                }
+            }
+            if waiting.is_empty() {
+                break;
+            }
+            let (at, slot) = judged.recv().expect("a sender is kept here");
+            let slot = slot.unwrap_or_else(|panic| panic::resume_unwind(panic));
+            waiting[at - turn] = Some(slot);
+            while let Some(slot) = waiting.front_mut().and_then(Option::take) {
+                waiting.pop_front();
+                turn += 1;
+                joined.push(source, slot)?;
+            }
         }
-        lane.take(file, slots)?;
-        fault?;
-        read?;
-        std::mem::swap(&mut current, &mut next);
-    }
-    Ok(())
+        joined.take()?;
+        read
+    })
 }
 
-/// Puts chunks in their places; how many there are before the file cannot be read further.
-fn join<W>(source: &mut Source, slots: &mut [Slot<W>]) -> (usize, Result<(), Error>) {
-    for (at, slot) in slots.iter_mut().enumerate() {
-        let Some(mut parsed) = slot.parsed.take() else {
-            continue;
-        };
-        match source.join(&mut parsed) {
-            Ok(changed) => slot.changed = changed,
-            Err(error) => return (at, Err(error.into())),
-        }
-        slot.end = source.bytes();
-        slot.batch = parsed.into_batch();
+/// A chunk, and where its judgement is to be put.
+type Next<W> = (Chunk, Slot<W>);
+
+/// Chunks that have been put in their places.
+struct Joined<'l, J: Judge, L> {
+    judge: &'l J,
+    lane: &'l mut L,
+    crew: Crew<'l>,
+    file: usize,
+    /// For the lane.
+    round: Vec<Slot<J::Work>>,
+    /// To be used again.
+    spare: Vec<Slot<J::Work>>,
+}
+
+impl<J: Judge, L: Lane<J>> Joined<'_, J, L> {
+    /// Reads the next chunk.
+    fn read(&mut self, source: &mut Source) -> Result<Option<Next<J::Work>>, Error> {
+        self.crew.go_on()?;
+        let mut slot = self.spare.pop().unwrap_or_default();
+        let chunk = source.next_chunk(std::mem::take(&mut slot.batch))?;
+        Ok(chunk.map(|chunk| (chunk, slot)))
     }
-    (slots.len(), Ok(()))
+
+    /// Joins the next chunk.
+    fn push(&mut self, source: &mut Source, mut slot: Slot<J::Work>) -> Result<(), Error> {
+        if let Some(mut parsed) = slot.parsed.take() {
+            let changed = match source.join(&mut parsed) {
+                Ok(changed) => changed,
+                Err(error) => {
+                    // Rows before a fault are handed out.
+                    self.take()?;
+                    return Err(error.into());
+                }
+            };
+            slot.end = source.bytes();
+            slot.batch = parsed.into_batch();
+            if changed {
+                self.judge.again(self.file, &slot.batch, &mut slot.work);
+            }
+        }
+        self.round.push(slot);
+        match self.round.len() < ROUND {
+            true => Ok(()),
+            false => self.take(),
+        }
+    }
+
+    fn take(&mut self) -> Result<(), Error> {
+        self.crew.go_on()?;
+        self.lane.take(self.judge, self.file, &mut self.round)?;
+        self.spare.append(&mut self.round);
+        Ok(())
+    }
 }

@@ -52,6 +52,20 @@ impl<P> Default for Work<P> {
 pub(crate) struct RowRun<'p, S: Sink> {
     judge: RowJudge<'p, S::Format>,
     crew: Crew<'p>,
+    state: State<'p, S>,
+}
+
+/// What a thread needs to judge rows.
+pub(crate) struct RowJudge<'p, F> {
+    pipeline: &'p Pipeline<'p>,
+    files: Files,
+    tallies: Stash<Tally>,
+    format: F,
+}
+
+/// What depends on the order of rows.
+struct State<'p, S> {
+    crew: Crew<'p>,
     /// Lines of the files so far.
     lines: u64,
     /// The numbers of each part that were accepted so far.
@@ -59,13 +73,6 @@ pub(crate) struct RowRun<'p, S: Sink> {
     wants_winners: bool,
     report: Report,
     sink: S,
-}
-
-pub(crate) struct RowJudge<'p, F> {
-    pipeline: &'p Pipeline<'p>,
-    files: Files,
-    tallies: Stash<Tally>,
-    format: F,
 }
 
 impl<'p, S: Sink> RowRun<'p, S> {
@@ -92,33 +99,42 @@ impl<'p, S: Sink> RowRun<'p, S> {
                 format,
             },
             crew,
-            lines: 0,
-            seen: (0..PARTS).map(set).collect(),
-            wants_winners,
-            report: Report::new(pipeline.message.is_some()),
-            sink,
+            state: State {
+                crew,
+                lines: 0,
+                seen: (0..PARTS).map(set).collect(),
+                wants_winners,
+                report: Report::new(pipeline.message.is_some()),
+                sink,
+            },
         }
     }
 
     /// All rows of the next file.
     pub(crate) fn file(&mut self, file: usize, mut source: Source) -> Result<(), Error> {
-        self.judge.files.begin(self.lines);
-        let crew = self.crew;
-        drive(self, crew, file, &mut source)?;
-        self.report.file(&source);
+        self.judge.files.begin(self.state.lines);
+        drive(&self.judge, &mut self.state, self.crew, file, &mut source)?;
+        self.state.report.file(&source);
         Ok(())
     }
 
-    pub(crate) fn finish(mut self) -> Report {
+    pub(crate) fn finish(self) -> Report {
+        let mut report = self.state.report;
         for tally in self.judge.tallies.into_inner() {
-            self.report.add(&tally);
+            report.add(&tally);
         }
-        self.report
+        report
     }
+}
 
+impl<S: Sink> State<'_, S> {
     /// D2: looks for the accepted numbers among those seen, in the order of the rows.
-    fn look_up(&mut self, file: usize, slots: &[Slot<Work<<S::Format as Format>::Part>>]) {
-        let files = &self.judge.files;
+    fn look_up(
+        &mut self,
+        files: &Files,
+        file: usize,
+        slots: &[Slot<Work<<S::Format as Format>::Part>>],
+    ) {
         let wants_winners = self.wants_winners;
         let mut parts: Vec<(usize, &mut Seen)> = self.seen.iter_mut().enumerate().collect();
         self.crew.each(&mut parts, |(part, seen)| {
@@ -140,20 +156,14 @@ impl<'p, S: Sink> RowRun<'p, S> {
     }
 }
 
-impl<'p, S: Sink> Lane for RowRun<'p, S> {
-    type Judge = RowJudge<'p, S::Format>;
-
-    fn judge(&self) -> &RowJudge<'p, S::Format> {
-        &self.judge
-    }
-
+impl<S: Sink> Lane<RowJudge<'_, S::Format>> for State<'_, S> {
     fn take(
         &mut self,
+        judge: &RowJudge<'_, S::Format>,
         file: usize,
         slots: &mut [Slot<Work<<S::Format as Format>::Part>>],
     ) -> Result<(), Error> {
-        self.look_up(file, slots);
-        let judge = &self.judge;
+        self.look_up(&judge.files, file, slots);
         self.crew.go_on()?;
         self.crew.each(slots, |slot| judge.settle(file, slot));
         for slot in &mut *slots {

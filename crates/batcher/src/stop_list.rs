@@ -1,7 +1,10 @@
 //! Stop lists, read as recipients are (decision D9).
 
-use recipients_core::{Checker, Reason, StopList, is_blank};
-use recipients_ingest::{Batch, Error, Row, Source};
+use crate::error::Error;
+use crate::rounds::{Crew, Judge, Lane, Slot, drive, pool};
+use rayon::prelude::*;
+use recipients_core::{Checker, Msisdn, NumberSet, Reason, StopList, is_blank};
+use recipients_ingest::{Batch, Chunk, ChunkParser, ParsedChunk, Row, Source};
 
 /// A stop list and what could not be read of it.
 #[derive(Debug, Default)]
@@ -21,43 +24,137 @@ pub struct BadLine {
     pub reason: Reason,
 }
 
-/// Reads a whole stop list with the checker that will read the recipients. Blank lines and lines
-/// that begin with `#` and hold no digit are passed over. A line with a number in another column,
-/// too, is a bad one: it is not clear which of them is meant, and none may be lost.
+/// Reads a whole stop list with the checker that will read the recipients, on so many threads (0 is
+/// one for each core). Blank lines and lines that begin with `#` and hold no digit are passed over. A
+/// line with a number in another column, too, is a bad one: it is not clear which of them is meant,
+/// and none may be lost.
 ///
 /// # Errors
 ///
 /// If the file cannot be read.
-pub fn load_stop_list(mut source: Source, checker: &Checker) -> Result<LoadedStopList, Error> {
-    let mut loaded = LoadedStopList::default();
-    let mut batch = Batch::new();
-    let (mut entries, mut numbers) = (Vec::new(), Vec::new());
-    let column = source.layout().column;
-    while source.fill(&mut batch)? {
+pub fn load_stop_list(
+    mut source: Source,
+    checker: &Checker,
+    threads: usize,
+) -> Result<LoadedStopList, Error> {
+    let pool = pool(threads)?;
+    let reader = Reader {
+        checker,
+        column: source.layout().column,
+    };
+    let mut loader = Loader::default();
+    let crew = Crew::new(pool.as_ref(), None);
+    drive(&reader, &mut loader, crew, 0, &mut source)?;
+    let mut numbers = loader.numbers.concat();
+    match &pool {
+        None => numbers.sort_unstable(),
+        Some(pool) => pool.install(|| numbers.par_sort_unstable()),
+    }
+    numbers.dedup();
+    Ok(LoadedStopList {
+        list: NumberSet::from_sorted(&numbers).into(),
+        bad: loader.bad,
+    })
+}
+
+#[derive(Default)]
+struct Loader {
+    /// Of each chunk.
+    numbers: Vec<Vec<Msisdn>>,
+    bad: Vec<BadLine>,
+}
+
+struct Reader<'c> {
+    checker: &'c Checker,
+    column: usize,
+}
+
+/// What a chunk holds.
+#[derive(Default)]
+struct Entries {
+    numbers: Vec<Msisdn>,
+    /// Rows of its batch that are no numbers, by what has to be added to the lines before it.
+    bad: Vec<BadLine>,
+}
+
+impl Lane<Reader<'_>> for Loader {
+    fn take(&mut self, _: &Reader<'_>, _: usize, slots: &mut [Slot<Entries>]) -> Result<(), Error> {
+        for slot in slots {
+            self.numbers.push(std::mem::take(&mut slot.work.numbers));
+            let before = slot.batch.lines_before();
+            let bad = slot.work.bad.drain(..);
+            self.bad.extend(bad.map(|line| BadLine {
+                row: before + line.row,
+                ..line
+            }));
+        }
+        Ok(())
+    }
+}
+
+impl Reader<'_> {
+    fn lines(&self, lines: &str, entries: &mut Entries) {
+        let Entries { numbers, bad } = entries;
+        numbers.clear();
+        bad.clear();
+        self.checker.stop_list_lines(
+            lines,
+            |number| numbers.push(number),
+            |at, line, reason| {
+                if !is_nothing(std::iter::once(line)) {
+                    let row = at as u64 + 1;
+                    bad.push(BadLine { row, reason });
+                }
+            },
+        );
+    }
+}
+
+impl Judge for Reader<'_> {
+    type Work = Entries;
+
+    fn chunk(
+        &self,
+        file: usize,
+        parser: &ChunkParser,
+        chunk: Chunk,
+        entries: &mut Entries,
+    ) -> ParsedChunk {
+        let parsed = parser.parse_lines(chunk);
+        match parsed.lines() {
+            Some(lines) => self.lines(lines, entries),
+            None => self.again(file, parsed.batch(), entries),
+        }
+        parsed
+    }
+
+    fn again(&self, _: usize, batch: &Batch, entries: &mut Entries) {
         let cells: Vec<&str> = batch
             .rows()
-            .map(|row| row.get(column).unwrap_or_default())
+            .map(|row| row.get(self.column).unwrap_or_default())
             .collect();
-        entries.clear();
-        checker.stop_list_batch(&cells, &mut entries);
-        for (row, entry) in batch.rows().zip(&entries) {
-            match *entry {
-                Ok(_) if has_other_number(&row, column, checker) => loaded.bad.push(BadLine {
-                    row: row.number(),
-                    reason: Reason::SeveralNumbers,
-                }),
-                Ok(number) => numbers.push(number),
-                Err(_) if row.fields().all(is_blank) => {}
-                Err(_) if is_comment(&row) => {}
-                Err(reason) => loaded.bad.push(BadLine {
-                    row: row.number(),
-                    reason,
-                }),
-            }
+        let mut read = Vec::with_capacity(cells.len());
+        self.checker.stop_list_batch(&cells, &mut read);
+        entries.numbers.clear();
+        entries.bad.clear();
+        for (row, entry) in batch.rows().zip(read) {
+            let reason = match entry {
+                Ok(_) if has_other_number(&row, self.column, self.checker) => {
+                    Reason::SeveralNumbers
+                }
+                Ok(number) => {
+                    entries.numbers.push(number);
+                    continue;
+                }
+                Err(_) if is_nothing(row.fields()) => continue,
+                Err(reason) => reason,
+            };
+            entries.bad.push(BadLine {
+                row: row.number() - batch.lines_before(),
+                reason,
+            });
         }
     }
-    loaded.list = numbers.into_iter().collect();
-    Ok(loaded)
 }
 
 fn has_other_number(row: &Row<'_>, column: usize, checker: &Checker) -> bool {
@@ -66,11 +163,13 @@ fn has_other_number(row: &Row<'_>, column: usize, checker: &Checker) -> bool {
         .any(|(at, field)| at != column && checker.check(field).kind().is_some())
 }
 
-fn is_comment(row: &Row<'_>) -> bool {
-    let starts = row
-        .get(0)
-        .is_some_and(|first| first.trim_start().starts_with('#'));
-    starts && !row.fields().any(|field| field.contains(char::is_numeric))
+/// Whether a line is blank, or a comment.
+fn is_nothing<'r>(mut fields: impl Iterator<Item = &'r str> + Clone) -> bool {
+    let mut all = fields.clone();
+    let starts = |first: &str| first.trim_start().starts_with('#');
+    let is_comment = fields.clone().next().is_some_and(starts)
+        && !all.any(|field| field.contains(char::is_numeric));
+    is_comment || fields.all(is_blank)
 }
 
 #[cfg(test)]
@@ -83,7 +182,7 @@ mod tests {
     fn d9_bad_lines_are_told_and_none_is_skipped_in_silence() {
         let text = "# my list\n+38 (097) 111-22-33\n\n0038097 111 22 34\nnobody\n49301234\n123\n";
         let source = Source::from_bytes("stop", text.into(), &Options::auto()).unwrap();
-        let loaded = load_stop_list(source, &Checker::default()).unwrap();
+        let loaded = load_stop_list(source, &Checker::default(), 2).unwrap();
         for number in [380971112233, 380971112234, 49301234] {
             assert!(
                 loaded.list.contains(Msisdn::from_u64(number).unwrap()),
@@ -98,7 +197,7 @@ mod tests {
         assert_eq!(bad, [(5, Reason::NoDigits), (7, Reason::TooShort)]);
         let text = "# 38097111223\n380971112233;79101112233\n380971112244;79101112244\n";
         let source = Source::from_bytes("stop", text.into(), &Options::auto()).unwrap();
-        let loaded = load_stop_list(source, &Checker::default()).unwrap();
+        let loaded = load_stop_list(source, &Checker::default(), 2).unwrap();
         assert_eq!((loaded.list.len(), loaded.bad.len()), (0, 3));
     }
 }

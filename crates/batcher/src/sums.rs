@@ -54,15 +54,10 @@ struct Desk<'p> {
 pub(crate) struct Sums<'p, S> {
     judge: SumsJudge<'p>,
     crew: Crew<'p>,
-    seen: Vec<Seen>,
-    /// Briefs whose candidates have not been settled, and those that can be used again.
-    window: Vec<Brief>,
-    spare: Vec<Brief>,
-    counts: Counts,
-    report: Report,
-    sink: S,
+    totals: Totals<'p, S>,
 }
 
+/// What a thread needs to make a brief.
 pub(crate) struct SumsJudge<'p> {
     pipeline: &'p Pipeline<'p>,
     files: Files,
@@ -72,8 +67,21 @@ pub(crate) struct SumsJudge<'p> {
     keeps_unread: bool,
 }
 
+/// What the briefs come to.
+struct Totals<'p, S> {
+    crew: Crew<'p>,
+    seen: Vec<Seen>,
+    /// Briefs whose candidates have not been settled, and those that can be used again.
+    window: Vec<Brief>,
+    spare: Vec<Brief>,
+    counts: Counts,
+    report: Report,
+    sink: S,
+}
+
 impl<'p, S: Sink> Sums<'p, S> {
     pub(crate) fn new(pipeline: &'p Pipeline<'p>, files: Files, sink: S, crew: Crew<'p>) -> Self {
+        let seen = |_| Seen::numbers_only().spending(SPENT / PARTS);
         Sums {
             judge: SumsJudge {
                 pipeline,
@@ -83,39 +91,45 @@ impl<'p, S: Sink> Sums<'p, S> {
                 keeps_unread: pipeline.checker.policy().default_region().is_none(),
             },
             crew,
-            seen: (0..PARTS)
-                .map(|_| Seen::numbers_only().spending(SPENT / PARTS))
-                .collect(),
-            window: Vec::new(),
-            spare: Vec::new(),
-            counts: Counts::default(),
-            report: Report::new(false),
-            sink,
+            totals: Totals {
+                crew,
+                seen: (0..PARTS).map(seen).collect(),
+                window: Vec::new(),
+                spare: Vec::new(),
+                counts: Counts::default(),
+                report: Report::new(false),
+                sink,
+            },
         }
     }
 
     /// All rows of the next file.
     pub(crate) fn file(&mut self, file: usize, mut source: Source) -> Result<(), Error> {
-        let crew = self.crew;
-        drive(self, crew, file, &mut source)?;
-        self.report.file(&source);
+        drive(&self.judge, &mut self.totals, self.crew, file, &mut source)?;
+        self.totals.report.file(&source);
         Ok(())
     }
 
-    pub(crate) fn finish(mut self) -> Report {
-        self.settle();
-        self.report.add_counts(&self.counts);
-        for desk in self.judge.desks.into_inner() {
+    pub(crate) fn finish(self) -> Report {
+        let Sums {
+            judge, mut totals, ..
+        } = self;
+        totals.settle(&judge);
+        let mut report = totals.report;
+        report.add_counts(&totals.counts);
+        for desk in judge.desks.into_inner() {
             for (verdict, count) in desk.census.counts() {
-                self.report.add_verdicts(verdict, count);
+                report.add_verdicts(verdict, count);
             }
         }
-        self.report
+        report
     }
+}
 
+impl<'p, S> Totals<'p, S> {
     /// Finds out which candidates are duplicates.
-    fn settle(&mut self) {
-        let (judge, window) = (&self.judge, &self.window);
+    fn settle(&mut self, judge: &SumsJudge<'p>) {
+        let window = &self.window;
         let mut parts: Vec<(usize, &mut Seen)> = self.seen.iter_mut().enumerate().collect();
         self.crew.each(&mut parts, |(part, seen)| {
             let batches = window.iter().map(|brief| brief.candidates.part(*part));
@@ -125,14 +139,13 @@ impl<'p, S: Sink> Sums<'p, S> {
     }
 }
 
-impl<'p, S: Sink> Lane for Sums<'p, S> {
-    type Judge = SumsJudge<'p>;
-
-    fn judge(&self) -> &SumsJudge<'p> {
-        &self.judge
-    }
-
-    fn take(&mut self, file: usize, slots: &mut [Slot<Brief>]) -> Result<(), Error> {
+impl<'p, S: Sink> Lane<SumsJudge<'p>> for Totals<'p, S> {
+    fn take(
+        &mut self,
+        judge: &SumsJudge<'p>,
+        file: usize,
+        slots: &mut [Slot<Brief>],
+    ) -> Result<(), Error> {
         for slot in slots {
             let spare = self.spare.pop().unwrap_or_default();
             let brief = std::mem::replace(&mut slot.work, spare);
@@ -144,7 +157,7 @@ impl<'p, S: Sink> Lane for Sums<'p, S> {
         }
         let in_window = self.window.iter().map(|brief| brief.candidates.len());
         if in_window.sum::<usize>() >= WINDOW {
-            self.settle();
+            self.settle(judge);
         }
         Ok(())
     }

@@ -113,7 +113,7 @@ pub(crate) enum StoplistCommand {
     /// Pack lists of numbers into one file that is looked up without being loaded
     #[command(after_long_help = "\
 The file is given to --stop-list or --system-stop-list as any other list. It holds the numbers in \
-full, sorted, 3 to 5 bytes each; it is checked as a whole whenever it is opened, and made anew where \
+full, sorted, 3 to 7 bytes each; it is checked as a whole whenever it is opened, and made anew where \
 it is replaced. While it is built every number takes about 16 bytes of memory.
 
 Exit codes: 0 built; 2 wrong usage; 4 a file cannot be read or written; 130 interrupted.

@@ -20,7 +20,7 @@ use std::process::ExitCode;
 pub(crate) fn run(args: &CheckArgs) -> Result<ExitCode, Failure> {
     let text = message(args)?;
     refuse_confusion(args)?;
-    let (checker, stop_lines) = checker(&args.policy)?;
+    let (checker, stop_lines) = checker(&args.policy, usize::from(args.threads))?;
     let sources = open(args, text.as_ref())?;
     output::clean_up_on_interrupt()?;
     let mut pipeline = Pipeline::new(&checker)
@@ -175,7 +175,10 @@ fn plan(args: &PolicyArgs) -> Result<&'static Plan, Failure> {
 }
 
 /// The plan and the rules, and how the stop lists fared.
-pub(crate) fn checker(args: &PolicyArgs) -> Result<(Checker, Vec<StopLines>), Failure> {
+pub(crate) fn checker(
+    args: &PolicyArgs,
+    threads: usize,
+) -> Result<(Checker, Vec<StopLines>), Failure> {
     let plan = plan(args)?;
     let region = args
         .region
@@ -203,7 +206,7 @@ pub(crate) fn checker(args: &PolicyArgs) -> Result<(Checker, Vec<StopLines>), Fa
     let mut load = |paths: &[PathBuf]| -> Result<StopList, Failure> {
         let mut all = StopList::default();
         for path in paths {
-            let loaded = stop_list::load(path, &reader, args.allow_bad_stop_lines)?;
+            let loaded = stop_list::load(path, &reader, args.allow_bad_stop_lines, threads)?;
             lines.push(StopLines {
                 file: path.display().to_string(),
                 numbers: loaded.list.len(),

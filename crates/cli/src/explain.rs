@@ -8,7 +8,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 pub(crate) fn run(args: &ExplainArgs) -> Result<ExitCode, Failure> {
-    let (checker, _) = checker(&args.policy)?;
+    let (checker, _) = checker(&args.policy, 0)?;
     let (verdict, steps) = checker.explain(&args.number);
     let mut out = io::stdout().lock();
     tell(&mut out, &args.number, &checker, verdict, &steps).or_else(unless_broken_pipe)?;

@@ -18,6 +18,7 @@ pub(crate) fn load(
     path: &Path,
     reader: &Checker,
     allow_bad: bool,
+    threads: usize,
 ) -> Result<LoadedStopList, Failure> {
     if path != Path::new("-") {
         let built = open_number_set(path)
@@ -29,7 +30,7 @@ pub(crate) fn load(
             });
         }
     }
-    let loaded = load_stop_list(open_one(path, &Options::auto())?, reader)?;
+    let loaded = load_stop_list(open_one(path, &Options::auto())?, reader, threads)?;
     match loaded.bad.is_empty() || allow_bad {
         true => Ok(loaded),
         false => Err(bad_stop_lines(path, &loaded.bad)),
@@ -49,7 +50,7 @@ pub(crate) fn build(args: &StoplistBuildArgs) -> Result<ExitCode, Failure> {
     let mut numbers = Vec::new();
     let mut bad = 0;
     for path in &args.files {
-        let loaded = load(path, &reader, args.allow_bad_stop_lines)?;
+        let loaded = load(path, &reader, args.allow_bad_stop_lines, 0)?;
         bad += loaded.bad.len();
         numbers.extend(loaded.list.iter());
     }

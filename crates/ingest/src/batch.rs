@@ -62,6 +62,11 @@ impl Batch {
         (0..self.len()).map(|index| self.row(index))
     }
 
+    /// How many physical lines stand before the batch; of a sheet, 0.
+    pub fn lines_before(&self) -> u64 {
+        self.lines
+    }
+
     /// The row at an index below [`Batch::len`].
     ///
     /// # Panics

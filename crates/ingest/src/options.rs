@@ -86,7 +86,7 @@ impl Default for ChunkBytes {
     fn default() -> ChunkBytes {
         // Enough to keep the cost of handing a chunk on negligible, few enough that its rows and
         // what is found out about them stay in the cache.
-        ChunkBytes(1 << 17)
+        ChunkBytes(1 << 18)
     }
 }
 
@@ -163,7 +163,7 @@ impl Options {
     }
 
     /// Bytes of text that are read at a time, at least one and at most 64 MiB. It changes speed and
-    /// memory, and nothing else. The default is 128 KiB.
+    /// memory, and nothing else. The default is 256 KiB.
     #[must_use]
     pub fn chunk_bytes(mut self, bytes: usize) -> Options {
         self.chunk_bytes = ChunkBytes(bytes.clamp(1, 64 << 20));

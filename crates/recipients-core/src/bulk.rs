@@ -55,6 +55,32 @@ impl Checker {
         });
     }
 
+    /// [`Checker::stop_list_entry`] for every line of a text that has any bytes: `take` is given the
+    /// numbers, `refuse` the other lines, with their places among all lines, from 0. Lines end with a
+    /// newline, which a carriage return may precede.
+    pub fn stop_list_lines(
+        &self,
+        text: &str,
+        mut take: impl FnMut(Msisdn),
+        mut refuse: impl FnMut(usize, &str, Reason),
+    ) {
+        let mut first = 0;
+        self.plan().for_lines(text, |lines, answers| {
+            for (at, (line, found)) in lines.iter().zip(answers).enumerate() {
+                if let Some(answer) = self.plain(found) {
+                    take(answer.number);
+                } else if !line.is_empty() {
+                    let line = text_of(line);
+                    match self.stop_list_entry(line) {
+                        Ok(number) => take(number),
+                        Err(reason) => refuse(first + at, line, reason),
+                    }
+                }
+            }
+            first += lines.len();
+        });
+    }
+
     /// Asks the plan about many cells at a time.
     fn by_batch(&self, cells: &[&str], mut each: impl FnMut(&str, Found)) {
         // Answers that are still in the first-level cache when they are used.
@@ -102,6 +128,11 @@ impl Checker {
         };
         Some(verdict_on(&answer, reason).with_cleaned(found.notes().cleaned()))
     }
+}
+
+/// A line of a text.
+fn text_of(line: &[u8]) -> &str {
+    std::str::from_utf8(line).expect("text was cut where lines end")
 }
 
 /// The number that was found, if it has as many digits as a number may have.
@@ -407,7 +438,7 @@ impl<'c> Census<'c> {
                 if line.is_empty() {
                     continue;
                 }
-                let cell = std::str::from_utf8(line).expect("cut at line ends");
+                let cell = text_of(line);
                 let verdict = match ruling.verdict {
                     Some(verdict) => verdict.with_number(number),
                     None => checker.check(cell),

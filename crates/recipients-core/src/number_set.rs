@@ -160,8 +160,11 @@ impl NumberSet {
     /// If they are not.
     pub fn from_sorted(numbers: &[Msisdn]) -> NumberSet {
         let words = words_for(numbers.len() as u64);
-        let mut bytes = vec![0; HEADER];
-        let mut index = Vec::with_capacity(numbers.len().div_ceil(BLOCK) * ENTRY);
+        let blocks = numbers.len().div_ceil(BLOCK);
+        let mut bytes =
+            Vec::with_capacity(HEADER + 2 * numbers.len() + ENTRY * blocks + 8 * words as usize);
+        bytes.resize(HEADER, 0);
+        let mut index = Vec::with_capacity(blocks * ENTRY);
         let mut filter = vec![0u64; words as usize];
         let mut last = 0;
         for block in numbers.chunks(BLOCK) {
@@ -170,15 +173,19 @@ impl NumberSet {
             let place = (bytes.len() - HEADER) as u64;
             index.extend_from_slice(&first.to_le_bytes());
             index.extend_from_slice(&(place << 2 | u64::from(log_size)).to_le_bytes());
-            for (at, number) in block.iter().enumerate() {
+            for number in block {
                 let number = number.as_u64();
                 assert!(number > last, "numbers in ascending order");
                 last = number;
-                if at > 0 {
-                    bytes.extend_from_slice(&(number - first).to_le_bytes()[..1 << log_size]);
-                }
                 let (at, bits) = filter_bits(number, words);
                 filter[at] |= bits;
+            }
+            let distances = block[1..].iter().map(|number| number.as_u64() - first);
+            match log_size {
+                0 => bytes.extend(distances.map(|d| d as u8)),
+                1 => bytes.extend(distances.flat_map(|d| (d as u16).to_le_bytes())),
+                2 => bytes.extend(distances.flat_map(|d| (d as u32).to_le_bytes())),
+                _ => bytes.extend(distances.flat_map(u64::to_le_bytes)),
             }
         }
         let distances = bytes.len() - HEADER;
