@@ -22,6 +22,7 @@ pub struct Pipeline<'c> {
     pub(crate) message: Option<Message>,
     loose_header: bool,
     threads: usize,
+    pub(crate) keeps_accepted: bool,
     pub(crate) cancel: Option<&'c AtomicBool>,
 }
 
@@ -410,6 +411,7 @@ impl<'c> Pipeline<'c> {
             message: None,
             loose_header: false,
             threads: 0,
+            keeps_accepted: false,
             cancel: None,
         }
     }
@@ -434,6 +436,14 @@ impl<'c> Pipeline<'c> {
     #[must_use]
     pub fn threads(mut self, threads: usize) -> Pipeline<'c> {
         self.threads = threads;
+        self
+    }
+
+    /// Whether [`Report::accepted_numbers`] has the accepted numbers, to be kept for later lists
+    /// ([`Policy::seen_before`](recipients_core::Policy::seen_before)). The default is no.
+    #[must_use]
+    pub fn keep_accepted(mut self, keep: bool) -> Pipeline<'c> {
+        self.keeps_accepted = keep;
         self
     }
 

@@ -1,7 +1,7 @@
 //! What a run saw.
 
 use crate::check::Judged;
-use recipients_core::{Code, Kind, OperatorId, Reason, Territory, Verdict};
+use recipients_core::{Code, Kind, NumberSet, OperatorId, Reason, Territory, Verdict};
 use recipients_ingest::{Note, Source};
 use recipients_template::Encoding;
 use std::collections::{BTreeMap, HashMap};
@@ -14,6 +14,7 @@ pub struct Report {
     destinations: BTreeMap<(Option<Territory>, Option<Kind>), u64>,
     operators: BTreeMap<Option<OperatorId>, u64>,
     segments: Option<SegmentCounts>,
+    pub(crate) accepted_numbers: Option<NumberSet>,
     skipped_blank: u64,
     notes: Vec<(String, Note)>,
     /// Cells of rows that may be national numbers, for [`region_suggestions`].
@@ -305,6 +306,12 @@ impl Report {
     /// Accepted recipients by the operator that holds the range.
     pub fn operators(&self) -> impl Iterator<Item = (Option<OperatorId>, u64)> {
         self.operators.iter().map(|(&key, &count)| (key, count))
+    }
+
+    /// The accepted numbers, if they were to be kept
+    /// ([`Pipeline::keep_accepted`](crate::Pipeline::keep_accepted)).
+    pub fn accepted_numbers(&self) -> Option<&NumberSet> {
+        self.accepted_numbers.as_ref()
     }
 
     /// What the texts cost, if there was a text.

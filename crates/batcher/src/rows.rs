@@ -15,7 +15,7 @@ use crate::pipeline::{Files, Format, NOT_SEEN, Pipeline, Rows, SEEN_SOMEWHERE, S
 use crate::report::{Report, Tally, may_be_national};
 use crate::rounds::{Crew, Judge, Lane, Slot, Stash, drive};
 use crate::sums::SPENT;
-use recipients_core::{Msisdn, Reason, Seen};
+use recipients_core::{Msisdn, NumberSet, Reason, Seen};
 use recipients_ingest::{Batch, Chunk, ChunkParser, ParsedChunk, Source};
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -120,6 +120,9 @@ impl<'p, S: Sink> RowRun<'p, S> {
 
     pub(crate) fn finish(self) -> Report {
         let mut report = self.state.report;
+        if self.judge.pipeline.keeps_accepted {
+            report.accepted_numbers = Some(NumberSet::of_seen(&self.state.seen));
+        }
         for tally in self.judge.tallies.into_inner() {
             report.add(&tally);
         }

@@ -52,7 +52,7 @@ pub fn load_stop_list(
     }
     numbers.dedup();
     Ok(LoadedStopList {
-        list: NumberSet::from_sorted(&numbers).into(),
+        list: NumberSet::from_ascending(numbers.len() as u64, numbers).into(),
         bad: loader.bad,
     })
 }

@@ -10,7 +10,7 @@ use crate::parts::{PARTS, Parted, part_of};
 use crate::pipeline::{Files, Pipeline, Rows, Sink};
 use crate::report::{Counts, Report, Unread, may_be_national};
 use crate::rounds::{Crew, Judge, Lane, Slot, Stash, drive};
-use recipients_core::{Candidate, Census, Classes, Seen, SeveralNumbers, Verdict};
+use recipients_core::{Candidate, Census, Classes, NumberSet, Seen, SeveralNumbers, Verdict};
 use recipients_ingest::{Batch, Chunk, ChunkParser, ParsedChunk, Source};
 
 /// Candidates that are looked for together. So many that those of the same range are many, too; and
@@ -116,6 +116,9 @@ impl<'p, S: Sink> Sums<'p, S> {
         } = self;
         totals.settle(&judge);
         let mut report = totals.report;
+        if judge.pipeline.keeps_accepted {
+            report.accepted_numbers = Some(NumberSet::of_seen(&totals.seen));
+        }
         report.add_counts(&totals.counts);
         for desk in judge.desks.into_inner() {
             for (verdict, count) in desk.census.counts() {

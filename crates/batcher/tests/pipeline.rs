@@ -469,7 +469,8 @@ proptest! {
             .region(national.then(|| plan.territory("UA").unwrap()))
             .several_numbers(if explode { SeveralNumbers::Explode } else { SeveralNumbers::Reject })
             .own_stop_list((0..30).map(|n| number(380_971_112_200 + 3 * n)).collect())
-            .system_stop_list((0..30).map(|n| number(380_971_110_000 + 2 * n)).collect());
+            .system_stop_list((0..30).map(|n| number(380_971_110_000 + 2 * n)).collect())
+            .seen_before((0..30).map(|n| number(380_971_112_201 + 3 * n)).collect());
         let checker = Checker::new(policy);
         // In two files, so that duplicates are in other files, too.
         let texts = match several {
@@ -482,7 +483,7 @@ proptest! {
                 Source::from_bytes("l", text.clone().into_bytes(), &options)
             };
             let sources = texts.iter().map(open).collect::<Result<Vec<_>, _>>().map_err(|e| e.to_string())?;
-            let pipeline = Pipeline::new(&checker).threads(threads);
+            let pipeline = Pipeline::new(&checker).threads(threads).keep_accepted(true);
             let mut verdicts = 0;
             let report = match rows {
                 true => pipeline.run(sources, |_: &Checked<'_>| { verdicts += 1; Ok(()) }),
@@ -491,7 +492,8 @@ proptest! {
             let report = report.map_err(|e| e.to_string())?;
             assert_eq!(verdicts, report.total());
             let regions = region_suggestions(&report, &checker);
-            Ok((format!("{report:?}"), format!("{regions:?}")))
+            let accepted: Vec<Msisdn> = report.accepted_numbers().unwrap().iter().collect();
+            Ok((format!("{report:?}"), format!("{regions:?}"), accepted))
         };
         let with_rows: Result<_, String> = run(1, 1 << 17, true);
         for threads in [1, 2] {

@@ -52,6 +52,7 @@ open at once.
 Examples:
   recipients check contacts.csv
   recipients check --region UA --rejected bad.csv --accepted good.csv contacts.xlsx
+  recipients check --seen sent.set --save-seen sent.set --accepted new.csv list.csv
   recipients check --text 'Hello {name}!' --placeholders 3 --output verdicts.ndjson list.csv
   zcat list.csv.gz | recipients check --json -")]
 pub(crate) struct CheckArgs {
@@ -98,6 +99,11 @@ pub(crate) struct CheckArgs {
     /// Write one verdict a row: .ndjson, .jsonl or .csv
     #[arg(long, value_name = "FILE", help_heading = "Results")]
     pub(crate) output: Option<PathBuf>,
+
+    /// Write the accepted numbers, and those of --seen, for the next run's --seen; it may be the same
+    /// file
+    #[arg(long, value_name = "FILE", help_heading = "Results")]
+    pub(crate) save_seen: Option<PathBuf>,
 
     /// Print the summary as JSON
     #[arg(long, help_heading = "Results")]
@@ -255,6 +261,11 @@ pub(crate) struct PolicyArgs {
     /// File with numbers not to be written to (the system's); may be given again
     #[arg(long, value_name = "FILE")]
     pub(crate) system_stop_list: Vec<PathBuf>,
+
+    /// File with numbers that were written to before: they get code 4. A list, or what --save-seen or
+    /// `stoplist build` has written; may be given again
+    #[arg(long, value_name = "FILE")]
+    pub(crate) seen: Vec<PathBuf>,
 
     /// Count lines of a stop list that are no numbers instead of refusing the list
     #[arg(long)]

@@ -8,8 +8,8 @@ use crate::summary::{Facts, StopLines};
 use crate::{stop_list, summary, template};
 use recipients::ingest::{self, Choice, Options, Source, Writer};
 use recipients::{
-    Checked, Checker, Error, FileInfo, Format, HeaderError, OperatorId, Pipeline, Plan, Policy,
-    Rows, Sink, StopList, Template, Wants, annotate,
+    Checked, Checker, Error, FileInfo, Format, HeaderError, NumberSet, OperatorId, Pipeline, Plan,
+    Policy, Rows, Sink, StopList, Template, Wants, annotate, write_number_set,
 };
 use std::ffi::OsStr;
 use std::fs::File;
@@ -20,22 +20,31 @@ use std::process::ExitCode;
 pub(crate) fn run(args: &CheckArgs) -> Result<ExitCode, Failure> {
     let text = message(args)?;
     refuse_confusion(args)?;
-    let (checker, stop_lines) = checker(&args.policy, usize::from(args.threads))?;
+    let Rules {
+        checker,
+        seen,
+        lists,
+    } = rules(&args.policy, usize::from(args.threads))?;
     let sources = open(args, text.as_ref())?;
     output::clean_up_on_interrupt()?;
     let mut pipeline = Pipeline::new(&checker)
         .threads(usize::from(args.threads))
-        .loose_header(args.loose_header);
+        .loose_header(args.loose_header)
+        .keep_accepted(args.save_seen.is_some());
     if let Some(template) = &text {
         pipeline = pipeline.message(template.clone(), args.placeholders);
     }
     let mut outputs = Outputs::create(args, &checker, &sources)?;
-    let mut facts = Facts::new(args, &checker, text, stop_lines, &sources);
+    let mut facts = Facts::new(args, &checker, text, lists, &sources);
     let report = pipeline.run(sources, &mut outputs);
     outputs.progress.finish();
     let report = report?;
     facts.lacking = std::mem::take(&mut outputs.lacking);
-    facts.files = outputs.finish()?;
+    let accepted = report.accepted_numbers();
+    facts.files = outputs.finish(accepted.map(|accepted| {
+        let sets = seen.sets().iter().chain([accepted]);
+        NumberSet::union(sets)
+    }))?;
     let mut out = io::stdout().lock();
     let told = match args.json {
         true => summary::json(&mut out, &facts, &report),
@@ -109,14 +118,26 @@ pub(crate) fn open_one(path: &Path, options: &Options) -> Result<Source, Failure
     })
 }
 
+/// Standard input has its bytes only once.
+pub(crate) fn refuse_reading_twice<'p>(
+    files: impl Iterator<Item = &'p PathBuf>,
+) -> Result<(), Failure> {
+    match files.filter(|file| *file == Path::new("-")).count() {
+        0 | 1 => Ok(()),
+        _ => Err(Failure::Usage(
+            "standard input can be read only once".to_owned(),
+        )),
+    }
+}
+
 /// Results must not replace what is read, nor each other; nor can standard input be read twice.
 fn refuse_confusion(args: &CheckArgs) -> Result<(), Failure> {
-    let from_stdin = args.files.iter().filter(|file| *file == Path::new("-"));
-    if from_stdin.count() > 1 {
-        return Err(Failure::Usage(
-            "standard input can be read only once".to_owned(),
-        ));
-    }
+    let lists = [
+        &args.policy.stop_list,
+        &args.policy.system_stop_list,
+        &args.policy.seen,
+    ];
+    refuse_reading_twice(args.files.iter().chain(lists.into_iter().flatten()))?;
     // A result need not be there yet; its folder is.
     let place = |path: &Path| -> PathBuf {
         let whole = path.canonicalize();
@@ -138,14 +159,22 @@ fn refuse_confusion(args: &CheckArgs) -> Result<(), Failure> {
         .chain(&args.text_file)
         .map(|path| place(path))
         .collect();
+    let seen: Vec<PathBuf> = args.policy.seen.iter().map(|path| place(path)).collect();
     let mut results: Vec<PathBuf> = Vec::new();
-    for result in [&args.accepted, &args.rejected, &args.output]
-        .into_iter()
-        .flatten()
+    for result in [
+        &args.accepted,
+        &args.rejected,
+        &args.output,
+        &args.save_seen,
+    ]
+    .into_iter()
+    .flatten()
     {
         let refuse = |why: &str| Err(Failure::Usage(format!("{}: {why}", result.display())));
+        // What was seen may grow from run to run in one file.
+        let grows = args.save_seen.as_ref() == Some(result);
         let place = place(result);
-        if read.contains(&place) {
+        if read.contains(&place) || seen.contains(&place) && !grows {
             return refuse("the results would replace a file that is read; give another name");
         }
         if results.contains(&place) {
@@ -174,11 +203,16 @@ fn plan(args: &PolicyArgs) -> Result<&'static Plan, Failure> {
     Plan::load(bytes).map_err(|error| unreadable(&error))
 }
 
-/// The plan and the rules, and how the stop lists fared.
-pub(crate) fn checker(
-    args: &PolicyArgs,
-    threads: usize,
-) -> Result<(Checker, Vec<StopLines>), Failure> {
+/// What recipients are judged by.
+pub(crate) struct Rules {
+    pub(crate) checker: Checker,
+    /// Numbers of earlier lists.
+    seen: StopList,
+    /// How the lists fared.
+    lists: Vec<StopLines>,
+}
+
+pub(crate) fn rules(args: &PolicyArgs, threads: usize) -> Result<Rules, Failure> {
     let plan = plan(args)?;
     let region = args
         .region
@@ -202,12 +236,13 @@ pub(crate) fn checker(
         .require_operator(args.require_operator);
     // Stop lists are read by the rules that the recipients will be read by (D9).
     let reader = Checker::with_plan(plan, policy.clone());
-    let mut lines = Vec::new();
-    let mut load = |paths: &[PathBuf]| -> Result<StopList, Failure> {
+    let mut lists = Vec::new();
+    let mut load = |paths: &[PathBuf], is_seen: bool| -> Result<StopList, Failure> {
         let mut all = StopList::default();
         for path in paths {
             let loaded = stop_list::load(path, &reader, args.allow_bad_stop_lines, threads)?;
-            lines.push(StopLines {
+            lists.push(StopLines {
+                is_seen,
                 file: path.display().to_string(),
                 numbers: loaded.list.len(),
                 bad: loaded.bad,
@@ -216,9 +251,18 @@ pub(crate) fn checker(
         }
         Ok(all)
     };
-    let (own, system) = (load(&args.stop_list)?, load(&args.system_stop_list)?);
-    let policy = policy.own_stop_list(own).system_stop_list(system);
-    Ok((Checker::with_plan(plan, policy), lines))
+    let own = load(&args.stop_list, false)?;
+    let system = load(&args.system_stop_list, false)?;
+    let seen = load(&args.seen, true)?;
+    let policy = policy
+        .own_stop_list(own)
+        .system_stop_list(system)
+        .seen_before(seen.clone());
+    Ok(Rules {
+        checker: Checker::with_plan(plan, policy),
+        seen,
+        lists,
+    })
 }
 
 /// Operators by name, separated by commas; some have a comma in their name.
@@ -245,6 +289,7 @@ struct Outputs<'c> {
     accepted: Option<ListFile>,
     rejected: Option<ListFile>,
     verdicts: Option<Verdicts>,
+    seen: Option<Pending>,
     progress: Progress,
     /// Bytes of the files before the current one, and which that is.
     done: (usize, u64),
@@ -389,6 +434,7 @@ impl<'c> Outputs<'c> {
             accepted: list(&args.accepted)?,
             rejected: list(&args.rejected)?,
             verdicts,
+            seen: args.save_seen.as_deref().map(Pending::create).transpose()?,
             progress: Progress::new(by_bytes.then(|| sizes.iter().sum())),
             done: (0, 0),
             sizes,
@@ -397,7 +443,7 @@ impl<'c> Outputs<'c> {
     }
 
     /// Gives the files their names and tells which were written.
-    fn finish(self) -> Result<Vec<PathBuf>, Failure> {
+    fn finish(self, seen: Option<NumberSet>) -> Result<Vec<PathBuf>, Failure> {
         let mut pending = Vec::new();
         for list in [self.accepted, self.rejected].into_iter().flatten() {
             match list {
@@ -410,6 +456,10 @@ impl<'c> Outputs<'c> {
             Some(Verdicts::Json(file)) => pending.push(file),
             Some(Verdicts::Csv(writer)) => pending.push(writer.finish()?),
             None => {}
+        }
+        if let (Some(mut file), Some(seen)) = (self.seen, seen) {
+            write_number_set(&seen, &mut file)?;
+            pending.push(file);
         }
         let names = pending
             .iter()

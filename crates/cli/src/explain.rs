@@ -1,14 +1,14 @@
 //! `recipients explain`: from the raw text to the verdict.
 
 use crate::args::ExplainArgs;
-use crate::check::checker;
+use crate::check::rules;
 use crate::failure::{ACCEPTED, Failure, NONE_ACCEPTED, unless_broken_pipe};
 use recipients::{Checker, Msisdn, Step, Verdict};
 use std::io::{self, Write};
 use std::process::ExitCode;
 
 pub(crate) fn run(args: &ExplainArgs) -> Result<ExitCode, Failure> {
-    let (checker, _) = checker(&args.policy, 0)?;
+    let checker = rules(&args.policy, 0)?.checker;
     let (verdict, steps) = checker.explain(&args.number);
     let mut out = io::stdout().lock();
     tell(&mut out, &args.number, &checker, verdict, &steps).or_else(unless_broken_pipe)?;

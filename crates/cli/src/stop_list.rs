@@ -1,12 +1,12 @@
 //! Stop lists: as people have them, and packed (`recipients stoplist build`).
 
 use crate::args::StoplistBuildArgs;
-use crate::check::open_one;
+use crate::check::{open_one, refuse_reading_twice};
 use crate::failure::{ACCEPTED, Failure, unless_broken_pipe};
 use crate::output::{self, Pending};
 use recipients::ingest::Options;
 use recipients::{
-    Checker, LoadedStopList, Plan, Policy, StopList, load_stop_list, open_number_set,
+    Checker, LoadedStopList, NumberSet, Plan, Policy, StopList, load_stop_list, open_number_set,
     write_number_set,
 };
 use std::io::{self, Write};
@@ -38,6 +38,7 @@ pub(crate) fn load(
 }
 
 pub(crate) fn build(args: &StoplistBuildArgs) -> Result<ExitCode, Failure> {
+    refuse_reading_twice(args.files.iter())?;
     let plan = Plan::builtin();
     let region = args
         .region
@@ -47,14 +48,14 @@ pub(crate) fn build(args: &StoplistBuildArgs) -> Result<ExitCode, Failure> {
     let reader = Checker::new(Policy::default().region(region));
     output::clean_up_on_interrupt()?;
     let mut file = Pending::create(&args.output)?;
-    let mut numbers = Vec::new();
+    let mut all = StopList::default();
     let mut bad = 0;
     for path in &args.files {
         let loaded = load(path, &reader, args.allow_bad_stop_lines, 0)?;
         bad += loaded.bad.len();
-        numbers.extend(loaded.list.iter());
+        all.merge(loaded.list);
     }
-    let set = numbers.into_iter().collect();
+    let set = NumberSet::union(all.sets());
     write_number_set(&set, &mut file)?;
     output::publish(vec![file])?;
     let mut out = io::stdout().lock();

@@ -25,8 +25,10 @@ pub(crate) struct Facts<'c> {
     pub(crate) files: Vec<PathBuf>,
 }
 
-/// A stop list that was used.
+/// A list of numbers that are not accepted.
 pub(crate) struct StopLines {
+    /// Whether they are those of earlier lists, and not to be written to for no other reason.
+    pub(crate) is_seen: bool,
     pub(crate) file: String,
     pub(crate) numbers: u64,
     pub(crate) bad: Vec<BadLine>,
@@ -226,7 +228,7 @@ fn advice(facts: &Facts<'_>, report: &Report, suggestions: &[RegionSuggestion]) 
             .collect();
         let more = if stop.bad.len() > 10 { ", …" } else { "" };
         advice.push(format!(
-            "{}: lines of the stop list that are no numbers and were not used: {} (line {}{more})",
+            "{}: lines of the list that are no numbers and were not used: {} (line {}{more})",
             stop.file,
             grouped(stop.bad.len() as u64),
             lines.join(", ")
@@ -307,7 +309,12 @@ pub(crate) fn text(out: &mut impl Write, facts: &Facts<'_>, report: &Report) -> 
         )?;
     }
     for stop in &facts.stop_lines {
-        writeln!(out, "Stop list {}: {}", stop.file, grouped(stop.numbers))?;
+        let what = if stop.is_seen {
+            "Seen before"
+        } else {
+            "Stop list"
+        };
+        writeln!(out, "{what} {}: {}", stop.file, grouped(stop.numbers))?;
     }
     if total == 0 {
         writeln!(out, "There are no rows to check.")?;
@@ -565,13 +572,15 @@ pub(crate) fn json(out: &mut impl Write, facts: &Facts<'_>, report: &Report) -> 
             "placeholders_flag": facts.missing_flag,
         })
     });
-    let stop_lists: Vec<Value> = facts
-        .stop_lines
-        .iter()
-        .map(
-            |stop| json!({"file": stop.file, "numbers": stop.numbers, "bad_lines": stop.bad.len()}),
-        )
-        .collect();
+    let lists = |is_seen: bool| -> Vec<Value> {
+        let lists = facts.stop_lines.iter();
+        lists
+            .filter(|list| list.is_seen == is_seen)
+            .map(|list| {
+                json!({"file": list.file, "numbers": list.numbers, "bad_lines": list.bad.len()})
+            })
+            .collect()
+    };
     let suggestions = region_suggestions(report, facts.checker);
     let advice = advice(facts, report, &suggestions);
     let suggestions: Vec<Value> = suggestions
@@ -597,7 +606,8 @@ pub(crate) fn json(out: &mut impl Write, facts: &Facts<'_>, report: &Report) -> 
         "territories": territories,
         "operators": operators,
         "segments": segments,
-        "stop_lists": stop_lists,
+        "stop_lists": lists(false),
+        "seen": lists(true),
         "files": files,
         "suggestions": suggestions,
         "advice": advice,

@@ -95,6 +95,73 @@ fn d9_a_stop_list_that_was_built_stops_what_the_lists_stop() {
 }
 
 #[test]
+fn numbers_of_earlier_lists_are_kept_and_not_accepted_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name, text| fs::write(folder.path().join(name), text).unwrap();
+    write(
+        "monday.csv",
+        "380971112233\n380971112234\n380971112233\nnone\n",
+    );
+    write("tuesday.csv", "380971112235\n+380 97 111-22-34\n");
+    write("others.txt", "380971112239\n");
+    let check = |args: &[&str]| {
+        let all = [&["check", "--json"], args].concat();
+        let checked = recipients(folder.path(), &all);
+        let summary: Value = serde_json::from_slice(&checked.stdout)
+            .unwrap_or_else(|_| panic!("{}", said(&checked)));
+        (exit(&checked), summary)
+    };
+    // With rows and without, for these take different ways.
+    for output in [&["--output", "v.csv"][..], &[]] {
+        let save = [&["--save-seen", "seen.set", "monday.csv"], output].concat();
+        let (_, monday) = check(&save);
+        assert_eq!(
+            (&monday["accepted"], &monday["seen"]),
+            (&2.into(), &serde_json::json!([]))
+        );
+        let same = [
+            "--seen",
+            "seen.set",
+            "--seen",
+            "others.txt",
+            "--save-seen",
+            "seen.set",
+            "tuesday.csv",
+        ];
+        let (code, tuesday) = check(&[&same[..], output].concat());
+        assert_eq!(code, 1);
+        assert_eq!(
+            tuesday["reasons"],
+            serde_json::json!({"ok": 1, "seen_before": 1})
+        );
+        assert_eq!(
+            (&tuesday["duplicates"], &tuesday["seen"][0]["numbers"]),
+            (&1.into(), &2.into())
+        );
+        let (code, again) = check(&[&same[..], output].concat());
+        assert_eq!((code, &again["reasons"]["seen_before"]), (3, &2.into()));
+        assert_eq!(again["seen"][0]["numbers"], 4);
+    }
+    let twice = recipients(
+        folder.path(),
+        &[
+            "check",
+            "--save-seen",
+            "v.csv",
+            "--output",
+            "v.csv",
+            "monday.csv",
+        ],
+    );
+    assert_eq!(exit(&twice), 2);
+    let over = recipients(
+        folder.path(),
+        &["check", "--save-seen", "monday.csv", "monday.csv"],
+    );
+    assert_eq!(exit(&over), 2, "{}", said(&over));
+}
+
+#[test]
 fn a_plan_from_a_file_is_used_and_a_damaged_one_is_not() {
     let folder = tempfile::tempdir().unwrap();
     let built_in = concat!(

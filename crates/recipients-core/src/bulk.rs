@@ -34,13 +34,18 @@ impl Checker {
             });
             verdicts.push(quick.unwrap_or_else(|| self.check(cell)));
         });
-        if self.policy().own().is_empty() && self.policy().system().is_empty() {
+        if self
+            .policy()
+            .lists()
+            .iter()
+            .all(|(_, list)| list.is_empty())
+        {
             return;
         }
         // By themselves, so that the processor waits for the lists' memory for many at a time.
         for verdict in &mut verdicts[start..] {
             if let (true, Some(number)) = (verdict.is_accepted(), verdict.msisdn())
-                && let Some(reason) = self.stopped(number)
+                && let Some(reason) = self.listed(number)
             {
                 *verdict = verdict.but(reason);
             }
@@ -321,32 +326,12 @@ impl Ruling {
     }
 }
 
-/// What becomes of candidates; each stands at the place of its number in the counts.
-#[derive(Clone, Copy)]
-enum Fate {
-    New,
-    Duplicate,
-    OwnStopList,
-    SystemStopList,
-}
-
-impl Fate {
-    const ALL: [Fate; 4] = [
-        Fate::New,
-        Fate::Duplicate,
-        Fate::OwnStopList,
-        Fate::SystemStopList,
-    ];
-
-    fn verdict(self, class: Verdict) -> Verdict {
-        match self {
-            Fate::New => class,
-            Fate::Duplicate => class.but(Reason::Duplicate),
-            Fate::OwnStopList => class.but(Reason::OwnStopList),
-            Fate::SystemStopList => class.but(Reason::SystemStopList),
-        }
-    }
-}
+/// What becomes of candidates, as the places of their counts: they are new, or duplicates, or on one
+/// of the policy's lists.
+const NEW: usize = 0;
+const DUPLICATE: usize = 1;
+const LISTED: usize = 2;
+const FATES: usize = LISTED + 3;
 
 /// Counts recipients by verdict, for whoever wants to know no more than how many there are of each:
 /// several times faster than verdicts one by one. Each thread has its own; those of one list share
@@ -374,7 +359,7 @@ pub struct Census<'c> {
     classes: Classes,
     memo: Memo<Ruling>,
     /// By class and fate.
-    counts: Vec<[u64; Fate::ALL.len()]>,
+    counts: Vec<[u64; FATES]>,
     /// Of acceptances whose class does not tell everything.
     told_again: HashMap<Verdict, u64, RandomState>,
     /// Candidates by leaves.
@@ -399,7 +384,7 @@ impl<'c> Census<'c> {
             checker,
             classes: classes.clone(),
             memo: Memo::new(Ruling::UNKNOWN),
-            counts: vec![[0; Fate::ALL.len()]; Candidate::CLASSES],
+            counts: vec![[0; FATES]; Candidate::CLASSES],
             told_again: HashMap::default(),
             sorted: Vec::new(),
             listed: vec![0; 1 << (LEAF_BITS - 6)].into(),
@@ -478,23 +463,19 @@ impl<'c> Census<'c> {
             ..
         } = self;
         sort_by_leaf(batches, sorted);
-        let policy = checker.policy();
-        let lists = [
-            (Fate::OwnStopList, policy.own()),
-            (Fate::SystemStopList, policy.system()),
-        ];
+        let lists = checker.policy().lists();
         let mut tally = ClassTally {
             counts,
             class: 0,
-            fates: [0; Fate::ALL.len()],
+            fates: [0; FATES],
         };
         let verdicts = classes.verdicts_if_full();
         for run in sorted.chunk_by_mut(|one, next| one.leaf() == next.leaf()) {
             let mut left = run;
-            for (fate, list) in lists {
+            for (at, (_, list)) in lists.iter().enumerate() {
                 for set in list.sets() {
                     let kept = strike(left, set, listed, |candidate| {
-                        tally.of(candidate)[fate as usize] += 1;
+                        tally.of(candidate)[LISTED + at] += 1;
                     });
                     left = &mut left[..kept];
                 }
@@ -510,8 +491,8 @@ impl<'c> Census<'c> {
                     }
                 }
                 let fates = tally.of(candidate);
-                fates[Fate::New as usize] += u64::from(is_counted);
-                fates[Fate::Duplicate as usize] += u64::from(!is_new);
+                fates[NEW] += u64::from(is_counted);
+                fates[DUPLICATE] += u64::from(!is_new);
             });
         }
         tally.flush();
@@ -521,9 +502,18 @@ impl<'c> Census<'c> {
     /// each; the same verdict may come more than once.
     pub fn counts(&self) -> impl Iterator<Item = (Verdict, u64)> + '_ {
         let classes = self.classes.verdicts().into_iter().zip(&self.counts);
-        let counts = classes.flat_map(|(class, counts)| {
-            let fates = Fate::ALL.into_iter().zip(counts);
-            fates.map(move |(fate, &count)| (fate.verdict(class), count))
+        let lists = self.checker.policy().lists().map(|(reason, _)| reason);
+        let counts = classes.flat_map(move |(class, counts)| {
+            let (settled, listed) = counts.split_at(LISTED);
+            let duplicate = class.but(Reason::Duplicate);
+            let settled = [class, duplicate].into_iter().zip(settled);
+            let listed = lists
+                .map(|reason| class.but(reason))
+                .into_iter()
+                .zip(listed);
+            settled
+                .chain(listed)
+                .map(|(verdict, &count)| (verdict, count))
         });
         let told_again = self.told_again.iter().map(|(&v, &count)| (v, count));
         counts.chain(told_again).filter(|&(_, count)| count > 0)
@@ -533,14 +523,14 @@ impl<'c> Census<'c> {
 /// Counts by class and fate. Neighbours are often of the same class: theirs are counted apart, where
 /// no addition has to wait for the one before it to reach memory.
 struct ClassTally<'c> {
-    counts: &'c mut [[u64; Fate::ALL.len()]],
+    counts: &'c mut [[u64; FATES]],
     class: usize,
-    fates: [u64; Fate::ALL.len()],
+    fates: [u64; FATES],
 }
 
 impl ClassTally<'_> {
     #[inline]
-    fn of(&mut self, candidate: Candidate) -> &mut [u64; Fate::ALL.len()] {
+    fn of(&mut self, candidate: Candidate) -> &mut [u64; FATES] {
         if candidate.class() != self.class {
             self.flush();
             self.class = candidate.class();
@@ -553,7 +543,7 @@ impl ClassTally<'_> {
         counts
             .zip(&self.fates)
             .for_each(|(sum, count)| *sum += count);
-        self.fates = [0; Fate::ALL.len()];
+        self.fates = [0; FATES];
     }
 }
 
@@ -693,7 +683,8 @@ mod tests {
             let policy = Policy::default()
                 .lines(lines)
                 .own_stop_list(list(380_971_110_000))
-                .system_stop_list(list(79_000_000_000));
+                .system_stop_list(list(79_000_000_000))
+                .seen_before(list(380_971_110_050));
             let checker = Checker::with_plan(Plan::builtin(), policy);
             let mut expected = Counts::new();
             let mut seen = Seen::numbers_only();

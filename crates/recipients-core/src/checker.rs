@@ -337,11 +337,12 @@ impl Checker {
         trace.step("D7", || self.describe(answer));
         let reason = match self.unwanted(answer) {
             Some(refused) => refused,
-            None => self.stopped(answer.number).unwrap_or(success),
+            None => self.listed(answer.number).unwrap_or(success),
         };
         let rule = match reason.code() {
             Code::DestinationRestricted | Code::UnsupportedOperator => "D8",
             Code::StopListed => "D9",
+            Code::Duplicate => "D2",
             _ if reason == Reason::UnknownOperator => "D8",
             _ => "D7",
         };
@@ -370,15 +371,11 @@ impl Checker {
         }
     }
 
-    /// D9: on which stop list the number is.
-    pub(crate) fn stopped(&self, number: Msisdn) -> Option<Reason> {
-        if self.policy.own().contains(number) {
-            Some(Reason::OwnStopList)
-        } else if self.policy.system().contains(number) {
-            Some(Reason::SystemStopList)
-        } else {
-            None
-        }
+    /// D9, and D2 for earlier lists: on which list the number is.
+    pub(crate) fn listed(&self, number: Msisdn) -> Option<Reason> {
+        let mut lists = self.policy.lists().into_iter();
+        let found = lists.find(|(_, list)| list.contains(number))?;
+        Some(found.0)
     }
 
     fn describe(&self, answer: &Answer) -> String {

@@ -19,7 +19,10 @@
 //! number that is there, one word has four bits set. The same numbers give the same bytes.
 
 use crate::error::ErrorKind;
-use crate::{Error, Msisdn};
+use crate::{Error, Msisdn, Seen};
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::collections::binary_heap::PeekMut;
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
@@ -153,34 +156,47 @@ impl NumberSet {
     /// What the bytes of every version begin with.
     pub const MAGIC: &'static [u8] = MAGIC.split_at(7).0;
 
-    /// Takes numbers in ascending order, none twice.
+    /// Takes so many numbers in ascending order, none twice.
+    ///
+    /// ```
+    /// use recipients_core::{Msisdn, NumberSet, Seen};
+    ///
+    /// let mut seen = Seen::numbers_only();
+    /// seen.insert(Msisdn::from_u64(380971112233).unwrap(), 0);
+    /// let set = NumberSet::from_ascending(seen.len(), seen.iter().map(|(number, _)| number));
+    /// assert_eq!(set.len(), 1);
+    /// ```
     ///
     /// # Panics
     ///
     /// If they are not.
-    pub fn from_sorted(numbers: &[Msisdn]) -> NumberSet {
-        let words = words_for(numbers.len() as u64);
-        let blocks = numbers.len().div_ceil(BLOCK);
+    pub fn from_ascending(len: u64, numbers: impl IntoIterator<Item = Msisdn>) -> NumberSet {
+        let words = words_for(len);
+        let count = usize::try_from(len).expect("as many numbers as memory can hold");
+        let blocks = count.div_ceil(BLOCK);
         let mut bytes =
-            Vec::with_capacity(HEADER + 2 * numbers.len() + ENTRY * blocks + 8 * words as usize);
+            Vec::with_capacity(HEADER + 2 * count + ENTRY * blocks + 8 * words as usize);
         bytes.resize(HEADER, 0);
         let mut index = Vec::with_capacity(blocks * ENTRY);
         let mut filter = vec![0u64; words as usize];
         let mut last = 0;
-        for block in numbers.chunks(BLOCK) {
-            let (first, end) = (block[0].as_u64(), block[block.len() - 1].as_u64());
-            let log_size = Distances::size_for(end.saturating_sub(first));
-            let place = (bytes.len() - HEADER) as u64;
-            index.extend_from_slice(&first.to_le_bytes());
-            index.extend_from_slice(&(place << 2 | u64::from(log_size)).to_le_bytes());
-            for number in block {
-                let number = number.as_u64();
+        let mut numbers = numbers.into_iter().map(Msisdn::as_u64);
+        let mut block = [0; BLOCK];
+        for done in (0..count).step_by(BLOCK) {
+            let block = &mut block[..BLOCK.min(count - done)];
+            for place in &mut *block {
+                let number = numbers.next().expect("as many numbers as were told");
                 assert!(number > last, "numbers in ascending order");
-                last = number;
+                (*place, last) = (number, number);
                 let (at, bits) = filter_bits(number, words);
                 filter[at] |= bits;
             }
-            let distances = block[1..].iter().map(|number| number.as_u64() - first);
+            let first = block[0];
+            let log_size = Distances::size_for(last - first);
+            let place = (bytes.len() - HEADER) as u64;
+            index.extend_from_slice(&first.to_le_bytes());
+            index.extend_from_slice(&(place << 2 | u64::from(log_size)).to_le_bytes());
+            let distances = block[1..].iter().map(|number| number - first);
             match log_size {
                 0 => bytes.extend(distances.map(|d| d as u8)),
                 1 => bytes.extend(distances.flat_map(|d| (d as u16).to_le_bytes())),
@@ -188,11 +204,12 @@ impl NumberSet {
                 _ => bytes.extend(distances.flat_map(u64::to_le_bytes)),
             }
         }
+        assert!(numbers.next().is_none(), "as many numbers as were told");
         let distances = bytes.len() - HEADER;
         bytes.extend_from_slice(&index);
         bytes.extend(filter.iter().flat_map(|word| word.to_le_bytes()));
         bytes[..8].copy_from_slice(&MAGIC);
-        for (at, value) in [(8, numbers.len()), (16, distances), (24, filter.len())] {
+        for (at, value) in [(8, count), (16, distances), (24, filter.len())] {
             bytes[at..at + 8].copy_from_slice(&(value as u64).to_le_bytes());
         }
         let crc = crc32fast::hash(&bytes[HEADER..]);
@@ -204,6 +221,19 @@ impl NumberSet {
             bytes: Arc::new(bytes),
             parts,
         }
+    }
+
+    /// The numbers of sets that have none in common.
+    pub fn of_seen(sets: &[Seen]) -> NumberSet {
+        let len = sets.iter().map(Seen::len).sum();
+        let numbers = sets.iter().map(|set| set.iter().map(|(number, _)| number));
+        NumberSet::from_ascending(len, Merged::new(numbers))
+    }
+
+    /// The numbers that are in any of the sets.
+    pub fn union<'s>(sets: impl IntoIterator<Item = &'s NumberSet> + Clone) -> NumberSet {
+        let merged = || Merged::new(sets.clone().into_iter().map(NumberSet::iter));
+        NumberSet::from_ascending(merged().count() as u64, merged())
     }
 
     /// Takes bytes that [`NumberSet::as_bytes`] gave, wherever they are: in memory, or a file that
@@ -376,6 +406,48 @@ fn is_sound(bytes: &[u8], parts: &Parts) -> bool {
     at == parts.index as u64
 }
 
+/// The numbers of ascending iterators, ascending, each once.
+struct Merged<I> {
+    iters: Vec<I>,
+    /// The next number of each, the smallest on top.
+    next: BinaryHeap<Reverse<(Msisdn, usize)>>,
+    last: Option<Msisdn>,
+}
+
+impl<I: Iterator<Item = Msisdn>> Merged<I> {
+    fn new(iters: impl Iterator<Item = I>) -> Merged<I> {
+        let mut iters: Vec<I> = iters.collect();
+        let firsts = iters.iter_mut().enumerate();
+        let next = firsts.filter_map(|(at, iter)| Some(Reverse((iter.next()?, at))));
+        Merged {
+            next: next.collect(),
+            iters,
+            last: None,
+        }
+    }
+}
+
+impl<I: Iterator<Item = Msisdn>> Iterator for Merged<I> {
+    type Item = Msisdn;
+
+    fn next(&mut self) -> Option<Msisdn> {
+        loop {
+            let mut top = self.next.peek_mut()?;
+            let Reverse((number, at)) = *top;
+            match self.iters[at].next() {
+                Some(next) => *top = Reverse((next, at)),
+                None => {
+                    PeekMut::pop(top);
+                }
+            }
+            if self.last != Some(number) {
+                self.last = Some(number);
+                return Some(number);
+            }
+        }
+    }
+}
+
 /// Lets every number of its set through, and few others.
 pub(crate) struct Filter<'s> {
     words: &'s [[u8; 8]],
@@ -397,7 +469,7 @@ impl<'s> Filter<'s> {
 
 impl Default for NumberSet {
     fn default() -> NumberSet {
-        NumberSet::from_sorted(&[])
+        NumberSet::from_ascending(0, [])
     }
 }
 
@@ -406,7 +478,7 @@ impl FromIterator<Msisdn> for NumberSet {
         let mut numbers: Vec<Msisdn> = numbers.into_iter().collect();
         numbers.sort_unstable();
         numbers.dedup();
-        NumberSet::from_sorted(&numbers)
+        NumberSet::from_ascending(numbers.len() as u64, numbers)
     }
 }
 
@@ -439,6 +511,22 @@ mod tests {
             for &number in numbers.iter().chain(&others) {
                 prop_assert_eq!(set.contains(Msisdn::from_u64(number).unwrap()), model.contains(&number));
             }
+        }
+
+        #[test]
+        fn a_union_has_the_numbers_of_all(
+            sets in prop::collection::vec(prop::collection::btree_set(1u64..400, 0..200), 0..5),
+        ) {
+            let number = |&n: &u64| Msisdn::from_u64(79_000_000_000 + n).unwrap();
+            let packed: Vec<NumberSet> = sets.iter().map(|set| set.iter().map(number).collect()).collect();
+            let expected: BTreeSet<Msisdn> = sets.iter().flatten().map(number).collect();
+            prop_assert!(NumberSet::union(&packed).iter().eq(expected.iter().copied()));
+
+            let mut seen: Vec<Seen> = (0..4).map(|_| Seen::numbers_only()).collect();
+            for &number in &expected {
+                seen[number.as_u64() as usize % 4].insert(number, 0);
+            }
+            prop_assert!(NumberSet::of_seen(&seen).iter().eq(expected));
         }
 
         /// Damaged bytes are refused; and what a hostile hand has given good checksums is refused,

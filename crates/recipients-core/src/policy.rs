@@ -1,6 +1,6 @@
 //! What is allowed: the caller's rules, fixed before the first number is checked.
 
-use crate::{Lines, OperatorId, StopList, Territory};
+use crate::{Lines, OperatorId, Reason, StopList, Territory};
 use std::collections::BTreeSet;
 
 /// A country or a calling code that a rule speaks of; [`Plan::destination`] reads one.
@@ -42,6 +42,7 @@ pub struct Policy {
     pub(crate) require_operator: bool,
     own: StopList,
     system: StopList,
+    seen_before: StopList,
 }
 
 impl Policy {
@@ -118,6 +119,14 @@ impl Policy {
         self
     }
 
+    /// Numbers of earlier lists, which are not to be written to again: code 4 (D2). The default is
+    /// empty.
+    #[must_use]
+    pub fn seen_before(mut self, numbers: StopList) -> Policy {
+        self.seen_before = numbers;
+        self
+    }
+
     /// What becomes of a cell with more than one number.
     pub fn several(&self) -> SeveralNumbers {
         self.several
@@ -128,12 +137,13 @@ impl Policy {
         self.region
     }
 
-    pub(crate) fn own(&self) -> &StopList {
-        &self.own
-    }
-
-    pub(crate) fn system(&self) -> &StopList {
-        &self.system
+    /// The lists whose numbers are not accepted, and why, in the order in which they are asked.
+    pub(crate) fn lists(&self) -> [(Reason, &StopList); 3] {
+        [
+            (Reason::OwnStopList, &self.own),
+            (Reason::SystemStopList, &self.system),
+            (Reason::SeenBefore, &self.seen_before),
+        ]
     }
 
     pub(crate) fn allows(&self, territory: Option<Territory>, calling_code: Option<u16>) -> bool {

@@ -107,6 +107,9 @@ reasons! {
 
     /// The number won in an earlier row (D2).
     Duplicate = Duplicate, "duplicate", "the number is already in the list", "remove this row";
+    /// The number was accepted in an earlier run, whose numbers were kept.
+    SeenBefore = Duplicate, "seen_before", "the number was in an earlier list",
+        "remove this row, unless it is meant to be written to again";
     /// On the sender's own stop list (D9).
     OwnStopList = StopListed, "own_stop_list", "the number is on your stop list",
         "do not write to it";

@@ -229,27 +229,61 @@ impl Seen {
         self.bytes
     }
 
-    /// Hands out every number with its first place, in ascending order.
-    pub fn for_each(&self, mut each: impl FnMut(Msisdn, u64)) {
+    /// Every number with its first place (0 where places are not kept), in ascending order.
+    pub fn iter(&self) -> impl Iterator<Item = (Msisdn, u64)> + '_ {
         let mut roots: Vec<(u32, u32)> = self.roots.iter().map(|(&id, &at)| (id, at)).collect();
-        roots.sort_unstable();
-        let mut entries = Vec::new();
-        for (id, at) in roots {
-            let base = u64::from(id) << ROOT_BITS;
-            let mut hand_out = |rest: u64, place| {
-                if let Some(number) = Msisdn::from_u64(rest) {
-                    each(number, place);
+        roots.sort_unstable_by(|one, other| other.cmp(one));
+        Entries {
+            seen: self,
+            roots,
+            splits: Vec::new(),
+            leaf: Vec::new(),
+        }
+    }
+}
+
+/// The entries of a set. What comes next is at the end of each vector.
+struct Entries<'s> {
+    seen: &'s Seen,
+    roots: Vec<(u32, u32)>,
+    /// Nodes that are being gone through: their children that are left, the bits of these, and the
+    /// number with which the next one begins.
+    splits: Vec<(std::slice::Iter<'s, Node>, u32, u64)>,
+    leaf: Vec<(u64, u64)>,
+}
+
+impl Iterator for Entries<'_> {
+    type Item = (Msisdn, u64);
+
+    fn next(&mut self) -> Option<(Msisdn, u64)> {
+        loop {
+            if let Some((number, place)) = self.leaf.pop() {
+                return Some((Msisdn::from_u64(number)?, place));
+            }
+            let (node, bits, base) = match self.splits.last_mut() {
+                Some((children, bits, base)) => {
+                    let from = *base;
+                    match children.next() {
+                        Some(child) => {
+                            *base += 1 << *bits;
+                            (child, *bits, from)
+                        }
+                        None => {
+                            self.splits.pop();
+                            continue;
+                        }
+                    }
+                }
+                None => {
+                    let (id, at) = self.roots.pop()?;
+                    let base = u64::from(id) << ROOT_BITS;
+                    (&self.seen.nodes[at as usize], ROOT_BITS, base)
                 }
             };
-            let node = &self.nodes[at as usize];
-            walk(
-                node,
-                ROOT_BITS,
-                base,
-                &self.mixer,
-                &mut entries,
-                &mut hand_out,
-            );
+            match node {
+                Node::Split(children) => self.splits.push((children.iter(), bits - 8, base)),
+                leaf => leaf.entries(base, &self.seen.mixer, &mut self.leaf),
+            }
         }
     }
 }
@@ -400,57 +434,34 @@ impl Node {
         own + OVERHEAD
     }
 
+    /// The entries of a node without children, in descending order.
+    fn entries(&self, base: u64, mixer: &Mixer, entries: &mut Vec<(u64, u64)>) {
+        let mut take = |rest: u32, place| entries.push((base + u64::from(rest), place));
+        match self {
+            Node::Empty | Node::Split(_) => return,
+            Node::Table32(table) => table.for_each(mixer, take),
+            Node::Table24(table) => table.for_each(mixer, take),
+            Node::Table16(table) => table.for_each(mixer, take),
+            Node::Bitmap(words) => {
+                for (at, &word) in words.iter().enumerate().rev() {
+                    let mut word = word;
+                    while let Some(bit) = word.checked_ilog2() {
+                        take(64 * at as u32 + bit, 0);
+                        word &= !(1 << bit);
+                    }
+                }
+                return;
+            }
+        }
+        entries.sort_unstable_by(|one, other| other.cmp(one));
+    }
+
     fn bytes_below(&self) -> usize {
         let below = match self {
             Node::Split(children) => children.iter().map(Node::bytes).sum(),
             _ => 0,
         };
         self.bytes() + below
-    }
-}
-
-/// Hands out the numbers of a node in ascending order.
-fn walk(
-    node: &Node,
-    bits: u32,
-    base: u64,
-    mixer: &Mixer,
-    entries: &mut Vec<(u32, u64)>,
-    each: &mut impl FnMut(u64, u64),
-) {
-    entries.clear();
-    match node {
-        Node::Empty => {}
-        Node::Table32(table) => table.for_each(mixer, |rest, place| entries.push((rest, place))),
-        Node::Table24(table) => table.for_each(mixer, |rest, place| entries.push((rest, place))),
-        Node::Table16(table) => table.for_each(mixer, |rest, place| entries.push((rest, place))),
-        Node::Bitmap(words) => {
-            for (at, &word) in words.iter().enumerate() {
-                let mut word = word;
-                while word != 0 {
-                    each(base + 64 * at as u64 + u64::from(word.trailing_zeros()), 0);
-                    word &= word - 1;
-                }
-            }
-        }
-        Node::Split(children) => {
-            let bits = bits - 8;
-            for (at, child) in children.iter().enumerate() {
-                walk(
-                    child,
-                    bits,
-                    base + ((at as u64) << bits),
-                    mixer,
-                    entries,
-                    each,
-                );
-            }
-            return;
-        }
-    }
-    entries.sort_unstable();
-    for (rest, place) in entries.drain(..) {
-        each(base + u64::from(rest), place);
     }
 }
 
@@ -798,8 +809,7 @@ mod tests {
                 prop_assert_eq!(bare.insert(msisdn(number), place).is_some(), expected.is_some());
                 model.entry(number).or_insert(place);
             }
-            let mut all = Vec::new();
-            seen.for_each(|number, place| all.push((number.as_u64(), place)));
+            let all: Vec<_> = seen.iter().map(|(number, place)| (number.as_u64(), place)).collect();
             prop_assert_eq!(all, model.into_iter().collect::<Vec<_>>());
         }
 
@@ -839,10 +849,10 @@ mod tests {
                 );
             }
             let (mut count, mut last) = (0, 0);
-            seen.for_each(|number, _| {
+            for (number, _) in seen.iter() {
                 assert!(number.as_u64() > last && model.contains_key(&number.as_u64()));
                 (count, last) = (count + 1, number.as_u64());
-            });
+            }
             assert_eq!(count, model.len());
             let each = (seen.memory() - small.min(seen.memory())) as f64 / model.len() as f64;
             assert!(

@@ -28,7 +28,8 @@ impl StopList {
         self.sets.iter().any(|set| set.contains(number))
     }
 
-    pub(crate) fn sets(&self) -> &[NumberSet] {
+    /// The lists that were merged.
+    pub fn sets(&self) -> &[NumberSet] {
         &self.sets
     }
 
