@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io;
+use std::path::PathBuf;
 
 /// The run could not go on. A bad row never causes this.
 #[derive(Debug)]
@@ -20,6 +21,14 @@ pub enum Error {
     },
     /// The output's side: the sink failed.
     Sink(io::Error),
+    /// What was to be set aside on disk ([`Pipeline::memory`](crate::Pipeline::memory)) cannot be
+    /// written or read there.
+    Spill {
+        /// The folder.
+        folder: PathBuf,
+        /// Why.
+        error: io::Error,
+    },
     /// Threads could not be started.
     Threads(String),
     /// The caller asked to stop.
@@ -90,6 +99,11 @@ impl fmt::Display for Error {
             Error::Source(error) => error.fmt(f),
             Error::Header { file, row, error } => write!(f, "{file}, line {row}: {error}"),
             Error::Sink(error) => write!(f, "the results cannot be written: {error}"),
+            Error::Spill { folder, error } => write!(
+                f,
+                "numbers that take too much memory cannot be set aside in {}: {error}",
+                folder.display()
+            ),
             Error::Threads(error) => write!(f, "threads cannot be started: {error}"),
             Error::Cancelled => f.write_str("stopped before the end"),
             Error::TooManyFiles { limit } => write!(f, "more than {limit} files in one run"),
@@ -102,7 +116,7 @@ impl std::error::Error for Error {
         match self {
             Error::Source(error) => Some(error),
             Error::Header { error, .. } => Some(error),
-            Error::Sink(error) => Some(error),
+            Error::Sink(error) | Error::Spill { error, .. } => Some(error),
             _ => None,
         }
     }

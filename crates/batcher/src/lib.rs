@@ -42,6 +42,7 @@ mod pipeline;
 mod report;
 mod rounds;
 mod rows;
+mod spill;
 mod stop_list;
 mod suggest;
 mod sums;

@@ -6,11 +6,13 @@ use crate::error::Error;
 use crate::report::Report;
 use crate::rounds::{Crew, pool};
 use crate::rows::RowRun;
+use crate::spill::Budget;
 use crate::sums::Sums;
 use recipients_core::{Checker, Msisdn, Origin, Reason, Verdict};
 use recipients_ingest::{Batch, Layout, Row, Source};
 use recipients_template::{Missing, Segments, Template};
 use std::io;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// Source → checker → sink, as it is to run.
@@ -23,6 +25,7 @@ pub struct Pipeline<'c> {
     loose_header: bool,
     threads: usize,
     pub(crate) keeps_accepted: bool,
+    pub(crate) budget: Option<Budget>,
     pub(crate) cancel: Option<&'c AtomicBool>,
 }
 
@@ -412,6 +415,7 @@ impl<'c> Pipeline<'c> {
             loose_header: false,
             threads: 0,
             keeps_accepted: false,
+            budget: None,
             cancel: None,
         }
     }
@@ -447,6 +451,20 @@ impl<'c> Pipeline<'c> {
         self
     }
 
+    /// How many bytes of memory the numbers seen so far may take. Beyond that, they are set aside in
+    /// files without names in this folder, and with them the rows whose verdicts depend on them, if
+    /// rows are wanted; these come when all have been read. What comes out is the same. The default
+    /// is no limit.
+    ///
+    /// On disk, every number takes 8 bytes (24 where winners are wanted), and a row its text and a
+    /// few bytes more.
+    #[must_use]
+    pub fn memory(mut self, bytes: usize, folder: impl Into<PathBuf>) -> Pipeline<'c> {
+        let folder = folder.into();
+        self.budget = Some(Budget { bytes, folder });
+        self
+    }
+
     /// A flag that ends the run with [`Error::Cancelled`] soon after it is set. The default is
     /// none.
     #[must_use]
@@ -473,12 +491,18 @@ impl<'c> Pipeline<'c> {
             for (file, source) in sources {
                 run.file(file, source)?;
             }
-            return Ok(run.finish());
+            return run.finish();
         }
         let mut run = RowRun::new(self, files, sink, format, crew);
         for (file, source) in sources {
-            run.file(file, source)?;
+            if let Err(error) = run.file(file, source) {
+                // Rows before a fault are handed out.
+                if let Error::Source(_) = error {
+                    run.deliver_spooled()?;
+                }
+                return Err(error);
+            }
         }
-        Ok(run.finish())
+        run.finish()
     }
 }

@@ -9,13 +9,14 @@ use crate::error::Error;
 use rayon::prelude::*;
 use recipients_ingest::{Batch, Chunk, ChunkParser, ParsedChunk, Source};
 use std::collections::VecDeque;
+use std::io;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError, mpsc};
 
 /// Chunks that a lane takes at a time. Enough that numbers of the same part come many at a time; few
 /// enough that they stay in the last-level cache.
-const ROUND: usize = 8;
+pub(crate) const ROUND: usize = 8;
 
 /// Chunks on their way, at most: while the lane takes a round, the next one is judged.
 const ON_THEIR_WAY: usize = 2 * ROUND;
@@ -74,6 +75,18 @@ impl<'p> Crew<'p> {
         match self.cancel {
             Some(flag) if flag.load(Ordering::Relaxed) => Err(Error::Cancelled),
             _ => Ok(()),
+        }
+    }
+
+    /// [`Crew::each`] for what may fail.
+    pub(crate) fn try_each<T: Send>(
+        &self,
+        things: &mut [T],
+        work: impl Fn(&mut T) -> io::Result<()> + Sync + Send,
+    ) -> io::Result<()> {
+        match self.pool {
+            None => things.iter_mut().try_for_each(work),
+            Some(pool) => pool.install(|| things.par_iter_mut().try_for_each(work)),
         }
     }
 

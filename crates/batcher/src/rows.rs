@@ -13,11 +13,13 @@ use crate::error::Error;
 use crate::parts::{PARTS, Parted, part_of};
 use crate::pipeline::{Files, Format, NOT_SEEN, Pipeline, Rows, SEEN_SOMEWHERE, Sink, Wants};
 use crate::report::{Report, Tally, may_be_national};
-use crate::rounds::{Crew, Judge, Lane, Slot, Stash, drive};
+use crate::rounds::{Crew, Judge, Lane, ROUND, Slot, Stash, drive};
+use crate::spill::{Budget, Log, LogReader, rewind};
 use crate::sums::SPENT;
 use recipients_core::{Msisdn, NumberSet, Reason, Seen};
 use recipients_ingest::{Batch, Chunk, ChunkParser, ParsedChunk, Source};
-use std::io;
+use std::fs::File;
+use std::io::{self, BufWriter};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
@@ -68,11 +70,79 @@ struct State<'p, S> {
     crew: Crew<'p>,
     /// Lines of the files so far.
     lines: u64,
-    /// The numbers of each part that were accepted so far.
-    seen: Vec<Seen>,
+    parts: Vec<Part>,
     wants_winners: bool,
+    budget: Option<&'p Budget>,
+    /// The batches that wait for the parts' logs to be read, once there are any.
+    spool: Option<Spool>,
     report: Report,
     sink: S,
+}
+
+/// The numbers of a part that were accepted so far, with their places: in memory, or all that came
+/// in a log. That begins with those that had been in memory before.
+struct Part {
+    seen: Seen,
+    log: Option<(Log, u64)>,
+    /// The winners, of each number that came since; made of the log.
+    winners: Option<LogReader>,
+    /// Those to be kept, once the log has been gone through.
+    accepted: Option<NumberSet>,
+}
+
+impl Part {
+    fn spill(&mut self, budget: &Budget) -> io::Result<()> {
+        let seen = std::mem::take(&mut self.seen);
+        let mut log = Log::create(&budget.folder)?;
+        for (number, place) in seen.iter() {
+            log.push(number.as_u64())?;
+            log.push(place)?;
+        }
+        self.log = Some((log, seen.len()));
+        Ok(())
+    }
+
+    /// Finds the winners of all that is in the log.
+    fn read_log(&mut self, budget: &Budget, wants_winners: bool, keeps: bool) -> io::Result<()> {
+        let Some((log, before)) = self.log.take() else {
+            return Ok(());
+        };
+        let mut log = log.read()?;
+        let mut seen = new_seen(wants_winners);
+        for _ in 0..before {
+            seen.insert(log.number()?, log.word()?);
+        }
+        let mut winners = Log::create(&budget.folder)?;
+        while let Some(number) = log.next()? {
+            let number = Msisdn::from_u64(number).ok_or(io::ErrorKind::InvalidData)?;
+            winners.push(winner(&mut seen, number, log.word()?))?;
+        }
+        self.winners = Some(winners.read()?);
+        self.accepted = keeps.then(|| NumberSet::of_seen([&seen]));
+        Ok(())
+    }
+}
+
+fn new_seen(wants_winners: bool) -> Seen {
+    match wants_winners {
+        true => Seen::with_places(),
+        false => Seen::numbers_only(),
+    }
+}
+
+/// The place of the row that has the number already, [`NOT_SEEN`] or [`SEEN_SOMEWHERE`].
+fn winner(seen: &mut Seen, number: Msisdn, place: u64) -> u64 {
+    match seen.insert(number, place) {
+        None => NOT_SEEN,
+        Some(0) => SEEN_SOMEWHERE,
+        Some(winner) => winner,
+    }
+}
+
+/// Batches on disk, with the index of their file, in their order.
+struct Spool {
+    out: BufWriter<File>,
+    files: Vec<usize>,
 }
 
 impl<'p, S: Sink> RowRun<'p, S> {
@@ -84,12 +154,13 @@ impl<'p, S: Sink> RowRun<'p, S> {
         crew: Crew<'p>,
     ) -> Self {
         let wants_winners = sink.wants() == Wants::Winners;
-        let set = |_| {
-            let set = match wants_winners {
-                true => Seen::with_places(),
-                false => Seen::numbers_only(),
-            };
-            set.spending(SPENT / PARTS)
+        let budget = pipeline.budget.as_ref();
+        let spent = budget.map_or(SPENT, |budget| SPENT.min(budget.bytes / 2));
+        let part = |_| Part {
+            seen: new_seen(wants_winners).spending(spent / PARTS),
+            log: None,
+            winners: None,
+            accepted: None,
         };
         RowRun {
             judge: RowJudge {
@@ -102,8 +173,10 @@ impl<'p, S: Sink> RowRun<'p, S> {
             state: State {
                 crew,
                 lines: 0,
-                seen: (0..PARTS).map(set).collect(),
+                parts: (0..PARTS).map(part).collect(),
                 wants_winners,
+                budget,
+                spool: None,
                 report: Report::new(pipeline.message.is_some()),
                 sink,
             },
@@ -118,58 +191,116 @@ impl<'p, S: Sink> RowRun<'p, S> {
         Ok(())
     }
 
-    pub(crate) fn finish(self) -> Report {
-        let mut report = self.state.report;
+    pub(crate) fn finish(mut self) -> Result<Report, Error> {
+        let is_spilled = self.state.spool.is_some();
+        self.deliver_spooled()?;
+        let (parts, mut report) = (self.state.parts, self.state.report);
         if self.judge.pipeline.keeps_accepted {
-            report.accepted_numbers = Some(NumberSet::of_seen(&self.state.seen));
+            let kept = parts.iter().filter_map(|part| part.accepted.as_ref());
+            report.accepted_numbers = Some(match is_spilled {
+                true => NumberSet::union(kept),
+                false => NumberSet::of_seen(parts.iter().map(|part| &part.seen)),
+            });
         }
         for tally in self.judge.tallies.into_inner() {
             report.add(&tally);
         }
-        report
+        Ok(report)
+    }
+
+    /// Reads the logs, and hands out the rows that waited for that.
+    pub(crate) fn deliver_spooled(&mut self) -> Result<(), Error> {
+        let (judge, state, crew) = (&self.judge, &mut self.state, self.crew);
+        let (Some(spool), Some(budget)) = (state.spool.take(), state.budget) else {
+            return Ok(());
+        };
+        let failed = |error| budget.failed(error);
+        let (winners, keeps) = (state.wants_winners, judge.pipeline.keeps_accepted);
+        crew.try_each(&mut state.parts, |part| {
+            part.read_log(budget, winners, keeps)
+        })
+        .map_err(failed)?;
+        let mut batches = rewind(spool.out).map_err(failed)?;
+        let mut slots = Vec::new();
+        for files in spool.files.chunk_by(|one, next| one == next) {
+            let file = files[0];
+            for round in files.chunks(ROUND) {
+                slots.resize_with(round.len(), Slot::default);
+                for slot in &mut slots {
+                    slot.batch.read_from(&mut batches).map_err(failed)?;
+                }
+                crew.go_on()?;
+                crew.each(&mut slots, |slot: &mut Slot<_>| {
+                    judge.again(file, &slot.batch, &mut slot.work);
+                });
+                state.read_winners(&slots).map_err(failed)?;
+                state.deliver(judge, file, &mut slots)?;
+            }
+        }
+        Ok(())
     }
 }
 
+type Slots<S> = [Slot<Work<<<S as Sink>::Format as Format>::Part>>];
+
 impl<S: Sink> State<'_, S> {
-    /// D2: looks for the accepted numbers among those seen, in the order of the rows.
-    fn look_up(
-        &mut self,
-        files: &Files,
-        file: usize,
-        slots: &[Slot<Work<<S::Format as Format>::Part>>],
-    ) {
+    /// D2: looks for the accepted numbers among those seen, in the order of the rows; or sets them
+    /// aside.
+    fn look_up(&mut self, files: &Files, file: usize, slots: &Slots<S>) -> io::Result<()> {
         let wants_winners = self.wants_winners;
-        let mut parts: Vec<(usize, &mut Seen)> = self.seen.iter_mut().enumerate().collect();
-        self.crew.each(&mut parts, |(part, seen)| {
+        let mut parts: Vec<(usize, &mut Part)> = self.parts.iter_mut().enumerate().collect();
+        self.crew.try_each(&mut parts, |(at, part)| {
             for slot in slots {
                 let work = &slot.work;
-                for &(number, at) in work.numbers.part(*part) {
-                    let at = at as usize;
+                for &(number, verdict) in work.numbers.part(*at) {
+                    let verdict = verdict as usize;
+                    let row = work.judged.row(verdict);
                     let place = match wants_winners {
-                        true => files.place(file, slot.batch.row(work.judged.row(at)).number()),
+                        true => files.place(file, slot.batch.row(row).number()),
                         false => 0,
                     };
-                    if let Some(winner) = seen.insert(number, place) {
-                        let winner = if winner == 0 { SEEN_SOMEWHERE } else { winner };
-                        work.winners[at].store(winner, Ordering::Relaxed);
+                    match &mut part.log {
+                        Some((log, _)) => {
+                            log.push(number.as_u64())?;
+                            log.push(place)?;
+                        }
+                        None => {
+                            let winner = winner(&mut part.seen, number, place);
+                            work.winners[verdict].store(winner, Ordering::Relaxed);
+                        }
                     }
                 }
             }
-        });
+            Ok(())
+        })
     }
-}
 
-impl<S: Sink> Lane<RowJudge<'_, S::Format>> for State<'_, S> {
-    fn take(
+    /// [`State::look_up`] for batches that were set aside.
+    fn read_winners(&mut self, slots: &Slots<S>) -> io::Result<()> {
+        let mut parts: Vec<(usize, &mut Part)> = self.parts.iter_mut().enumerate().collect();
+        self.crew.try_each(&mut parts, |(at, part)| {
+            let Some(winners) = &mut part.winners else {
+                return Ok(());
+            };
+            for slot in slots {
+                for &(_, verdict) in slot.work.numbers.part(*at) {
+                    let winner = winners.word()?;
+                    slot.work.winners[verdict as usize].store(winner, Ordering::Relaxed);
+                }
+            }
+            Ok(())
+        })
+    }
+
+    /// Counts and formats rows whose winners are known, and gives them to the sink.
+    fn deliver(
         &mut self,
         judge: &RowJudge<'_, S::Format>,
         file: usize,
-        slots: &mut [Slot<Work<<S::Format as Format>::Part>>],
+        slots: &mut Slots<S>,
     ) -> Result<(), Error> {
-        self.look_up(&judge.files, file, slots);
-        self.crew.go_on()?;
         self.crew.each(slots, |slot| judge.settle(file, slot));
-        for slot in &mut *slots {
+        for slot in slots {
             let Work {
                 judged,
                 winners,
@@ -181,12 +312,63 @@ impl<S: Sink> Lane<RowJudge<'_, S::Format>> for State<'_, S> {
             for &at in &*unread {
                 self.report.unread.push(rows.get(at as usize).input());
             }
-            self.sink.progress(file, rows.len() as u64, slot.end);
             let part = part.get_mut().unwrap_or_else(PoisonError::into_inner);
             if let Some(part) = part.take() {
                 let taken = part.and_then(|part| self.sink.rows(&rows, part));
                 taken.map_err(Error::Sink)?;
             }
+        }
+        Ok(())
+    }
+
+    /// Sets the numbers aside if they take too much memory: from now on, all rows wait.
+    fn spill_if_needed(&mut self) -> Result<(), Error> {
+        let Some(budget) = self.budget else {
+            return Ok(());
+        };
+        if !budget.is_exceeded(self.parts.iter().map(|part| &part.seen)) {
+            return Ok(());
+        }
+        let mut spill = || {
+            self.crew
+                .try_each(&mut self.parts, |part| part.spill(budget))?;
+            self.spool = Some(Spool {
+                out: BufWriter::with_capacity(1 << 18, tempfile::tempfile_in(&budget.folder)?),
+                files: Vec::new(),
+            });
+            Ok(())
+        };
+        spill().map_err(|error| budget.failed(error))
+    }
+}
+
+impl<'p, S: Sink> Lane<RowJudge<'p, S::Format>> for State<'p, S> {
+    fn take(
+        &mut self,
+        judge: &RowJudge<'p, S::Format>,
+        file: usize,
+        slots: &mut Slots<S>,
+    ) -> Result<(), Error> {
+        let mut set_aside = self.look_up(&judge.files, file, slots);
+        if let Some(spool) = &mut self.spool {
+            set_aside = set_aside.and_then(|()| {
+                slots.iter().try_for_each(|slot| {
+                    spool.files.push(file);
+                    slot.batch.write_to(&mut spool.out)
+                })
+            });
+        }
+        if let (Err(error), Some(budget)) = (set_aside, self.budget) {
+            return Err(budget.failed(error));
+        }
+        self.crew.go_on()?;
+        for slot in &*slots {
+            let verdicts = slot.work.judged.verdicts.len() as u64;
+            self.sink.progress(file, verdicts, slot.end);
+        }
+        if self.spool.is_none() {
+            self.deliver(judge, file, slots)?;
+            self.spill_if_needed()?;
         }
         let mut batches = slots.iter().rev().map(|slot| &slot.batch);
         if let Some(batch) = batches.find(|batch| !batch.is_empty()) {

@@ -10,8 +10,10 @@ use crate::parts::{PARTS, Parted, part_of};
 use crate::pipeline::{Files, Pipeline, Rows, Sink};
 use crate::report::{Counts, Report, Unread, may_be_national};
 use crate::rounds::{Crew, Judge, Lane, Slot, Stash, drive};
+use crate::spill::{Budget, Log};
 use recipients_core::{Candidate, Census, Classes, NumberSet, Seen, SeveralNumbers, Verdict};
 use recipients_ingest::{Batch, Chunk, ChunkParser, ParsedChunk, Source};
+use std::io;
 
 /// Candidates that are looked for together. So many that those of the same range are many, too; and
 /// all in the last-level cache.
@@ -67,10 +69,64 @@ pub(crate) struct SumsJudge<'p> {
     keeps_unread: bool,
 }
 
+/// The numbers of a part that were accepted so far: in memory, or all that came in a log. That begins
+/// with those that had been in memory before.
+struct Part {
+    seen: Seen,
+    log: Option<(Log, u64)>,
+    /// Those to be kept, once the log has been gone through.
+    accepted: Option<NumberSet>,
+}
+
+impl Part {
+    fn spill(&mut self, budget: &Budget) -> io::Result<()> {
+        let seen = std::mem::take(&mut self.seen);
+        let mut log = Log::create(&budget.folder)?;
+        for (number, _) in seen.iter() {
+            log.push(number.as_u64())?;
+        }
+        self.log = Some((log, seen.len()));
+        Ok(())
+    }
+
+    /// Settles what is in the log.
+    fn read_log(&mut self, judge: &SumsJudge<'_>) -> io::Result<()> {
+        const BATCH: usize = 1 << 16;
+        let Some((log, before)) = self.log.take() else {
+            return Ok(());
+        };
+        let mut log = log.read()?;
+        let mut seen = Seen::numbers_only();
+        for _ in 0..before {
+            seen.insert(log.number()?, 0);
+        }
+        let mut batch = Vec::with_capacity(BATCH);
+        loop {
+            batch.clear();
+            while batch.len() < BATCH
+                && let Some(word) = log.next()?
+            {
+                batch.push(Candidate::from_bits(word).ok_or(io::ErrorKind::InvalidData)?);
+            }
+            if batch.is_empty() {
+                break;
+            }
+            let batches = std::iter::once(&batch[..]);
+            judge.at_desk(|desk| desk.census.settle(batches, &mut seen));
+        }
+        if judge.pipeline.keeps_accepted {
+            self.accepted = Some(NumberSet::of_seen([&seen]));
+        }
+        Ok(())
+    }
+}
+
 /// What the briefs come to.
 struct Totals<'p, S> {
     crew: Crew<'p>,
-    seen: Vec<Seen>,
+    budget: Option<&'p Budget>,
+    parts: Vec<Part>,
+    is_spilled: bool,
     /// Briefs whose candidates have not been settled, and those that can be used again.
     window: Vec<Brief>,
     spare: Vec<Brief>,
@@ -81,7 +137,13 @@ struct Totals<'p, S> {
 
 impl<'p, S: Sink> Sums<'p, S> {
     pub(crate) fn new(pipeline: &'p Pipeline<'p>, files: Files, sink: S, crew: Crew<'p>) -> Self {
-        let seen = |_| Seen::numbers_only().spending(SPENT / PARTS);
+        let budget = pipeline.budget.as_ref();
+        let spent = budget.map_or(SPENT, |budget| SPENT.min(budget.bytes / 2));
+        let part = |_| Part {
+            seen: Seen::numbers_only().spending(spent / PARTS),
+            log: None,
+            accepted: None,
+        };
         Sums {
             judge: SumsJudge {
                 pipeline,
@@ -93,7 +155,9 @@ impl<'p, S: Sink> Sums<'p, S> {
             crew,
             totals: Totals {
                 crew,
-                seen: (0..PARTS).map(seen).collect(),
+                budget,
+                parts: (0..PARTS).map(part).collect(),
+                is_spilled: false,
                 window: Vec::new(),
                 spare: Vec::new(),
                 counts: Counts::default(),
@@ -110,14 +174,22 @@ impl<'p, S: Sink> Sums<'p, S> {
         Ok(())
     }
 
-    pub(crate) fn finish(self) -> Report {
+    pub(crate) fn finish(self) -> Result<Report, Error> {
         let Sums {
             judge, mut totals, ..
         } = self;
-        totals.settle(&judge);
+        totals.settle(&judge)?;
+        totals.read_logs(&judge)?;
         let mut report = totals.report;
         if judge.pipeline.keeps_accepted {
-            report.accepted_numbers = Some(NumberSet::of_seen(&totals.seen));
+            let kept = totals
+                .parts
+                .iter()
+                .filter_map(|part| part.accepted.as_ref());
+            report.accepted_numbers = Some(match totals.is_spilled {
+                true => NumberSet::union(kept),
+                false => NumberSet::of_seen(totals.parts.iter().map(|part| &part.seen)),
+            });
         }
         report.add_counts(&totals.counts);
         for desk in judge.desks.into_inner() {
@@ -125,20 +197,55 @@ impl<'p, S: Sink> Sums<'p, S> {
                 report.add_verdicts(verdict, count);
             }
         }
-        report
+        Ok(report)
     }
 }
 
 impl<'p, S> Totals<'p, S> {
-    /// Finds out which candidates are duplicates.
-    fn settle(&mut self, judge: &SumsJudge<'p>) {
+    /// Finds out which candidates are duplicates, or sets them aside.
+    fn settle(&mut self, judge: &SumsJudge<'p>) -> Result<(), Error> {
         let window = &self.window;
-        let mut parts: Vec<(usize, &mut Seen)> = self.seen.iter_mut().enumerate().collect();
-        self.crew.each(&mut parts, |(part, seen)| {
-            let batches = window.iter().map(|brief| brief.candidates.part(*part));
-            judge.at_desk(|desk| desk.census.settle(batches, seen));
+        let mut parts: Vec<(usize, &mut Part)> = self.parts.iter_mut().enumerate().collect();
+        let settled = self.crew.try_each(&mut parts, |(at, part)| {
+            let batches = window.iter().map(|brief| brief.candidates.part(*at));
+            match &mut part.log {
+                None => judge.at_desk(|desk| desk.census.settle(batches, &mut part.seen)),
+                Some((log, _)) => {
+                    for candidate in batches.flatten() {
+                        log.push(candidate.to_bits())?;
+                    }
+                }
+            }
+            Ok(())
         });
+        self.done(settled)?;
         self.spare.append(&mut self.window);
+        if let Some(budget) = self.budget
+            && !self.is_spilled
+            && budget.is_exceeded(self.parts.iter().map(|part| &part.seen))
+        {
+            self.is_spilled = true;
+            let spilled = self
+                .crew
+                .try_each(&mut self.parts, |part| part.spill(budget));
+            self.done(spilled)?;
+        }
+        Ok(())
+    }
+
+    fn read_logs(&mut self, judge: &SumsJudge<'p>) -> Result<(), Error> {
+        let read = self
+            .crew
+            .try_each(&mut self.parts, |part| part.read_log(judge));
+        self.done(read)
+    }
+
+    /// Only what is set aside can fail.
+    fn done(&self, result: io::Result<()>) -> Result<(), Error> {
+        match (result, self.budget) {
+            (Err(error), Some(budget)) => Err(budget.failed(error)),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -159,8 +266,12 @@ impl<'p, S: Sink> Lane<SumsJudge<'p>> for Totals<'p, S> {
             self.window.push(brief);
         }
         let in_window = self.window.iter().map(|brief| brief.candidates.len());
-        if in_window.sum::<usize>() >= WINDOW {
-            self.settle(judge);
+        // Candidates that wait take memory, too.
+        let most = self
+            .budget
+            .map_or(WINDOW, |budget| WINDOW.min(budget.bytes / 16));
+        if in_window.sum::<usize>() >= most {
+            self.settle(judge)?;
         }
         Ok(())
     }

@@ -439,9 +439,10 @@ proptest! {
         }
     }
 
-    /// A run that wants no rows takes another way through the list, and sees the same.
+    /// A run that wants no rows takes another way through the list, and sees the same; so does one
+    /// that has to set numbers aside on disk.
     #[test]
-    fn a_run_without_rows_reports_the_same(
+    fn runs_without_rows_and_with_little_memory_are_the_same(
         list in any_list(),
         numbers in prop::collection::vec((0u64..60, 0usize..6), 0..80),
         chunk in 1usize..400,
@@ -477,28 +478,44 @@ proptest! {
             true => vec![list.clone() + &numbers, numbers + &list],
             false => vec![numbers + &list],
         };
-        let run = |threads, chunk: usize, rows: bool| {
+        let folder = tempfile::tempdir().unwrap();
+        let run = |threads, chunk: usize, rows: bool, memory: Option<usize>| {
             let open = |text: &String| {
                 let options = fixed_options().delimiter(Choice::Given(delimiter)).chunk_bytes(chunk);
                 Source::from_bytes("l", text.clone().into_bytes(), &options)
             };
             let sources = texts.iter().map(open).collect::<Result<Vec<_>, _>>().map_err(|e| e.to_string())?;
             let pipeline = Pipeline::new(&checker).threads(threads).keep_accepted(true);
-            let mut verdicts = 0;
+            let pipeline = match memory {
+                Some(bytes) => pipeline.memory(bytes, folder.path()),
+                None => pipeline,
+            };
+            let (mut verdicts, mut lines) = (0, Vec::new());
             let report = match rows {
-                true => pipeline.run(sources, |_: &Checked<'_>| { verdicts += 1; Ok(()) }),
+                true => pipeline.run(sources, |row: &Checked<'_>| {
+                    verdicts += 1;
+                    lines.push(line(row));
+                    Ok(())
+                }),
                 false => pipeline.run(sources, ReportOnly(&mut verdicts)),
             };
             let report = report.map_err(|e| e.to_string())?;
             assert_eq!(verdicts, report.total());
             let regions = region_suggestions(&report, &checker);
             let accepted: Vec<Msisdn> = report.accepted_numbers().unwrap().iter().collect();
-            Ok((format!("{report:?}"), format!("{regions:?}"), accepted))
+            Ok(((format!("{report:?}"), format!("{regions:?}"), accepted), lines))
         };
-        let with_rows: Result<_, String> = run(1, 1 << 17, true);
-        for threads in [1, 2] {
-            prop_assert_eq!(&run(threads, chunk, false), &with_rows);
-            prop_assert_eq!(&run(threads, 1 << 17, false), &with_rows);
+        let with_rows: Result<_, String> = run(1, 1 << 17, true, None);
+        let report = with_rows.as_ref().map(|(report, _)| report);
+        for (threads, chunk, memory) in
+            [(1, chunk, None), (2, 1 << 17, None), (1, chunk, Some(0)), (2, chunk, Some(3000))]
+        {
+            let without = run(threads, chunk, false, memory);
+            prop_assert_eq!(without.as_ref().map(|(report, _)| report), report);
+        }
+        // Rows that were set aside on disk come back the same.
+        for (threads, memory) in [(1, 0), (2, 3000)] {
+            prop_assert_eq!(&run(threads, chunk, true, Some(memory)), &with_rows);
         }
     }
 

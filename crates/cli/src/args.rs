@@ -49,6 +49,9 @@ Limits: a row of text or a cell of a sheet 1 MiB; a workbook 256 MiB, its sheet 
 6 million cells and 128 MiB of text; 65,535 files in one run, as far as the system lets so many be \
 open at once.
 
+Memory: about 50 MB, 200 MB where rows are written, and 3 to 6 bytes for every number that is \
+accepted, 9 to 12 where rows are written; --memory limits the latter.
+
 Examples:
   recipients check contacts.csv
   recipients check --region UA --rejected bad.csv --accepted good.csv contacts.xlsx
@@ -108,6 +111,11 @@ pub(crate) struct CheckArgs {
     /// Print the summary as JSON
     #[arg(long, help_heading = "Results")]
     pub(crate) json: bool,
+
+    /// Memory that the numbers seen so far may take, as 256M or 2G; beyond it they go to files in the
+    /// folder for temporary files (TMPDIR), which vanish. The result is the same
+    #[arg(long, value_name = "SIZE", value_parser = parse_size, help_heading = "Results")]
+    pub(crate) memory: Option<usize>,
 
     /// Threads that judge rows, at most 256; 0 is one for each core
     #[arg(long, value_name = "N", default_value = "0", value_parser = clap::value_parser!(u16).range(0..=256), help_heading = "Results")]
@@ -345,6 +353,24 @@ fn parse_skip_header(text: &str) -> Result<Choice<bool>, String> {
         "1" => Ok(Choice::Given(true)),
         _ => Err("give 0, 1 or auto".to_owned()),
     }
+}
+
+/// A number of bytes, KiB, MiB or GiB.
+fn parse_size(text: &str) -> Result<usize, String> {
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let shift = match text[digits.len()..].to_ascii_uppercase().as_str() {
+        "" | "B" => 0,
+        "K" | "KB" | "KIB" => 10,
+        "M" | "MB" | "MIB" => 20,
+        "G" | "GB" | "GIB" => 30,
+        _ => return Err("give a size as 256M or 2G".to_owned()),
+    };
+    let count: usize = digits
+        .parse()
+        .map_err(|_| "give a size as 256M or 2G".to_owned())?;
+    count
+        .checked_mul(1 << shift)
+        .ok_or_else(|| "that is more memory than there can be".to_owned())
 }
 
 fn parse_placeholders(text: &str) -> Result<Missing, String> {

@@ -31,6 +31,9 @@ pub(crate) fn run(args: &CheckArgs) -> Result<ExitCode, Failure> {
         .threads(usize::from(args.threads))
         .loose_header(args.loose_header)
         .keep_accepted(args.save_seen.is_some());
+    if let Some(bytes) = args.memory {
+        pipeline = pipeline.memory(bytes, std::env::temp_dir());
+    }
     if let Some(template) = &text {
         pipeline = pipeline.message(template.clone(), args.placeholders);
     }

@@ -1,6 +1,7 @@
 //! Rows travelling together.
 
 use std::fmt;
+use std::io::{self, Read, Write};
 
 /// Some rows of a file in one buffer, which is used again for the next ones.
 #[derive(Clone, Default)]
@@ -30,6 +31,12 @@ struct Meta {
     offset: u32,
     /// One past the row's last field.
     fields_end: u32,
+}
+
+/// Numbers of four bytes, the lowest first.
+fn numbers(bytes: &[u8]) -> Vec<u32> {
+    let numbers = bytes.as_chunks().0.iter();
+    numbers.map(|&bytes| u32::from_le_bytes(bytes)).collect()
 }
 
 /// One row: its fields, and where it stands.
@@ -65,6 +72,104 @@ impl Batch {
     /// How many physical lines stand before the batch; of a sheet, 0.
     pub fn lines_before(&self) -> u64 {
         self.lines
+    }
+
+    /// Writes the batch, to be set aside for a while.
+    ///
+    /// # Errors
+    ///
+    /// If writing fails.
+    pub fn write_to(&self, out: &mut impl Write) -> io::Result<()> {
+        let sizes = [
+            self.text.len(),
+            self.fields.len(),
+            self.rows.len(),
+            self.taken,
+        ];
+        let sizes = sizes.into_iter().map(|size| size as u64);
+        for word in sizes.chain([self.lines, self.bytes]) {
+            out.write_all(&word.to_le_bytes())?;
+        }
+        out.write_all(self.text.as_bytes())?;
+        for field in &self.fields {
+            out.write_all(&field.start.to_le_bytes())?;
+            out.write_all(&field.end.to_le_bytes())?;
+        }
+        for row in &self.rows {
+            for part in [row.number, row.offset, row.fields_end] {
+                out.write_all(&part.to_le_bytes())?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Replaces the rows by those that [`Batch::write_to`] has written.
+    ///
+    /// ```
+    /// use recipients_ingest::{Batch, Options, Source};
+    ///
+    /// let mut source = Source::from_bytes("l", "380971112233\n".into(), &Options::auto())?;
+    /// let (mut batch, mut aside, mut again) = (Batch::new(), Vec::new(), Batch::new());
+    /// source.fill(&mut batch)?;
+    /// batch.write_to(&mut aside)?;
+    /// again.read_from(&mut &aside[..])?;
+    /// assert_eq!(again.row(0).get(0), Some("380971112233"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If reading fails, or what is read is no batch.
+    pub fn read_from(&mut self, input: &mut impl Read) -> io::Result<()> {
+        let damaged = || io::Error::from(io::ErrorKind::InvalidData);
+        let mut words = [0u64; 6];
+        for word in &mut words {
+            let mut bytes = [0; 8];
+            input.read_exact(&mut bytes)?;
+            *word = u64::from_le_bytes(bytes);
+        }
+        let [text, fields, rows, taken, lines, bytes] = words;
+        self.clear();
+        let mut buffer = std::mem::take(&mut self.text).into_bytes();
+        let mut take = |len: Option<u64>, buffer: &mut Vec<u8>| -> io::Result<()> {
+            let len = len.ok_or_else(damaged)?;
+            buffer.clear();
+            match input.by_ref().take(len).read_to_end(buffer)? as u64 == len {
+                true => Ok(()),
+                false => Err(io::ErrorKind::UnexpectedEof.into()),
+            }
+        };
+        take(Some(text), &mut buffer)?;
+        self.text = String::from_utf8(buffer).map_err(|_| damaged())?;
+        let mut buffer = Vec::new();
+        take(fields.checked_mul(8), &mut buffer)?;
+        for &[start, end] in numbers(&buffer).as_chunks().0 {
+            let is_there = self.text.get(start as usize..end as usize).is_some();
+            self.fields.push(
+                is_there
+                    .then_some(Span { start, end })
+                    .ok_or_else(damaged)?,
+            );
+        }
+        take(rows.checked_mul(12), &mut buffer)?;
+        let mut last = 0;
+        for &[number, offset, fields_end] in numbers(&buffer).as_chunks().0 {
+            if fields_end < last || u64::from(fields_end) > fields {
+                return Err(damaged());
+            }
+            last = fields_end;
+            self.rows.push(Meta {
+                number,
+                offset,
+                fields_end,
+            });
+        }
+        self.taken = match taken <= rows {
+            true => taken as usize,
+            false => return Err(damaged()),
+        };
+        (self.lines, self.bytes) = (lines, bytes);
+        Ok(())
     }
 
     /// The row at an index below [`Batch::len`].

@@ -278,6 +278,18 @@ impl Candidate {
         Msisdn::from_u64(self.number()).expect("made of a number")
     }
 
+    /// All of it in one word, to be set aside.
+    pub fn to_bits(self) -> u64 {
+        self.0
+    }
+
+    /// What [`Candidate::to_bits`] gave, for the same [`Classes`]; `None` if it did not.
+    pub fn from_bits(bits: u64) -> Option<Candidate> {
+        let candidate = Candidate(bits);
+        Msisdn::from_u64(candidate.number())?;
+        Some(candidate)
+    }
+
     #[inline]
     pub(crate) fn number(self) -> u64 {
         self.0 & ((1 << Self::NUMBER_BITS) - 1)

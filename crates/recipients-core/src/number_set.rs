@@ -224,9 +224,10 @@ impl NumberSet {
     }
 
     /// The numbers of sets that have none in common.
-    pub fn of_seen(sets: &[Seen]) -> NumberSet {
-        let len = sets.iter().map(Seen::len).sum();
-        let numbers = sets.iter().map(|set| set.iter().map(|(number, _)| number));
+    pub fn of_seen<'s>(sets: impl IntoIterator<Item = &'s Seen> + Clone) -> NumberSet {
+        let len = sets.clone().into_iter().map(Seen::len).sum();
+        let sets = sets.into_iter();
+        let numbers = sets.map(|set| set.iter().map(|(number, _)| number));
         NumberSet::from_ascending(len, Merged::new(numbers))
     }
 

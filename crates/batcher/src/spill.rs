@@ -1,0 +1,98 @@
+//! What is set aside on disk when the numbers seen so far take more memory than they may.
+//!
+//! Numbers are parted by ranges anyway, so each part gets a file: the numbers that it had, and then
+//! those that come, in their order. At the end the parts are gone through one by one, each in the
+//! memory that its own numbers take. The files have no names and vanish with the process.
+
+use crate::error::Error;
+use recipients_core::{Msisdn, Seen};
+use std::fs::File;
+use std::io::{self, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+/// How much memory the numbers may take, and where they go beyond that.
+#[derive(Clone, Debug)]
+pub(crate) struct Budget {
+    pub(crate) bytes: usize,
+    pub(crate) folder: PathBuf,
+}
+
+impl Budget {
+    /// Whether sets take more than they may.
+    pub(crate) fn is_exceeded<'s>(&self, sets: impl Iterator<Item = &'s Seen>) -> bool {
+        sets.map(Seen::memory).sum::<usize>() > self.bytes
+    }
+
+    /// A failure to write or read there.
+    pub(crate) fn failed(&self, error: io::Error) -> Error {
+        Error::Spill {
+            folder: self.folder.clone(),
+            error,
+        }
+    }
+}
+
+/// Words that are written one after the other, and then read in the same order.
+pub(crate) struct Log {
+    out: BufWriter<File>,
+    words: u64,
+}
+
+impl Log {
+    const BUFFER: usize = 1 << 16;
+
+    pub(crate) fn create(folder: &Path) -> io::Result<Log> {
+        Ok(Log {
+            out: BufWriter::with_capacity(Self::BUFFER, tempfile::tempfile_in(folder)?),
+            words: 0,
+        })
+    }
+
+    pub(crate) fn push(&mut self, word: u64) -> io::Result<()> {
+        self.words += 1;
+        self.out.write_all(&word.to_le_bytes())
+    }
+
+    pub(crate) fn read(self) -> io::Result<LogReader> {
+        Ok(LogReader {
+            file: rewind(self.out)?,
+            left: self.words,
+        })
+    }
+}
+
+/// Begins to read what was written.
+pub(crate) fn rewind(out: BufWriter<File>) -> io::Result<BufReader<File>> {
+    let mut file = out.into_inner().map_err(io::IntoInnerError::into_error)?;
+    file.seek(SeekFrom::Start(0))?;
+    Ok(BufReader::with_capacity(Log::BUFFER, file))
+}
+
+pub(crate) struct LogReader {
+    file: BufReader<File>,
+    left: u64,
+}
+
+impl LogReader {
+    /// The next word; `None` behind the last one.
+    pub(crate) fn next(&mut self) -> io::Result<Option<u64>> {
+        if self.left == 0 {
+            return Ok(None);
+        }
+        let mut word = [0; 8];
+        self.file.read_exact(&mut word)?;
+        self.left -= 1;
+        Ok(Some(u64::from_le_bytes(word)))
+    }
+
+    /// A word that must be there.
+    pub(crate) fn word(&mut self) -> io::Result<u64> {
+        self.next()?
+            .ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
+    }
+
+    /// A number that must be there.
+    pub(crate) fn number(&mut self) -> io::Result<Msisdn> {
+        Msisdn::from_u64(self.word()?).ok_or_else(|| io::ErrorKind::InvalidData.into())
+    }
+}
