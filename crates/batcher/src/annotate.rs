@@ -34,15 +34,23 @@ pub fn annotation(row: &Checked<'_>) -> Annotation {
     let reason = verdict.reason();
     let message = match (reason, verdict.msisdn()) {
         (Reason::Duplicate, Some(number)) => {
-            duplicate_message(row.duplicate_of(), row.file_of_winner(), number)
+            let winner = row.duplicate_of();
+            let file = winner.and_then(|winner| row.other_file(winner));
+            duplicate_message(winner, file, number)
         }
         (Reason::LeadingZero, _) => {
             let digits: String = row.input().chars().filter(char::is_ascii_digit).collect();
             format!("{} (digits {digits})", reason.message())
         }
-        _ => match row.detail() {
-            Some(detail) => detail.to_owned(),
-            None => reason.message().to_owned(),
+        _ => match (row.detail(), row.likely_duplicate_of()) {
+            (Some(detail), _) => detail.to_owned(),
+            (None, Some(twin)) => {
+                let of = row.other_file(twin);
+                let of = of.map(|file| format!(" of {file}")).unwrap_or_default();
+                let message = reason.message();
+                format!("{message}; likely the same person as row {}{of}", twin.row)
+            }
+            (None, None) => reason.message().to_owned(),
         },
     };
     Annotation {

@@ -46,6 +46,7 @@ mod spill;
 mod stop_list;
 mod suggest;
 mod sums;
+mod winner;
 
 pub use batches::{Batches, Limits, Size};
 pub use binding::{Binding, Lacking, check_header};

@@ -6,17 +6,24 @@ use recipients_core::Msisdn;
 /// How many parts there are.
 pub(crate) const PARTS: usize = 64;
 
-/// Four million numbers that follow each other stay together, so that the set finds them close by.
+/// Four million numbers that follow each other stay together, so that the set finds them close by;
+/// and so do likely twins.
 #[inline]
 pub(crate) fn part_of(number: Msisdn) -> usize {
     const BITS: u32 = 22;
-    let range = number.as_u64() >> BITS;
+    let mut range = number.as_u64() >> BITS;
+    if number.may_have_twin()
+        && let Some(twin) = number.likely_twin()
+    {
+        range = range.min(twin.as_u64() >> BITS);
+    }
     (range.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (64 - PARTS.ilog2())) as usize
 }
 
 /// Numbers of a chunk, with what belongs to them, sorted into parts; in the order of the rows within
 /// each.
 pub(crate) struct Parted<T> {
+    /// Those of this chunk, and behind them what is left of longer ones.
     sorted: Vec<T>,
     starts: [u32; PARTS + 1],
 }
@@ -44,8 +51,9 @@ impl<T: Copy> Parted<T> {
         }
         self.starts[PARTS] = sum;
         // What is there is written over.
-        self.sorted.clear();
-        self.sorted.extend_from_slice(things);
+        if let Some(missing) = things.get(self.sorted.len()..) {
+            self.sorted.extend_from_slice(missing);
+        }
         for thing in things {
             let next = &mut next[part(thing)];
             self.sorted[*next as usize] = *thing;
@@ -58,6 +66,6 @@ impl<T: Copy> Parted<T> {
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.sorted.len()
+        self.starts[PARTS] as usize
     }
 }

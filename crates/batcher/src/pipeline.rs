@@ -8,6 +8,7 @@ use crate::rounds::{Crew, pool};
 use crate::rows::RowRun;
 use crate::spill::Budget;
 use crate::sums::Sums;
+use crate::winner::Winner;
 use recipients_core::{Checker, Msisdn, Origin, Reason, Verdict};
 use recipients_ingest::{Batch, Layout, Row, Source};
 use recipients_template::{Missing, Segments, Template};
@@ -235,11 +236,6 @@ impl FileInfo {
     }
 }
 
-/// No row before has the number.
-pub(crate) const NOT_SEEN: u64 = 0;
-/// A row before has it, and nobody wants to know which.
-pub(crate) const SEEN_SOMEWHERE: u64 = u64::MAX;
-
 /// Rows that follow each other in one file, checked.
 #[derive(Clone, Copy)]
 pub struct Rows<'r> {
@@ -378,16 +374,31 @@ impl<'r> Checked<'r> {
     /// For a duplicate, the row that won; absent if that row is not in this run, or if the sink
     /// does not want to know ([`Sink::wants`]).
     pub fn duplicate_of(&self) -> Option<Origin> {
-        match self.rows.winners.get(self.at)?.load(Ordering::Relaxed) {
-            NOT_SEEN | SEEN_SOMEWHERE => None,
-            place => Some(self.rows.files.origin(place)),
-        }
+        let winner = self.winner().filter(|winner| winner.is_duplicate());
+        self.origin_of(winner?)
     }
 
-    /// The name of the winner's file, if it is another one.
-    pub fn file_of_winner(&self) -> Option<&'r str> {
-        let winner = usize::from(self.duplicate_of()?.file);
-        (winner != self.rows.file).then(|| self.rows.files.infos[winner].name())
+    /// For an accepted number, an accepted row before it that likely has the same person's number,
+    /// written otherwise ([`Msisdn::likely_twin`]). Absent if the sink does not want to know.
+    pub fn likely_duplicate_of(&self) -> Option<Origin> {
+        let winner = self.winner().filter(|winner| winner.is_likely());
+        self.origin_of(winner.filter(|_| self.verdict().is_accepted())?)
+    }
+
+    fn winner(&self) -> Option<Winner> {
+        let winner = self.rows.winners.get(self.at)?.load(Ordering::Relaxed);
+        Some(Winner::from_bits(winner))
+    }
+
+    fn origin_of(&self, winner: Winner) -> Option<Origin> {
+        Some(self.rows.files.origin(winner.place()?))
+    }
+
+    /// The name of the file of another row ([`Checked::duplicate_of`],
+    /// [`Checked::likely_duplicate_of`]), if it is not this row's.
+    pub fn other_file(&self, other: Origin) -> Option<&'r str> {
+        let file = usize::from(other.file);
+        (file != self.rows.file).then(|| self.rows.files.infos[file].name())
     }
 
     /// What the filled text costs, if there is a text and the row was not rejected before it came

@@ -14,6 +14,7 @@ pub struct Report {
     destinations: BTreeMap<(Option<Territory>, Option<Kind>), u64>,
     operators: BTreeMap<Option<OperatorId>, u64>,
     segments: Option<SegmentCounts>,
+    pub(crate) likely_duplicates: u64,
     pub(crate) accepted_numbers: Option<NumberSet>,
     skipped_blank: u64,
     notes: Vec<(String, Note)>,
@@ -84,6 +85,7 @@ pub(crate) struct Tally {
     /// By the operator's number; 0 is unknown.
     operators: Vec<u64>,
     segments: Option<SegmentCounts>,
+    pub(crate) likely_duplicates: u64,
 }
 
 type Destination = (Option<Territory>, Option<Kind>);
@@ -95,6 +97,7 @@ impl Tally {
             destinations: HashMap::default(),
             operators: vec![0; 1 << 11],
             segments: with_segments.then(SegmentCounts::default),
+            likely_duplicates: 0,
         }
     }
 
@@ -194,6 +197,7 @@ impl Report {
 
     pub(crate) fn add(&mut self, tally: &Tally) {
         self.add_counts(&tally.counts);
+        self.likely_duplicates += tally.likely_duplicates;
         for (&key, &count) in &tally.destinations {
             *self.destinations.entry(key).or_default() += count;
         }
@@ -306,6 +310,12 @@ impl Report {
     /// Accepted recipients by the operator that holds the range.
     pub fn operators(&self) -> impl Iterator<Item = (Option<OperatorId>, u64)> {
         self.operators.iter().map(|(&key, &count)| (key, count))
+    }
+
+    /// Accepted numbers that likely reach a person whose number was accepted in another way of writing
+    /// it ([`Msisdn::likely_twin`](recipients_core::Msisdn::likely_twin)); each pair counts once.
+    pub fn likely_duplicates(&self) -> u64 {
+        self.likely_duplicates
     }
 
     /// The accepted numbers, if they were to be kept

@@ -11,11 +11,12 @@
 use crate::check::{self, Judged};
 use crate::error::Error;
 use crate::parts::{PARTS, Parted, part_of};
-use crate::pipeline::{Files, Format, NOT_SEEN, Pipeline, Rows, SEEN_SOMEWHERE, Sink, Wants};
+use crate::pipeline::{Files, Format, Pipeline, Rows, Sink, Wants};
 use crate::report::{Report, Tally, may_be_national};
 use crate::rounds::{Crew, Judge, Lane, ROUND, Slot, Stash, drive};
 use crate::spill::{Budget, Log, LogReader, rewind};
 use crate::sums::SPENT;
+use crate::winner::Winner;
 use recipients_core::{Msisdn, NumberSet, Reason, Seen};
 use recipients_ingest::{Batch, Chunk, ChunkParser, ParsedChunk, Source};
 use std::fs::File;
@@ -30,7 +31,7 @@ pub(crate) struct Work<P> {
     accepted: Vec<(Msisdn, u32)>,
     /// The same by parts.
     numbers: Parted<(Msisdn, u32)>,
-    /// For each verdict, the place of the row that won, [`NOT_SEEN`] or [`SEEN_SOMEWHERE`].
+    /// For each verdict, the [`Winner`].
     winners: Vec<AtomicU64>,
     /// Verdicts that may be national numbers.
     unread: Vec<u32>,
@@ -115,7 +116,8 @@ impl Part {
         let mut winners = Log::create(&budget.folder)?;
         while let Some(number) = log.next()? {
             let number = Msisdn::from_u64(number).ok_or(io::ErrorKind::InvalidData)?;
-            winners.push(winner(&mut seen, number, log.word()?))?;
+            let winner = winner(&mut seen, number, log.word()?);
+            winners.push(winner.to_bits())?;
         }
         self.winners = Some(winners.read()?);
         self.accepted = keeps.then(|| NumberSet::of_seen([&seen]));
@@ -130,12 +132,15 @@ fn new_seen(wants_winners: bool) -> Seen {
     }
 }
 
-/// The place of the row that has the number already, [`NOT_SEEN`] or [`SEEN_SOMEWHERE`].
-fn winner(seen: &mut Seen, number: Msisdn, place: u64) -> u64 {
+/// Which row had the number before.
+fn winner(seen: &mut Seen, number: Msisdn, place: u64) -> Winner {
     match seen.insert(number, place) {
-        None => NOT_SEEN,
-        Some(0) => SEEN_SOMEWHERE,
-        Some(winner) => winner,
+        Some(winner) => Winner::duplicate_of(winner),
+        None if number.may_have_twin() => {
+            let twin = number.likely_twin().and_then(|twin| seen.get(twin));
+            twin.map_or(Winner::NONE, Winner::likely)
+        }
+        None => Winner::NONE,
     }
 }
 
@@ -266,7 +271,7 @@ impl<S: Sink> State<'_, S> {
                         }
                         None => {
                             let winner = winner(&mut part.seen, number, place);
-                            work.winners[verdict].store(winner, Ordering::Relaxed);
+                            work.winners[verdict].store(winner.to_bits(), Ordering::Relaxed);
                         }
                     }
                 }
@@ -383,9 +388,12 @@ impl<F: Format> RowJudge<'_, F> {
     /// All that comes after the numbers have been looked for.
     fn settle(&self, file: usize, slot: &mut Slot<Work<F::Part>>) {
         let work = &mut slot.work;
-        work.judged.duplicates(&work.winners);
+        let likely = work.judged.duplicates(&work.winners);
         let tally = || Tally::new(self.pipeline.message.is_some());
-        self.tallies.with(tally, |tally| tally.count(&work.judged));
+        self.tallies.with(tally, |tally| {
+            tally.count(&work.judged);
+            tally.likely_duplicates += likely;
+        });
         work.unread.clear();
         if self.pipeline.checker.policy().default_region().is_none() {
             let verdicts = work.judged.verdicts.iter().enumerate();
@@ -429,18 +437,22 @@ impl<F: Format> Judge for RowJudge<'_, F> {
         work.winners.clear();
         let verdicts = work.judged.verdicts.len();
         work.winners
-            .resize_with(verdicts, || AtomicU64::new(NOT_SEEN));
+            .resize_with(verdicts, || AtomicU64::new(Winner::NONE.to_bits()));
     }
 }
 
 impl Judged {
-    /// Rows whose numbers were seen before are duplicates.
-    fn duplicates(&mut self, winners: &[AtomicU64]) {
+    /// Rows whose numbers were seen before are duplicates; how many are likely to be.
+    fn duplicates(&mut self, winners: &[AtomicU64]) -> u64 {
+        let mut likely = 0;
         for (at, winner) in winners.iter().enumerate() {
-            if winner.load(Ordering::Relaxed) != NOT_SEEN {
+            let winner = Winner::from_bits(winner.load(Ordering::Relaxed));
+            likely += u64::from(winner.is_likely());
+            if winner.is_duplicate() {
                 self.verdicts[at] = self.verdicts[at].but(Reason::Duplicate);
                 self.without_segments(at);
             }
         }
+        likely
     }
 }

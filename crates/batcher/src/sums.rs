@@ -193,6 +193,7 @@ impl<'p, S: Sink> Sums<'p, S> {
         }
         report.add_counts(&totals.counts);
         for desk in judge.desks.into_inner() {
+            report.likely_duplicates += desk.census.likely_duplicates();
             for (verdict, count) in desk.census.counts() {
                 report.add_verdicts(verdict, count);
             }

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use recipients_batcher::{
     Checked, FileInfo, Pipeline, Report, Rows, Sink, Wants, annotate, region_suggestions,
 };
-use recipients_core::{Checker, Code, Lines, Msisdn, Plan, Policy, Reason, SeveralNumbers};
+use recipients_core::{Checker, Code, Lines, Msisdn, Origin, Plan, Policy, Reason, SeveralNumbers};
 use recipients_ingest::{Choice, Column, Encoding, Options, Source};
 use recipients_template::{Missing, Template};
 use std::io::Read;
@@ -20,6 +20,7 @@ struct Line {
     reason: Reason,
     number: Option<u64>,
     duplicate_of: Option<(Option<String>, u64)>,
+    likely_duplicate_of: Option<Origin>,
     parts: Option<u32>,
 }
 
@@ -33,7 +34,8 @@ fn line(row: &Checked<'_>) -> Line {
         number: row.msisdn().map(|n| n.as_u64()),
         duplicate_of: row
             .duplicate_of()
-            .map(|origin| (row.file_of_winner().map(str::to_owned), origin.row)),
+            .map(|origin| (row.other_file(origin).map(str::to_owned), origin.row)),
+        likely_duplicate_of: row.likely_duplicate_of(),
         parts: row.segments().map(|s| s.parts),
     }
 }
@@ -444,7 +446,7 @@ proptest! {
     #[test]
     fn runs_without_rows_and_with_little_memory_are_the_same(
         list in any_list(),
-        numbers in prop::collection::vec((0u64..60, 0usize..6), 0..80),
+        numbers in prop::collection::vec((0u64..60, 0usize..8), 0..80),
         chunk in 1usize..400,
         delimiter in prop::sample::select(&[Some(';'), None][..]),
         lines in prop::sample::select(&[Lines::Mobile, Lines::Any, Lines::Possible][..]),
@@ -460,6 +462,9 @@ proptest! {
                 2 => format!("79{:09}\n", n * 104_729),
                 3 => format!("097111{n:04}\n\n"),
                 4 => format!("1{n}\n"),
+                5 => format!("55118765432{:02}\n", n % 9),
+                6 => format!("551198765432{}\n", n % 9),
+                7 => format!("551187654{:03}\n", 320 + n % 9),
                 _ => format!("380971112{n:03}\n"),
             })
             .collect();

@@ -8,8 +8,8 @@ use crate::summary::{Facts, StopLines};
 use crate::{stop_list, summary, template};
 use recipients::ingest::{self, Choice, Options, Source, Writer};
 use recipients::{
-    Checked, Checker, Error, FileInfo, Format, HeaderError, NumberSet, OperatorId, Pipeline, Plan,
-    Policy, Rows, Sink, StopList, Template, Wants, annotate, write_number_set,
+    Checked, Checker, Error, FileInfo, Format, HeaderError, NumberSet, OperatorId, Origin,
+    Pipeline, Plan, Policy, Rows, Sink, StopList, Template, Wants, annotate, write_number_set,
 };
 use std::ffi::OsStr;
 use std::fs::File;
@@ -374,7 +374,7 @@ impl Format for Formatter<'_> {
     }
 }
 
-const FIELDS: [&str; 12] = [
+const FIELDS: [&str; 13] = [
     "file",
     "row",
     "input",
@@ -387,6 +387,7 @@ const FIELDS: [&str; 12] = [
     "cleaned",
     "duplicate_of",
     "segments",
+    "likely_duplicate_of",
 ];
 
 impl<'c> Outputs<'c> {
@@ -555,16 +556,16 @@ impl<'c> Sink for &mut Outputs<'c> {
     }
 }
 
-/// The winner of a duplicate: its row, or `FILE:ROW` if it stands in another file.
-fn winner(row: &Checked<'_>) -> Option<Result<u64, String>> {
-    let winner = row.duplicate_of()?;
-    Some(match row.file_of_winner() {
-        Some(file) => Err(format!("{file}:{}", winner.row)),
-        None => Ok(winner.row),
+/// Another row: its number, or `FILE:ROW` if it stands in another file.
+fn other(row: &Checked<'_>, other: Option<Origin>) -> Option<Result<u64, String>> {
+    let other = other?;
+    Some(match row.other_file(other) {
+        Some(file) => Err(format!("{file}:{}", other.row)),
+        None => Ok(other.row),
     })
 }
 
-fn json_row(out: &mut impl Write, row: &Checked<'_>, checker: &Checker) -> io::Result<()> {
+fn json_row(out: &mut Vec<u8>, row: &Checked<'_>, checker: &Checker) -> io::Result<()> {
     let verdict = row.verdict();
     let string =
         |out: &mut dyn Write, text: &str| serde_json::to_writer(out, text).map_err(io::Error::from);
@@ -595,15 +596,18 @@ fn json_row(out: &mut impl Write, row: &Checked<'_>, checker: &Checker) -> io::R
         None => out.write_all(b"null")?,
     }
     write!(out, ",\"cleaned\":{},\"duplicate_of\":", verdict.cleaned())?;
-    match winner(row) {
-        Some(Ok(row)) => write!(out, "{row}")?,
-        Some(Err(place)) => string(out, &place)?,
-        None => out.write_all(b"null")?,
-    }
+    let place = |out: &mut Vec<u8>, origin| match other(row, origin) {
+        Some(Ok(row)) => write!(out, "{row}"),
+        Some(Err(place)) => string(out, &place),
+        None => out.write_all(b"null"),
+    };
+    place(out, row.duplicate_of())?;
     match row.segments() {
         Some(segments) => write!(out, ",\"segments\":{}", segments.parts)?,
         None => out.write_all(b",\"segments\":null")?,
     }
+    out.write_all(b",\"likely_duplicate_of\":")?;
+    place(out, row.likely_duplicate_of())?;
     out.write_all(b"}\n")
 }
 
@@ -630,12 +634,16 @@ fn csv_row<W: Write>(
             .map_or("", |operator| checker.plan().operator_name(operator)),
     );
     writer.field(if verdict.cleaned() { "true" } else { "false" });
-    writer.field(&text(winner(row).map(|winner| match winner {
-        Ok(row) => row.to_string(),
-        Err(place) => annotate::escape(&place).into_owned(),
-    })));
+    let place = |origin| {
+        text(other(row, origin).map(|other| match other {
+            Ok(row) => row.to_string(),
+            Err(place) => annotate::escape(&place).into_owned(),
+        }))
+    };
+    writer.field(&place(row.duplicate_of()));
     writer.field(&text(
         row.segments().map(|segments| segments.parts.to_string()),
     ));
+    writer.field(&place(row.likely_duplicate_of()));
     writer.end_row()
 }

@@ -261,6 +261,13 @@ fn advice(facts: &Facts<'_>, report: &Report, suggestions: &[RegionSuggestion]) 
             advice.push(format!("{what}: {}; {todo}", rows(count)));
         }
     }
+    if report.likely_duplicates() > 0 {
+        advice.push(format!(
+            "Likely the same person twice, the number written with and without the mobile digit \
+             (Brazil, Argentina, Mexico): {}; both are kept, --output names the rows",
+            grouped(report.likely_duplicates())
+        ));
+    }
     if report.cleaned() > 0 {
         advice.push(format!(
             "Numbers with other characters among the digits: {}; they were cleaned here, but the \
@@ -599,6 +606,7 @@ pub(crate) fn json(out: &mut impl Write, facts: &Facts<'_>, report: &Report) -> 
         "accepted": report.accepted(),
         "rejected": report.rejected(),
         "duplicates": report.count(Code::Duplicate),
+        "likely_duplicates": report.likely_duplicates(),
         "cleaned": report.cleaned(),
         "blank_lines_skipped": report.skipped_blank(),
         "codes": codes,

@@ -162,6 +162,44 @@ fn numbers_of_earlier_lists_are_kept_and_not_accepted_again() {
 }
 
 #[test]
+fn numbers_with_and_without_the_mobile_digit_are_told_and_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(
+        folder.path().join("list.txt"),
+        "551187654321\n5511987654321\n5511987654322\n541123456789\n5491123456789\n",
+    )
+    .unwrap();
+    let check = |more: &[&str]| {
+        let all = [
+            &["check", "--json", "--lines", "possible", "list.txt"],
+            more,
+        ]
+        .concat();
+        let checked = recipients(folder.path(), &all);
+        assert_eq!(exit(&checked), 0, "{}", said(&checked));
+        serde_json::from_slice::<Value>(&checked.stdout).unwrap()
+    };
+    let mut with_rows = check(&["--output", "out.csv", "--accepted", "good.csv"]);
+    assert_eq!(
+        (&with_rows["accepted"], &with_rows["likely_duplicates"]),
+        (&5.into(), &2.into())
+    );
+    with_rows["written"] = serde_json::json!([]);
+    assert_eq!(with_rows, check(&[]));
+    let rows = fs::read_to_string(folder.path().join("out.csv")).unwrap();
+    let last: Vec<&str> = rows
+        .lines()
+        .map(|row| row.rsplit(',').next().unwrap())
+        .collect();
+    assert_eq!(last, ["likely_duplicate_of", "", "1", "", "", "4"]);
+    let good = fs::read_to_string(folder.path().join("good.csv")).unwrap();
+    assert!(
+        good.contains("accepted; likely the same person as row 4"),
+        "{good}"
+    );
+}
+
+#[test]
 fn a_plan_from_a_file_is_used_and_a_damaged_one_is_not() {
     let folder = tempfile::tempdir().unwrap();
     let built_in = concat!(
@@ -402,6 +440,7 @@ fn verdicts_as_ndjson_and_csv() {
         "cleaned",
         "duplicate_of",
         "segments",
+        "likely_duplicate_of",
     ];
     assert_eq!(keys, expected);
     assert!(outputs[1].starts_with(&(expected.join(",") + "\n")));

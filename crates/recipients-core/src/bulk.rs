@@ -301,6 +301,13 @@ impl Candidate {
         self.number() >> LEAF_BITS
     }
 
+    /// Whether a number of the same leaf may have a likely twin.
+    fn leaf_may_have_twins(self) -> bool {
+        let first = self.leaf() << LEAF_BITS;
+        let ends = [first, first + (1 << LEAF_BITS) - 1].map(Msisdn::from_u64);
+        ends.into_iter().flatten().any(Msisdn::may_have_twin)
+    }
+
     #[inline]
     fn class(self) -> usize {
         (self.0 >> Self::NUMBER_BITS) as usize
@@ -374,6 +381,7 @@ pub struct Census<'c> {
     counts: Vec<[u64; FATES]>,
     /// Of acceptances whose class does not tell everything.
     told_again: HashMap<Verdict, u64, RandomState>,
+    likely_duplicates: u64,
     /// Candidates by leaves.
     sorted: Vec<Candidate>,
     /// A leaf's numbers on a list, a bit each.
@@ -398,6 +406,7 @@ impl<'c> Census<'c> {
             memo: Memo::new(Ruling::UNKNOWN),
             counts: vec![[0; FATES]; Candidate::CLASSES],
             told_again: HashMap::default(),
+            likely_duplicates: 0,
             sorted: Vec::new(),
             listed: vec![0; 1 << (LEAF_BITS - 6)].into(),
         }
@@ -472,6 +481,7 @@ impl<'c> Census<'c> {
             told_again,
             sorted,
             listed,
+            likely_duplicates,
             ..
         } = self;
         sort_by_leaf(batches, sorted);
@@ -492,6 +502,12 @@ impl<'c> Census<'c> {
                     left = &mut left[..kept];
                 }
             }
+            if left
+                .first()
+                .is_some_and(|first| first.leaf_may_have_twins())
+            {
+                *likely_duplicates += twins_seen(left, seen);
+            }
             seen.insert_run(left, |candidate, is_new| {
                 let mut is_counted = is_new;
                 if let (Some(verdicts), true) = (&verdicts, is_new) {
@@ -508,6 +524,12 @@ impl<'c> Census<'c> {
             });
         }
         tally.flush();
+    }
+
+    /// How many numbers were accepted of which the [likely twin](Msisdn::likely_twin) was, too; each
+    /// pair counts once.
+    pub fn likely_duplicates(&self) -> u64 {
+        self.likely_duplicates
     }
 
     /// The verdicts on all candidates that were settled, without numbers, and how many there are of
@@ -530,6 +552,20 @@ impl<'c> Census<'c> {
         let told_again = self.told_again.iter().map(|(&v, &count)| (v, count));
         counts.chain(told_again).filter(|&(_, count)| count > 0)
     }
+}
+
+/// How many numbers of a run are not seen yet while their likely twins are. Two twins are never in
+/// one leaf.
+fn twins_seen(run: &[Candidate], seen: &Seen) -> u64 {
+    let mut new: Vec<Msisdn> = run.iter().map(|candidate| candidate.msisdn()).collect();
+    new.sort_unstable();
+    new.dedup();
+    let is_seen = |number| seen.get(number).is_some();
+    let twins = new.into_iter().filter(|&number| !is_seen(number));
+    twins
+        .filter_map(Msisdn::likely_twin)
+        .filter(|&twin| is_seen(twin))
+        .count() as u64
 }
 
 /// Counts by class and fate. Neighbours are often of the same class: theirs are counted apart, where

@@ -42,6 +42,7 @@ mod reason;
 mod scan;
 mod seen;
 mod stop_list;
+mod twin;
 mod verdict;
 
 pub use bulk::{Candidate, Census, Classes};
