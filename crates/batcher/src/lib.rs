@@ -8,6 +8,8 @@
 //! saw is in the [`Report`]. The same bytes give the same rows, verdicts and report, whatever the
 //! number of threads.
 //!
+//! Programs without files push rows ([`Pipeline::feed`]) or pull verdicts ([`Pipeline::verdicts`]).
+//!
 //! [`Batches`] cuts accepted recipients into requests (D22). [`annotate`] is the format of the
 //! accepted and rejected files, which can be mended and fed back in.
 //!
@@ -36,6 +38,7 @@ mod batches;
 mod binding;
 mod check;
 mod error;
+mod feed;
 mod mapped;
 mod parts;
 mod pipeline;
@@ -51,6 +54,7 @@ mod winner;
 pub use batches::{Batches, Limits, Size};
 pub use binding::{Binding, Lacking, check_header};
 pub use error::{Error, HeaderError};
+pub use feed::{CheckedRow, Feed, Verdicts};
 pub use mapped::{open_number_set, write_number_set};
 pub use pipeline::{Checked, FileInfo, Format, Pipeline, Rows, Sink, Wants};
 pub use report::{Report, SegmentCounts};

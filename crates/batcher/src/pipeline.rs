@@ -24,7 +24,7 @@ pub struct Pipeline<'c> {
     pub(crate) checker: &'c Checker,
     pub(crate) message: Option<Message>,
     loose_header: bool,
-    threads: usize,
+    pub(crate) threads: usize,
     pub(crate) keeps_accepted: bool,
     pub(crate) budget: Option<Budget>,
     pub(crate) cancel: Option<&'c AtomicBool>,
@@ -491,8 +491,7 @@ impl<'c> Pipeline<'c> {
     /// If a source cannot be read to its end, a header cannot serve the text, the sink fails, or
     /// the run is cancelled. What the sink has been given stands.
     pub fn run(&self, sources: Vec<Source>, mut sink: impl Sink) -> Result<Report, Error> {
-        let pool = pool(self.threads)?;
-        let crew = Crew::new(pool.as_ref(), self.cancel);
+        let crew = Crew::new(pool(self.threads)?, self.cancel);
         let files = Files::open(self, &sources)?;
         let format = sink.start(files.infos()).map_err(Error::Sink)?;
         let sources = sources.into_iter().enumerate();
@@ -504,7 +503,7 @@ impl<'c> Pipeline<'c> {
             }
             return run.finish();
         }
-        let mut run = RowRun::new(self, files, sink, format, crew);
+        let mut run = RowRun::new(self, files, sink, format, crew, self.budget.as_ref());
         for (file, source) in sources {
             if let Err(error) = run.file(file, source) {
                 // Rows before a fault are handed out.

@@ -12,7 +12,7 @@ use std::collections::VecDeque;
 use std::io;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError, mpsc};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 
 /// Chunks that a lane takes at a time. Enough that numbers of the same part come many at a time; few
 /// enough that they stay in the last-level cache.
@@ -45,29 +45,28 @@ pub(crate) trait Judge: Sync {
     fn again(&self, file: usize, batch: &Batch, work: &mut Self::Work);
 }
 
+type Pool = Arc<rayon::ThreadPool>;
+
 /// The threads of a run, and whether it goes on.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub(crate) struct Crew<'p> {
-    pool: Option<&'p rayon::ThreadPool>,
+    pool: Option<Pool>,
     cancel: Option<&'p AtomicBool>,
 }
 
 /// So many threads, one for each core if it is 0; none where the caller's does everything.
-pub(crate) fn pool(threads: usize) -> Result<Option<rayon::ThreadPool>, Error> {
+pub(crate) fn pool(threads: usize) -> Result<Option<Pool>, Error> {
     if threads == 1 {
         return Ok(None);
     }
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
-    pool.map(Some)
+    pool.map(|pool| Some(Arc::new(pool)))
         .map_err(|error| Error::Threads(error.to_string()))
 }
 
 impl<'p> Crew<'p> {
     /// Without a pool everything is done by the caller's thread.
-    pub(crate) fn new(
-        pool: Option<&'p rayon::ThreadPool>,
-        cancel: Option<&'p AtomicBool>,
-    ) -> Crew<'p> {
+    pub(crate) fn new(pool: Option<Pool>, cancel: Option<&'p AtomicBool>) -> Crew<'p> {
         Crew { pool, cancel }
     }
 
@@ -84,14 +83,14 @@ impl<'p> Crew<'p> {
         things: &mut [T],
         work: impl Fn(&mut T) -> io::Result<()> + Sync + Send,
     ) -> io::Result<()> {
-        match self.pool {
+        match &self.pool {
             None => things.iter_mut().try_for_each(work),
             Some(pool) => pool.install(|| things.par_iter_mut().try_for_each(work)),
         }
     }
 
     pub(crate) fn each<T: Send>(&self, things: &mut [T], work: impl Fn(&mut T) + Sync + Send) {
-        match self.pool {
+        match &self.pool {
             None => things.iter_mut().for_each(work),
             Some(pool) => pool.install(|| things.par_iter_mut().for_each(work)),
         }
@@ -124,7 +123,7 @@ impl<T> Stash<T> {
 /// A chunk on its way.
 #[derive(Default)]
 pub(crate) struct Slot<W> {
-    parsed: Option<ParsedChunk>,
+    pub(crate) parsed: Option<ParsedChunk>,
     pub(crate) batch: Batch,
     /// Bytes of the file up to its end.
     pub(crate) end: u64,
@@ -135,7 +134,7 @@ pub(crate) struct Slot<W> {
 pub(crate) fn drive<J: Judge>(
     judge: &J,
     lane: &mut impl Lane<J>,
-    crew: Crew<'_>,
+    crew: &Crew<'_>,
     file: usize,
     source: &mut Source,
 ) -> Result<(), Error> {
@@ -151,7 +150,7 @@ pub(crate) fn drive<J: Judge>(
         round: Vec::new(),
         spare: Vec::new(),
     };
-    let Some(pool) = crew.pool else {
+    let Some(pool) = &crew.pool else {
         let read = loop {
             match joined.read(source) {
                 Ok(Some((chunk, mut slot))) => {
@@ -210,6 +209,25 @@ pub(crate) fn drive<J: Judge>(
     })
 }
 
+/// Puts a judged chunk in its place.
+pub(crate) fn join<J: Judge>(
+    judge: &J,
+    source: &mut Source,
+    file: usize,
+    slot: &mut Slot<J::Work>,
+) -> Result<(), Error> {
+    let Some(mut parsed) = slot.parsed.take() else {
+        return Ok(());
+    };
+    let changed = source.join(&mut parsed)?;
+    slot.end = source.bytes();
+    slot.batch = parsed.into_batch();
+    if changed {
+        judge.again(file, &slot.batch, &mut slot.work);
+    }
+    Ok(())
+}
+
 /// A chunk, and where its judgement is to be put.
 type Next<W> = (Chunk, Slot<W>);
 
@@ -217,7 +235,7 @@ type Next<W> = (Chunk, Slot<W>);
 struct Joined<'l, J: Judge, L> {
     judge: &'l J,
     lane: &'l mut L,
-    crew: Crew<'l>,
+    crew: &'l Crew<'l>,
     file: usize,
     /// For the lane.
     round: Vec<Slot<J::Work>>,
@@ -236,20 +254,10 @@ impl<J: Judge, L: Lane<J>> Joined<'_, J, L> {
 
     /// Joins the next chunk.
     fn push(&mut self, source: &mut Source, mut slot: Slot<J::Work>) -> Result<(), Error> {
-        if let Some(mut parsed) = slot.parsed.take() {
-            let changed = match source.join(&mut parsed) {
-                Ok(changed) => changed,
-                Err(error) => {
-                    // Rows before a fault are handed out.
-                    self.take()?;
-                    return Err(error.into());
-                }
-            };
-            slot.end = source.bytes();
-            slot.batch = parsed.into_batch();
-            if changed {
-                self.judge.again(self.file, &slot.batch, &mut slot.work);
-            }
+        if let Err(error) = join(self.judge, source, self.file, &mut slot) {
+            // Rows before a fault are handed out.
+            self.take()?;
+            return Err(error);
         }
         self.round.push(slot);
         match self.round.len() < ROUND {

@@ -67,7 +67,7 @@ pub(crate) struct RowJudge<'p, F> {
 }
 
 /// What depends on the order of rows.
-struct State<'p, S> {
+pub(crate) struct State<'p, S> {
     crew: Crew<'p>,
     /// Lines of the files so far.
     lines: u64,
@@ -157,9 +157,9 @@ impl<'p, S: Sink> RowRun<'p, S> {
         sink: S,
         format: S::Format,
         crew: Crew<'p>,
+        budget: Option<&'p Budget>,
     ) -> Self {
         let wants_winners = sink.wants() == Wants::Winners;
-        let budget = pipeline.budget.as_ref();
         let spent = budget.map_or(SPENT, |budget| SPENT.min(budget.bytes / 2));
         let part = |_| Part {
             seen: new_seen(wants_winners).spending(spent / PARTS),
@@ -174,7 +174,7 @@ impl<'p, S: Sink> RowRun<'p, S> {
                 tallies: Stash::new(),
                 format,
             },
-            crew,
+            crew: crew.clone(),
             state: State {
                 crew,
                 lines: 0,
@@ -190,10 +190,29 @@ impl<'p, S: Sink> RowRun<'p, S> {
 
     /// All rows of the next file.
     pub(crate) fn file(&mut self, file: usize, mut source: Source) -> Result<(), Error> {
-        self.judge.files.begin(self.state.lines);
-        drive(&self.judge, &mut self.state, self.crew, file, &mut source)?;
-        self.state.report.file(&source);
+        self.begin();
+        let (judge, state, crew) = self.split();
+        drive(judge, state, crew, file, &mut source)?;
+        self.end(&source);
         Ok(())
+    }
+
+    /// The next file begins.
+    pub(crate) fn begin(&mut self) {
+        self.judge.files.begin(self.state.lines);
+    }
+
+    /// A file has been read.
+    pub(crate) fn end(&mut self, source: &Source) {
+        self.state.report.file(source);
+    }
+
+    pub(crate) fn split(&mut self) -> (&RowJudge<'p, S::Format>, &mut State<'p, S>, &Crew<'p>) {
+        (&self.judge, &mut self.state, &self.crew)
+    }
+
+    pub(crate) fn sink(&mut self) -> &mut S {
+        &mut self.state.sink
     }
 
     pub(crate) fn finish(mut self) -> Result<Report, Error> {
@@ -215,7 +234,7 @@ impl<'p, S: Sink> RowRun<'p, S> {
 
     /// Reads the logs, and hands out the rows that waited for that.
     pub(crate) fn deliver_spooled(&mut self) -> Result<(), Error> {
-        let (judge, state, crew) = (&self.judge, &mut self.state, self.crew);
+        let (judge, state, crew) = self.split();
         let (Some(spool), Some(budget)) = (state.spool.take(), state.budget) else {
             return Ok(());
         };

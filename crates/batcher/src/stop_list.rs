@@ -43,8 +43,8 @@ pub fn load_stop_list(
         column: source.layout().column,
     };
     let mut loader = Loader::default();
-    let crew = Crew::new(pool.as_ref(), None);
-    drive(&reader, &mut loader, crew, 0, &mut source)?;
+    let crew = Crew::new(pool.clone(), None);
+    drive(&reader, &mut loader, &crew, 0, &mut source)?;
     let mut numbers = loader.numbers.concat();
     match &pool {
         None => numbers.sort_unstable(),

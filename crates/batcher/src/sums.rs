@@ -152,7 +152,7 @@ impl<'p, S: Sink> Sums<'p, S> {
                 desks: Stash::new(),
                 keeps_unread: pipeline.checker.policy().default_region().is_none(),
             },
-            crew,
+            crew: crew.clone(),
             totals: Totals {
                 crew,
                 budget,
@@ -169,7 +169,7 @@ impl<'p, S: Sink> Sums<'p, S> {
 
     /// All rows of the next file.
     pub(crate) fn file(&mut self, file: usize, mut source: Source) -> Result<(), Error> {
-        drive(&self.judge, &mut self.totals, self.crew, file, &mut source)?;
+        drive(&self.judge, &mut self.totals, &self.crew, file, &mut source)?;
         self.totals.report.file(&source);
         Ok(())
     }

@@ -3,7 +3,7 @@
 
 use proptest::prelude::*;
 use recipients_batcher::{
-    Checked, FileInfo, Pipeline, Report, Rows, Sink, Wants, annotate, region_suggestions,
+    Checked, Error, FileInfo, Pipeline, Report, Rows, Sink, Wants, annotate, region_suggestions,
 };
 use recipients_core::{Checker, Code, Lines, Msisdn, Origin, Plan, Policy, Reason, SeveralNumbers};
 use recipients_ingest::{Choice, Column, Encoding, Options, Source};
@@ -103,6 +103,44 @@ impl Setup {
 
 fn reasons(lines: &[Line]) -> Vec<(u64, Reason)> {
     lines.iter().map(|line| (line.row, line.reason)).collect()
+}
+
+/// Back-pressure: nothing is read before it is asked for, but for some chunks; and a flag ends it.
+#[test]
+fn verdicts_are_pulled_and_a_run_is_cancelled() {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+    let read = Arc::new(AtomicU64::new(0));
+    let counter = Arc::clone(&read);
+    let rows = (0..u64::MAX).map(move |n| {
+        counter.fetch_add(1, Ordering::Relaxed);
+        Ok([format!("3809711{:05}", n % 100_000)])
+    });
+    let checker = Checker::default();
+    let cancel = AtomicBool::new(false);
+    let pipeline = Pipeline::new(&checker).cancel(&cancel);
+    let source = Source::from_rows("endless", &[], 0, rows);
+    let mut verdicts = pipeline.verdicts(vec![source]).unwrap();
+    let first = verdicts.next().unwrap().unwrap();
+    assert_eq!((first.origin.row, first.verdict.reason()), (1, Reason::Ok));
+    assert!(read.load(Ordering::Relaxed) < 100_000);
+    cancel.store(true, Ordering::Relaxed);
+    let rest = verdicts.by_ref().skip_while(Result::is_ok);
+    assert!(matches!(rest.last(), Some(Err(Error::Cancelled))));
+    assert!(read.load(Ordering::Relaxed) < 100_000);
+
+    let mut feed = pipeline
+        .feed("l", &[], 0, |_: &Checked<'_>| Ok(()))
+        .unwrap();
+    feed.push(["380971112233"]).unwrap();
+    assert!(matches!(feed.flush(), Err(Error::Cancelled)));
+    let long = "1".repeat(2 << 20);
+    assert!(
+        feed.push([&long])
+            .unwrap_err()
+            .to_string()
+            .contains("row 2")
+    );
 }
 
 #[test]
@@ -522,6 +560,74 @@ proptest! {
         for (threads, memory) in [(1, 0), (2, 3000)] {
             prop_assert_eq!(&run(threads, chunk, true, Some(memory)), &with_rows);
         }
+    }
+
+    /// Rows that are pushed, and verdicts that are pulled, are those of a run.
+    #[test]
+    fn pushed_and_pulled_rows_are_the_same(
+        list in any_list(),
+        repeats in 1usize..4,
+        chunk in 1usize..400,
+        threads in 1usize..3,
+        flush in prop::collection::vec(0usize..100, 0..3),
+        memory: bool,
+    ) {
+        let list = list.repeat(repeats);
+        let checker = Checker::default();
+        let options = fixed_options().chunk_bytes(chunk).annotations(&[]);
+        let open = || Source::from_bytes("l", list.clone().into_bytes(), &options);
+        let mut expected = Vec::new();
+        let by_run = open().map_err(|e| e.to_string()).and_then(|source| {
+            let run = Pipeline::new(&checker).run(vec![source], |row: &Checked<'_>| {
+                expected.push(line(row));
+                Ok(())
+            });
+            run.map_err(|e| e.to_string())
+        });
+
+        // Pulled: rows before a fault come before it, as they do in a run.
+        let pipeline = Pipeline::new(&checker).threads(threads);
+        if let Ok(source) = open() {
+            let mut verdicts = pipeline.verdicts(vec![source]).unwrap();
+            let pulled: Result<Vec<_>, String> =
+                verdicts.by_ref().map(|row| row.map_err(|e| e.to_string())).collect();
+            match (pulled, &by_run) {
+                (Ok(rows), Ok(report)) => {
+                    let pulled: Vec<_> = rows.iter().map(|r| (r.origin.row, r.input.clone(), r.verdict.reason())).collect();
+                    let rows: Vec<_> = expected.iter().map(|l| (l.row, l.input.clone(), l.reason)).collect();
+                    prop_assert_eq!(pulled, rows);
+                    prop_assert_eq!(format!("{:?}", verdicts.report().unwrap()), format!("{report:?}"));
+                }
+                (pulled, by_run) => prop_assert_eq!(pulled.err(), by_run.as_ref().err().cloned()),
+            }
+            prop_assert!(verdicts.next().is_none());
+        }
+
+        // Pushed: the same fields, so the same verdicts but for what only a file has.
+        let fields: Vec<Vec<String>> = expected.iter().map(|line| line.fields.clone()).collect();
+        let folder = tempfile::tempdir().unwrap();
+        let pipeline = if memory { pipeline.memory(0, folder.path()) } else { pipeline };
+        let run = |rows: Vec<Vec<String>>| {
+            let mut lines = Vec::new();
+            let source = Source::from_rows("l", &[], 0, rows.into_iter().map(Ok));
+            let report = Pipeline::new(&checker).run(vec![source], |row: &Checked<'_>| {
+                lines.push(line(row));
+                Ok(())
+            });
+            (format!("{:?}", report.unwrap()), lines)
+        };
+        let mut pushed = Vec::new();
+        let mut feed = pipeline
+            .feed("l", &[], 0, |row: &Checked<'_>| { pushed.push(line(row)); Ok(()) })
+            .unwrap();
+        for (at, row) in fields.iter().enumerate() {
+            if flush.contains(&at) {
+                feed.flush().unwrap();
+            }
+            feed.push(row).unwrap();
+        }
+        let report = format!("{:?}", feed.finish().unwrap());
+        prop_assert_eq!((report, pushed), run(fields));
     }
 
     /// `accepted` and `rejected` hold each row once, and the rejected file fed back unchanged

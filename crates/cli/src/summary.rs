@@ -156,6 +156,7 @@ fn format_name(layout: &Layout) -> String {
     let format = match layout.format {
         Format::Text => "text",
         Format::Sheet(kind) => kind,
+        Format::Rows => "rows",
     };
     match layout.compression {
         Some(compression) => format!("{format}, {compression}"),

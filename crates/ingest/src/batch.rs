@@ -74,6 +74,34 @@ impl Batch {
         self.lines
     }
 
+    /// Adds a row that comes from no file, with its number among all; rows must come in their order.
+    /// A row without fields has one, which is empty. How many bytes the fields take.
+    ///
+    /// # Panics
+    ///
+    /// If the batch takes 4 GiB or more.
+    pub fn push_row(&mut self, number: u64, fields: impl IntoIterator<Item: AsRef<str>>) -> usize {
+        if self.is_empty() {
+            self.lines = number - 1;
+        }
+        let (start, first) = (self.text.len(), self.fields.len());
+        fields
+            .into_iter()
+            .for_each(|field| self.push_text(field.as_ref()));
+        if self.fields.len() == first {
+            self.push_text("");
+        }
+        self.end_row(number - self.lines, 0);
+        self.text.len() - start
+    }
+
+    /// Leaves out the row that was pushed last.
+    pub(crate) fn pop_row(&mut self) {
+        self.rows.pop();
+        let fields = self.rows.last().map_or(0, |row| row.fields_end);
+        self.fields.truncate(fields as usize);
+    }
+
     /// Writes the batch, to be set aside for a while.
     ///
     /// # Errors
@@ -192,7 +220,8 @@ impl Batch {
         }
     }
 
-    pub(crate) fn clear(&mut self) {
+    /// Leaves out all rows, to use the memory again.
+    pub fn clear(&mut self) {
         self.text.clear();
         self.fields.clear();
         self.rows.clear();
@@ -200,8 +229,8 @@ impl Batch {
         (self.lines, self.bytes) = (0, 0);
     }
 
-    /// Whether there are so many rows, or so much text, that a sheet's batch is handed out.
-    pub(crate) fn is_full(&self, rows: usize) -> bool {
+    /// Whether there are so many rows, or so much text, that the batch is better handed on.
+    pub fn is_full(&self, rows: usize) -> bool {
         const BYTES: usize = 1 << 20;
         self.len() >= rows || self.text.len() + 8 * self.fields.len() >= BYTES
     }

@@ -37,6 +37,7 @@ mod detect;
 mod encoding;
 mod error;
 mod options;
+mod rows;
 mod sheet;
 mod source;
 mod split;

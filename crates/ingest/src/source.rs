@@ -6,6 +6,7 @@ use crate::compress::Compression;
 use crate::detect;
 use crate::error::{Error, ErrorKind};
 use crate::options::{Choice, Column, Options};
+use crate::rows::RowFeed;
 use crate::sheet::{ReadSeek, SheetCells, Workbook};
 use crate::text::{self, Joiner, Parsed, Parser, Piece, Pieces, TextReader};
 use std::fmt;
@@ -48,6 +49,8 @@ pub enum Format {
     Text,
     /// A spreadsheet of this kind: `XLS`, `XLSX`, `XLSB`, `ODS`.
     Sheet(&'static str),
+    /// No file: rows of a program ([`Source::from_rows`]).
+    Rows,
 }
 
 /// How the file is laid out, given or found out.
@@ -132,6 +135,7 @@ pub struct Source {
 enum Body {
     Text(Box<TextReader>),
     Sheet(SheetCells),
+    Rows(RowFeed),
 }
 
 /// A file whose header and column are not known yet.
@@ -184,6 +188,48 @@ impl Source {
     /// As [`Source::open`].
     pub fn from_bytes(name: &str, bytes: Vec<u8>, options: &Options) -> Result<Source, Error> {
         Source::from_reader(name, Cursor::new(bytes), options)
+    }
+
+    /// Takes rows that come from no file, as they are asked for. `columns` are the columns' names, or
+    /// none; `column` is the place of the recipients among them, from 0. Rows are numbered from 1.
+    ///
+    /// ```
+    /// use recipients_ingest::{Batch, Source};
+    ///
+    /// let rows = [["Anna", "380971112233"], ["Olha", "380971112234"]];
+    /// let rows = rows.into_iter().map(std::io::Result::Ok);
+    /// let mut source = Source::from_rows("clients", &["name", "phone"], 1, rows);
+    /// let mut batch = Batch::new();
+    /// assert!(source.fill(&mut batch)?);
+    /// assert_eq!((batch.row(1).number(), batch.row(1).get(1)), (2, Some("380971112234")));
+    /// # Ok::<(), recipients_ingest::Error>(())
+    /// ```
+    pub fn from_rows<R>(
+        name: &str,
+        columns: &[&str],
+        column: usize,
+        rows: impl Iterator<Item = io::Result<R>> + Send + 'static,
+    ) -> Source
+    where
+        R: IntoIterator<Item: AsRef<str>>,
+    {
+        let has_header = !columns.is_empty();
+        Source {
+            name: name.to_owned(),
+            layout: Layout {
+                format: Format::Rows,
+                has_header,
+                column,
+                column_confidence: Confidence::Given,
+                width: columns.len().max(column + 1),
+                ..Layout::empty()
+            },
+            header: has_header.then(|| columns.iter().map(|&name| name.to_owned()).collect()),
+            body: Body::Rows(RowFeed::new(name, rows)),
+            notes: Vec::new(),
+            header_row: 0,
+            first: None,
+        }
     }
 
     fn start(name: &str, input: Input, options: &Options) -> Result<Source, Error> {
@@ -435,6 +481,7 @@ impl Source {
         match &self.body {
             Body::Text(text) => text.joiner.skipped_blank,
             Body::Sheet(cells) => cells.blank_rows(),
+            Body::Rows(_) => 0,
         }
     }
 
@@ -443,7 +490,7 @@ impl Source {
     pub fn bytes(&self) -> u64 {
         match &self.body {
             Body::Text(text) => text.joiner.bytes(),
-            Body::Sheet(_) => 0,
+            Body::Sheet(_) | Body::Rows(_) => 0,
         }
     }
 
@@ -513,6 +560,11 @@ impl Source {
                 let more = cells.fill(self.layout.column, SHEET_ROWS, &mut spare);
                 Ok(more.then_some(Chunk(Part::Rows(spare))))
             }
+            Body::Rows(rows) => {
+                spare.clear();
+                let more = rows.fill(SHEET_ROWS, &mut spare)?;
+                Ok(more.then_some(Chunk(Part::Rows(spare))))
+            }
         }
     }
 
@@ -520,7 +572,7 @@ impl Source {
     pub fn parser(&self) -> ChunkParser {
         ChunkParser(match &self.body {
             Body::Text(text) => Some(text.parser.clone()),
-            Body::Sheet(_) => None,
+            Body::Sheet(_) | Body::Rows(_) => None,
         })
     }
 
