@@ -5,9 +5,12 @@ use crate::error::{Error, ErrorKind, Position};
 use crate::options::Limits;
 use std::io;
 
+/// Puts the next row into a batch, and tells how many bytes it takes.
+type Next = dyn FnMut(&mut Batch) -> Option<io::Result<usize>> + Send;
+
 /// Hands out the rows of an iterator.
 pub(crate) struct RowFeed {
-    next: Box<dyn FnMut(&mut Batch) -> Option<io::Result<usize>> + Send>,
+    next: Box<Next>,
     name: String,
     rows: u64,
     /// What ends the list, once the rows before have been handed out.
