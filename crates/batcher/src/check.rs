@@ -75,6 +75,16 @@ impl FileCheck {
             .filter_map(|column| self.field(row, column))
     }
 
+    /// The recipients of a batch. A row of the wrong shape, or without the cell, has nothing to be
+    /// asked about.
+    pub(crate) fn cells<'b>(&self, batch: &'b Batch) -> Vec<&'b str> {
+        let cell = |row: Row<'b>| match self.wrong_shape(&row) {
+            None => self.field(&row, self.column).unwrap_or_default(),
+            Some(_) => "",
+        };
+        batch.rows().map(cell).collect()
+    }
+
     /// D18: how many fields the row has, if that is not as many as there are columns.
     fn wrong_shape(&self, row: &Row<'_>) -> Option<usize> {
         if !self.is_text {
@@ -172,14 +182,7 @@ pub(crate) fn check(
     file: &FileCheck,
     batch: &Batch,
 ) -> Judged {
-    // A row of the wrong shape, or without the cell, has nothing to be asked about.
-    let cells: Vec<&str> = batch
-        .rows()
-        .map(|row| match file.wrong_shape(&row) {
-            None => file.field(&row, file.column).unwrap_or_default(),
-            Some(_) => "",
-        })
-        .collect();
+    let cells = file.cells(batch);
     let mut verdicts = Vec::with_capacity(cells.len());
     checker.check_batch(&cells, &mut verdicts);
     let explode = checker.policy().several() == SeveralNumbers::Explode;
@@ -255,7 +258,11 @@ impl Judged {
 }
 
 /// D18: the verdict on a row without a recipient, which may be blank or of the wrong shape.
-fn empty(file: &FileCheck, row: &Row<'_>, verdict: Verdict) -> (Verdict, Option<String>) {
+pub(crate) fn empty(
+    file: &FileCheck,
+    row: &Row<'_>,
+    verdict: Verdict,
+) -> (Verdict, Option<String>) {
     if file.fields(row).all(is_blank) {
         let reason = match file.fields(row).all(str::is_empty) {
             true => Reason::EmptyValue,

@@ -11,7 +11,7 @@ use crate::pipeline::{Files, Pipeline, Rows, Sink};
 use crate::report::{Counts, Report, Unread, may_be_national};
 use crate::rounds::{Crew, Judge, Lane, Slot, Stash, drive};
 use crate::spill::{Budget, Log};
-use recipients_core::{Candidate, Census, Classes, NumberSet, Seen, SeveralNumbers, Verdict};
+use recipients_core::{Candidate, Census, Classes, Code, NumberSet, Seen, SeveralNumbers, Verdict};
 use recipients_ingest::{Batch, Chunk, ChunkParser, ParsedChunk, Source};
 use std::io;
 
@@ -287,11 +287,12 @@ impl<'p> SumsJudge<'p> {
         self.desks.with(new, work)
     }
 
-    /// Whether a line has no more to it than a recipient.
-    fn takes_lines(&self, file: usize) -> bool {
+    /// Whether a row comes to what its cell comes to, unless that is empty.
+    fn is_simple(&self, file: usize) -> bool {
         let check = self.files.infos()[file].check();
         let explode = self.pipeline.checker.policy().several() == SeveralNumbers::Explode;
-        !explode && check.annotations.is_none() && check.own <= 1
+        // Of a list whose sample had no rows, it is not known how many columns it has.
+        !explode && check.annotations.is_none() && check.own > 0
     }
 
     /// Fills a brief: `judge` hands out the candidates and rejects the others.
@@ -318,6 +319,38 @@ impl<'p> SumsJudge<'p> {
             );
         });
     }
+
+    fn cells(&self, file: usize, batch: &Batch, brief: &mut Brief) {
+        let check = self.files.infos()[file].check();
+        let cells = check.cells(batch);
+        self.fill(brief, |census, candidates, brief| {
+            census.cells(
+                &cells,
+                |_, candidate| candidates.push(candidate),
+                |at, verdict| {
+                    let verdict = match verdict.code() {
+                        Code::Empty => check::empty(check, &batch.row(at), verdict).0,
+                        _ => verdict,
+                    };
+                    brief.reject(&verdict, cells[at], self.keeps_unread);
+                },
+            );
+        });
+    }
+
+    fn rows(&self, file: usize, batch: &Batch, brief: &mut Brief) {
+        let info = &self.files.infos()[file];
+        let judged: Judged = check::check(self.pipeline.checker, None, info.check(), batch);
+        let rows = Rows::new(&self.files, file, batch, &judged, &[]);
+        self.fill(brief, |census, candidates, brief| {
+            for (at, verdict) in judged.verdicts.iter().enumerate() {
+                match census.candidate(*verdict) {
+                    Some(candidate) => candidates.push(candidate),
+                    None => brief.reject(verdict, rows.get(at).input(), self.keeps_unread),
+                }
+            }
+        });
+    }
 }
 
 impl Judge for SumsJudge<'_> {
@@ -330,12 +363,10 @@ impl Judge for SumsJudge<'_> {
         chunk: Chunk,
         brief: &mut Brief,
     ) -> ParsedChunk {
-        if !self.takes_lines(file) {
-            let parsed = parser.parse(chunk);
-            self.again(file, parsed.batch(), brief);
-            return parsed;
-        }
-        let parsed = parser.parse_lines(chunk);
+        let parsed = match self.is_simple(file) {
+            true => parser.parse_lines(chunk),
+            false => parser.parse(chunk),
+        };
         match parsed.lines() {
             Some(lines) => self.lines(lines, brief),
             None => self.again(file, parsed.batch(), brief),
@@ -344,16 +375,9 @@ impl Judge for SumsJudge<'_> {
     }
 
     fn again(&self, file: usize, batch: &Batch, brief: &mut Brief) {
-        let info = &self.files.infos()[file];
-        let judged: Judged = check::check(self.pipeline.checker, None, info.check(), batch);
-        let rows = Rows::new(&self.files, file, batch, &judged, &[]);
-        self.fill(brief, |census, candidates, brief| {
-            for (at, verdict) in judged.verdicts.iter().enumerate() {
-                match census.candidate(*verdict) {
-                    Some(candidate) => candidates.push(candidate),
-                    None => brief.reject(verdict, rows.get(at).input(), self.keeps_unread),
-                }
-            }
-        });
+        match self.is_simple(file) {
+            true => self.cells(file, batch, brief),
+            false => self.rows(file, batch, brief),
+        }
     }
 }

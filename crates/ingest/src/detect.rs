@@ -110,8 +110,12 @@ fn byte_order(head: &[u8]) -> Option<Encoding> {
 
 /// The one-byte encoding that fits the bytes best, if it is one of ours.
 fn legacy(bytes: &[u8]) -> Option<Encoding> {
+    // So many bytes from the first telling one on are enough, and take a few milliseconds.
+    const ENOUGH: usize = 1 << 17;
+    let first = bytes.iter().position(|byte| !byte.is_ascii()).unwrap_or(0);
+    let telling = &bytes[first..bytes.len().min(first + ENOUGH)];
     let mut detector = EncodingDetector::new(Iso2022JpDetection::Deny);
-    detector.feed(bytes, true);
+    detector.feed(telling, true);
     match detector.guess(None, Utf8Detection::Deny).name() {
         "windows-1251" | "ISO-8859-5" | "x-mac-cyrillic" => Some(Encoding::Windows1251),
         "KOI8-U" | "KOI8-R" => Some(Encoding::Koi8R),

@@ -224,8 +224,10 @@ impl Decoder {
         let undefined = self.encoding.undefined();
         let bad = match self.encoding {
             Encoding::Ascii => bytes.iter().position(|b| !b.is_ascii()),
-            _ if undefined.is_empty() => None,
-            _ => bytes.iter().position(|b| undefined.contains(b)),
+            _ => {
+                let places = undefined.iter().filter_map(|&b| memchr::memchr(b, bytes));
+                places.min()
+            }
         };
         let good = &bytes[..bad.unwrap_or(bytes.len())];
         match self.encoding {

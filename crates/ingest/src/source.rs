@@ -640,8 +640,11 @@ impl ChunkParser {
         })
     }
 
-    /// Reads a chunk of the same file; if it is text in which every line is a row of one field, the
-    /// rows are not made, and [`ParsedChunk::lines`] has the text. That is quicker.
+    /// Reads a chunk of the same file, for whoever does not want the rows' offsets ([`Row::offset`] is
+    /// that of the chunk then); if it is text in which every line is a row of one field, the rows are
+    /// not made either, and [`ParsedChunk::lines`] has the text. That is quicker.
+    ///
+    /// [`Row::offset`]: crate::Row::offset
     ///
     /// ```
     /// use recipients_ingest::{Batch, Options, Source};

@@ -31,6 +31,25 @@ pub(crate) enum Edge {
     Last,
 }
 
+/// How far into the file rows begin.
+#[derive(Clone, Copy)]
+pub(crate) struct Offsets {
+    pub(crate) source: SourceLen,
+    /// Whether that is wanted of every row.
+    pub(crate) by_row: bool,
+}
+
+impl Offsets {
+    #[inline]
+    fn of(self, text: &str) -> u64 {
+        match (self.by_row, self.source) {
+            (false, _) => 0,
+            (true, SourceLen::Same) => text.len() as u64,
+            (true, source) => source.of(text),
+        }
+    }
+}
+
 /// What splitting a piece came to.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub(crate) struct Split {
@@ -113,21 +132,41 @@ impl Dialect {
         limit: usize,
         most: usize,
     ) -> Split {
+        let offsets = Offsets {
+            source,
+            by_row: true,
+        };
+        self.split_with(batch, edge, offsets, limit, most)
+    }
+
+    /// [`Dialect::split`], with the offsets of rows only if they are wanted: to count what a row takes
+    /// in an encoding of one byte a character is dear.
+    pub(crate) fn split_with(
+        &self,
+        batch: &mut Batch,
+        edge: Edge,
+        offsets: Offsets,
+        limit: usize,
+        most: usize,
+    ) -> Split {
         let mut text = batch.take_text();
         let quoted = self
             .enclosure
             .is_some_and(|quote| memchr(Mark::of(Some(quote)).bytes[0], text.as_bytes()).is_some());
         let quick = match self.delimiter.is_none() && !quoted && most == usize::MAX {
-            true => split_lines(&text, batch, edge, source, limit),
+            true => split_lines(&text, batch, edge, offsets, limit),
             false => None,
         };
-        let split = quick.unwrap_or_else(|| {
+        let mut split = quick.unwrap_or_else(|| {
             let mut splitter = Splitter::new(*self, &text, edge);
-            let split = splitter.split(batch, source, limit, most);
+            let split = splitter.split(batch, offsets, limit, most);
             let unescaped = splitter.unescaped;
             text.push_str(&unescaped);
             split
         });
+        if !offsets.by_row {
+            split.source = offsets.source.of(&text[..split.done]);
+        }
         batch.set_text(text);
         split
     }
@@ -202,7 +241,7 @@ fn split_lines(
     text: &str,
     batch: &mut Batch,
     edge: Edge,
-    source: SourceLen,
+    offsets: Offsets,
     limit: usize,
 ) -> Option<Split> {
     let bytes = text.as_bytes();
@@ -229,10 +268,7 @@ fn split_lines(
             batch.end_row(split.lines + 1, split.source);
         }
         split.lines += u64::from(next > end);
-        split.source += match source {
-            SourceLen::Same => (next - start) as u64,
-            _ => source.of(&text[start..next]),
-        };
+        split.source += offsets.of(&text[start..next]);
         split.done = next;
     };
     for end in memchr_iter(b'\n', bytes) {
@@ -267,7 +303,7 @@ impl<'t> Splitter<'t> {
         }
     }
 
-    fn split(&mut self, batch: &mut Batch, source: SourceLen, limit: usize, most: usize) -> Split {
+    fn split(&mut self, batch: &mut Batch, offsets: Offsets, limit: usize, most: usize) -> Split {
         let text = self.text;
         let mut split = Split::default();
         while split.done < text.len() && batch.len() < most {
@@ -292,7 +328,7 @@ impl<'t> Splitter<'t> {
                     }
                     split.lines += inner_lines + u64::from(terminator > 0);
                     split.done = at + terminator;
-                    split.source += source.of(&text[start..split.done]);
+                    split.source += offsets.of(&text[start..split.done]);
                 }
                 RowEnd::Beyond { quote } => {
                     batch.forget_fields(fields);

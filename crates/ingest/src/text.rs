@@ -9,7 +9,7 @@ use crate::batch::Batch;
 use crate::encoding::{Decoder, SourceLen, Undecodable};
 use crate::error::{Error, ErrorKind, Position};
 use crate::options::Options;
-use crate::split::{Dialect, Edge, Fault, Split, count_lines};
+use crate::split::{Dialect, Edge, Fault, Offsets, Split, count_lines};
 use crate::{Encoding, detect};
 use std::io::{ErrorKind as IoKind, Read};
 use std::sync::Arc;
@@ -199,6 +199,8 @@ pub(crate) struct Parsed {
     has_c1: bool,
     /// Every line with bytes is a row of one field, and none has been split off.
     pub(crate) unsplit: bool,
+    /// Whether rows have offsets.
+    offsets: bool,
 }
 
 impl Parser {
@@ -219,10 +221,11 @@ impl Parser {
         parsed
     }
 
-    /// Reads a piece as [`Parser::parse`] does, but if all its lines are plain rows they stay as they
-    /// are.
+    /// Reads a piece as [`Parser::parse`] does, but without the offsets of rows, and if all its lines
+    /// are plain rows they stay as they are.
     pub(crate) fn parse_lines(&self, piece: Piece, batch: Batch) -> Parsed {
         let mut parsed = self.decode(piece, batch);
+        parsed.offsets = false;
         let whole = parsed.fault.is_none() && parsed.edge != Edge::Open;
         let lines = match whole {
             true => self
@@ -248,6 +251,7 @@ impl Parser {
             fault: None,
             has_c1: false,
             unsplit: false,
+            offsets: true,
             batch,
         };
         let mut text = decode(self.encoding, piece.bytes, &mut parsed);
@@ -270,13 +274,13 @@ impl Parser {
             None => parsed.edge,
         };
         parsed.unsplit = false;
-        parsed.split = self.dialect.split(
-            &mut parsed.batch,
-            edge,
-            parsed.source,
-            self.row_limit,
-            usize::MAX,
-        );
+        let offsets = Offsets {
+            source: parsed.source,
+            by_row: parsed.offsets,
+        };
+        parsed.split =
+            self.dialect
+                .split_with(&mut parsed.batch, edge, offsets, self.row_limit, usize::MAX);
     }
 }
 

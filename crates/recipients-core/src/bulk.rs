@@ -42,12 +42,18 @@ impl Checker {
         {
             return;
         }
-        // By themselves, so that the processor waits for the lists' memory for many at a time.
-        for verdict in &mut verdicts[start..] {
-            if let (true, Some(number)) = (verdict.is_accepted(), verdict.msisdn())
-                && let Some(reason) = self.listed(number)
-            {
-                *verdict = verdict.but(reason);
+        // List by list, so that the processor waits for a list's memory for many at a time.
+        for (reason, list) in self.policy().lists() {
+            for set in list.sets() {
+                let filter = set.filter();
+                for verdict in &mut verdicts[start..] {
+                    if let (true, Some(number)) = (verdict.is_accepted(), verdict.msisdn())
+                        && filter.lets_through(number)
+                        && set.has(number)
+                    {
+                        *verdict = verdict.but(reason);
+                    }
+                }
             }
         }
     }
@@ -430,30 +436,36 @@ impl<'c> Census<'c> {
         } = self;
         checker.plan().for_lines(text, |lines, answers| {
             for (line, found) in lines.iter().zip(answers) {
-                let number = number_of(found);
-                let ruling = match number {
-                    Some(_) => {
-                        memo.of(found, || Ruling::new(checker.judge_quickly(found), classes))
-                    }
-                    None => Ruling::UNKNOWN,
-                };
-                if let (Some(number), Some(class)) = (number, ruling.class) {
-                    accepted(Candidate::new(number, class));
-                    continue;
-                }
-                if line.is_empty() {
-                    continue;
-                }
-                let cell = text_of(line);
-                let verdict = match ruling.verdict {
-                    Some(verdict) => verdict.with_number(number),
-                    None => checker.check(cell),
-                };
-                match verdict.msisdn().filter(|_| verdict.is_accepted()) {
-                    Some(number) => accepted(Candidate::new(number, classes.of(verdict))),
-                    None => rejected(cell, verdict),
+                match ruling(checker, classes, memo, found, || text_of(line)) {
+                    Ok(candidate) => accepted(candidate),
+                    Err(_) if line.is_empty() => {}
+                    Err(verdict) => rejected(text_of(line), verdict),
                 }
             }
+        });
+    }
+
+    /// Judges cells as [`Census::lines`] judges lines, empty ones included; whoever is called is told
+    /// the cell's place.
+    pub fn cells(
+        &mut self,
+        cells: &[&str],
+        mut accepted: impl FnMut(usize, Candidate),
+        mut rejected: impl FnMut(usize, Verdict),
+    ) {
+        let Census {
+            checker,
+            classes,
+            memo,
+            ..
+        } = self;
+        let mut at = 0;
+        checker.by_batch(cells, |cell, found| {
+            match ruling(checker, classes, memo, &found, || cell) {
+                Ok(candidate) => accepted(at, candidate),
+                Err(verdict) => rejected(at, verdict),
+            }
+            at += 1;
         });
     }
 
@@ -592,6 +604,34 @@ impl ClassTally<'_> {
             .zip(&self.fates)
             .for_each(|(sum, count)| *sum += count);
         self.fates = [0; FATES];
+    }
+}
+
+/// What becomes of a cell but for lists and duplicates. A cell is asked for only if the facts do not
+/// tell.
+#[inline]
+fn ruling<'t>(
+    checker: &Checker,
+    classes: &Classes,
+    memo: &mut Memo<Ruling>,
+    found: &Found,
+    cell: impl FnOnce() -> &'t str,
+) -> Result<Candidate, Verdict> {
+    let number = number_of(found);
+    let ruling = match number {
+        Some(_) => memo.of(found, || Ruling::new(checker.judge_quickly(found), classes)),
+        None => Ruling::UNKNOWN,
+    };
+    if let (Some(number), Some(class)) = (number, ruling.class) {
+        return Ok(Candidate::new(number, class));
+    }
+    let verdict = match ruling.verdict {
+        Some(verdict) => verdict.with_number(number),
+        None => checker.check(cell()),
+    };
+    match verdict.msisdn().filter(|_| verdict.is_accepted()) {
+        Some(number) => Ok(Candidate::new(number, classes.of(verdict))),
+        None => Err(verdict),
     }
 }
 
