@@ -2,13 +2,35 @@
 
 use criterion::{Criterion, Throughput};
 use recipients::ingest::{Options, Source};
-use recipients::{Checked, Checker, Missing, Pipeline, Template};
+use recipients::{
+    Checked, Checker, FileInfo, Missing, Pipeline, Rows, Sink, Template, Wants, annotate,
+};
 use recipients_benches as lists;
+use std::io;
+
+/// Wants what it says, and does nothing with it.
+struct Idle(Wants);
+
+impl Sink for Idle {
+    type Format = ();
+
+    fn start(&mut self, _: &[FileInfo]) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn rows(&mut self, _: &Rows<'_>, (): ()) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn wants(&self) -> Wants {
+        self.0
+    }
+}
 
 fn main() {
     let mut criterion = Criterion::default().configure_from_args();
     let checker = Checker::default();
-    let numbers = lists::lists().messy(20_000);
+    let numbers = lists::lists().messy(100_000);
     let template = Template::parse("Hello {name}, your balance is {balance}");
     let mut group = criterion.benchmark_group("pipeline");
     group
@@ -27,13 +49,34 @@ fn main() {
             if let Some(template) = &message {
                 pipeline = pipeline.message(template.clone(), Missing::Reject);
             }
-            group.bench_function(format!("{name}, {threads} threads"), |b| {
+            let open = || {
+                let bytes = list.clone().into_bytes();
+                vec![Source::from_bytes("list", bytes, &Options::auto()).expect("readable")]
+            };
+            for wants in [Wants::Report, Wants::Rows, Wants::Winners] {
+                group.bench_function(format!("{name}, {threads} threads, {wants:?}"), |b| {
+                    b.iter(|| {
+                        pipeline
+                            .run(open(), Idle(wants))
+                            .expect("checked")
+                            .accepted()
+                    });
+                });
+            }
+            group.bench_function(format!("{name}, {threads} threads, annotated"), |b| {
                 b.iter(|| {
-                    let bytes = list.clone().into_bytes();
-                    let source =
-                        Source::from_bytes("list", bytes, &Options::auto()).expect("readable");
-                    let report = pipeline.run(vec![source], |_: &Checked<'_>| Ok(()));
-                    report.expect("checked").accepted()
+                    let mut out = None;
+                    pipeline
+                        .run(open(), |row: &Checked<'_>| {
+                            if out.is_none() {
+                                let files = std::slice::from_ref(row.file());
+                                out = Some(annotate::writer(files, Vec::new())?);
+                            }
+                            let out = out.as_mut().expect("just made");
+                            annotate::write_row(out, row)
+                        })
+                        .expect("checked")
+                        .accepted()
                 });
             });
         }

@@ -53,10 +53,10 @@
 
 pub use recipients_batcher::*;
 pub use recipients_core::{
-    Allocation, Answer, Checker, Code, Contact, ContactBook, Destination, Error as RuleError,
-    ErrorKind as RuleErrorKind, Kind, Length, Lines, Msisdn, NumberSet, OperatorId, Origin, Plan,
-    Policy, Reason, Seen, SeveralNumbers, Step, StopList, Territory, UnknownCode, Verdict,
-    is_blank,
+    Allocation, Answer, Candidate, Census, Checker, Classes, Code, Contact, ContactBook,
+    Destination, Error as RuleError, ErrorKind as RuleErrorKind, Kind, Length, Lines, Msisdn,
+    NumberSet, OperatorId, Origin, Plan, Policy, Reason, Seen, SeveralNumbers, Step, StopList,
+    Territory, UnknownCode, Verdict, is_blank,
 };
 pub use recipients_ingest as ingest;
 pub use recipients_template::{
