@@ -66,8 +66,11 @@ const EDGES: &[(&str, &[&str])] = &[
 /// Packages that must stay where they are, with the only members that may name them.
 const KEPT_IN: &[(&str, &[&str])] = &[
     ("calamine", &["recipients-ingest"]),
-    ("csv", &["recipients-ingest"]),
-    ("encoding_rs", &["recipients-ingest"]),
+    ("csv", &["recipients-ingest", "recipients-benches-compare"]),
+    (
+        "encoding_rs",
+        &["recipients-ingest", "recipients-benches-compare"],
+    ),
     ("rayon", &["recipients-batcher"]),
     ("regex-automata", &["numbering-plan-compiler"]),
     (

@@ -29,6 +29,13 @@ pub enum Error {
         /// Why.
         error: io::Error,
     },
+    /// A row that was pushed ([`Feed::push`](crate::Feed::push)) is too long; it was left out.
+    RowTooLong {
+        /// Its number.
+        row: u64,
+        /// The limit in bytes.
+        limit: usize,
+    },
     /// Threads could not be started.
     Threads(String),
     /// The caller asked to stop.
@@ -104,6 +111,7 @@ impl fmt::Display for Error {
                 "numbers that take too much memory cannot be set aside in {}: {error}",
                 folder.display()
             ),
+            Error::RowTooLong { row, limit } => write!(f, "row {row}: more than {limit} bytes"),
             Error::Threads(error) => write!(f, "threads cannot be started: {error}"),
             Error::Cancelled => f.write_str("stopped before the end"),
             Error::TooManyFiles { limit } => write!(f, "more than {limit} files in one run"),

@@ -138,21 +138,16 @@ impl<S: Sink> Feed<'_, S> {
     ///
     /// # Errors
     ///
-    /// If the row has more than [`Feed::MOST_BYTES`] ([`Error::Sink`] with
-    /// [`io::ErrorKind::InvalidInput`]; it is not added), the sink fails, or the run was cancelled.
+    /// If the row has more than [`Feed::MOST_BYTES`] (it is left out, and others can follow), the sink
+    /// fails, or the run was cancelled.
     pub fn push<F: AsRef<str>>(&mut self, row: impl IntoIterator<Item = F>) -> Result<(), Error> {
         let fields: Vec<F> = row.into_iter().collect();
         let bytes: usize = fields.iter().map(|field| field.as_ref().len()).sum();
         if bytes > Self::MOST_BYTES {
-            let refused = format!(
-                "row {}: more than {} bytes",
-                self.rows + 1,
-                Self::MOST_BYTES
-            );
-            return Err(Error::Sink(io::Error::new(
-                io::ErrorKind::InvalidInput,
-                refused,
-            )));
+            return Err(Error::RowTooLong {
+                row: self.rows + 1,
+                limit: Self::MOST_BYTES,
+            });
         }
         if self.slots.len() == self.full {
             self.slots.push(Slot::default());

@@ -45,7 +45,7 @@ pub fn load_stop_list(
     let mut loader = Loader::default();
     let crew = Crew::new(pool.clone(), None);
     drive(&reader, &mut loader, &crew, 0, &mut source)?;
-    let mut numbers = loader.numbers.concat();
+    let mut numbers = loader.numbers;
     match &pool {
         None => numbers.sort_unstable(),
         Some(pool) => pool.install(|| numbers.par_sort_unstable()),
@@ -59,8 +59,7 @@ pub fn load_stop_list(
 
 #[derive(Default)]
 struct Loader {
-    /// Of each chunk.
-    numbers: Vec<Vec<Msisdn>>,
+    numbers: Vec<Msisdn>,
     bad: Vec<BadLine>,
 }
 
@@ -80,7 +79,7 @@ struct Entries {
 impl Lane<Reader<'_>> for Loader {
     fn take(&mut self, _: &Reader<'_>, _: usize, slots: &mut [Slot<Entries>]) -> Result<(), Error> {
         for slot in slots {
-            self.numbers.push(std::mem::take(&mut slot.work.numbers));
+            self.numbers.extend_from_slice(&slot.work.numbers);
             let before = slot.batch.lines_before();
             let bad = slot.work.bad.drain(..);
             self.bad.extend(bad.map(|line| BadLine {

@@ -8,8 +8,9 @@ use crate::summary::{Facts, StopLines};
 use crate::{stop_list, summary, template};
 use recipients::ingest::{self, Choice, Options, Source, Writer};
 use recipients::{
-    Checked, Checker, Error, FileInfo, Format, HeaderError, NumberSet, OperatorId, Origin,
-    Pipeline, Plan, Policy, Rows, Sink, StopList, Template, Wants, annotate, write_number_set,
+    Checked, Checker, Error, FileInfo, Format, HeaderError, Kind, Msisdn, NumberSet, OperatorId,
+    Origin, Pipeline, Plan, Policy, Rows, Sink, StopList, Template, Wants, annotate,
+    write_number_set,
 };
 use std::ffi::OsStr;
 use std::fs::File;
@@ -567,48 +568,65 @@ fn other(row: &Checked<'_>, other: Option<Origin>) -> Option<Result<u64, String>
 
 fn json_row(out: &mut Vec<u8>, row: &Checked<'_>, checker: &Checker) -> io::Result<()> {
     let verdict = row.verdict();
+    let mut digits = itoa::Buffer::new();
     let string =
-        |out: &mut dyn Write, text: &str| serde_json::to_writer(out, text).map_err(io::Error::from);
-    out.write_all(b"{\"file\":")?;
-    string(out, row.file().name())?;
-    write!(out, ",\"row\":{},\"input\":", row.number())?;
-    string(out, row.input())?;
-    write!(
-        out,
-        ",\"code\":{},\"reason\":\"{}\",\"number\":",
-        verdict.code().as_u8(),
-        verdict.reason()
-    )?;
-    let quoted = |value: Option<&dyn std::fmt::Display>| match value {
-        Some(value) => format!("\"{value}\""),
-        None => "null".to_owned(),
+        |out: &mut Vec<u8>, text: &str| serde_json::to_writer(out, text).map_err(io::Error::from);
+    let plain = |out: &mut Vec<u8>, text: Option<&str>| match text {
+        Some(text) => {
+            out.push(b'"');
+            out.extend_from_slice(text.as_bytes());
+            out.push(b'"');
+        }
+        None => out.extend_from_slice(b"null"),
     };
-    let (number, territory, kind) = (verdict.msisdn(), verdict.territory(), verdict.kind());
-    write!(
-        out,
-        "{},\"territory\":{},\"kind\":{},\"operator\":",
-        quoted(number.as_ref().map(|n| n as _)),
-        quoted(territory.as_ref().map(|t| t as _)),
-        quoted(kind.as_ref().map(|k| k as _)),
-    )?;
+    out.extend_from_slice(b"{\"file\":");
+    string(out, row.file().name())?;
+    out.extend_from_slice(b",\"row\":");
+    out.extend_from_slice(digits.format(row.number()).as_bytes());
+    out.extend_from_slice(b",\"input\":");
+    string(out, row.input())?;
+    out.extend_from_slice(b",\"code\":");
+    out.extend_from_slice(digits.format(verdict.code().as_u8()).as_bytes());
+    out.extend_from_slice(b",\"reason\":");
+    plain(out, Some(verdict.reason().name()));
+    out.extend_from_slice(b",\"number\":");
+    let number = verdict.msisdn().map(Msisdn::as_u64);
+    plain(out, number.map(|number| digits.format(number)));
+    out.extend_from_slice(b",\"territory\":");
+    let territory = verdict.territory().map(|territory| territory.to_string());
+    plain(out, territory.as_deref());
+    out.extend_from_slice(b",\"kind\":");
+    plain(out, verdict.kind().map(Kind::name));
+    out.extend_from_slice(b",\"operator\":");
     match verdict.operator() {
         Some(operator) => string(out, checker.plan().operator_name(operator))?,
-        None => out.write_all(b"null")?,
+        None => out.extend_from_slice(b"null"),
     }
-    write!(out, ",\"cleaned\":{},\"duplicate_of\":", verdict.cleaned())?;
-    let place = |out: &mut Vec<u8>, origin| match other(row, origin) {
-        Some(Ok(row)) => write!(out, "{row}"),
-        Some(Err(place)) => string(out, &place),
-        None => out.write_all(b"null"),
+    out.extend_from_slice(b",\"cleaned\":");
+    out.extend_from_slice(truth(verdict.cleaned()).as_bytes());
+    out.extend_from_slice(b",\"duplicate_of\":");
+    let mut place = |out: &mut Vec<u8>, origin| -> io::Result<()> {
+        match other(row, origin) {
+            Some(Ok(row)) => out.extend_from_slice(digits.format(row).as_bytes()),
+            Some(Err(place)) => string(out, &place)?,
+            None => out.extend_from_slice(b"null"),
+        }
+        Ok(())
     };
     place(out, row.duplicate_of())?;
+    out.extend_from_slice(b",\"segments\":");
     match row.segments() {
-        Some(segments) => write!(out, ",\"segments\":{}", segments.parts)?,
-        None => out.write_all(b",\"segments\":null")?,
+        Some(segments) => write!(out, "{}", segments.parts)?,
+        None => out.extend_from_slice(b"null"),
     }
-    out.write_all(b",\"likely_duplicate_of\":")?;
+    out.extend_from_slice(b",\"likely_duplicate_of\":");
     place(out, row.likely_duplicate_of())?;
-    out.write_all(b"}\n")
+    out.extend_from_slice(b"}\n");
+    Ok(())
+}
+
+fn truth(is_true: bool) -> &'static str {
+    if is_true { "true" } else { "false" }
 }
 
 fn csv_row<W: Write>(
@@ -617,33 +635,31 @@ fn csv_row<W: Write>(
     checker: &Checker,
 ) -> io::Result<()> {
     let verdict = row.verdict();
-    let text = |value: Option<String>| value.unwrap_or_default();
+    let mut digits = itoa::Buffer::new();
     writer.field(&annotate::escape(row.file().name()));
-    writer.field(&row.number().to_string());
+    writer.field(digits.format(row.number()));
     writer.field(&annotate::escape(row.input()));
-    writer.field(&verdict.code().as_u8().to_string());
+    writer.field(digits.format(verdict.code().as_u8()));
     writer.field(verdict.reason().name());
-    writer.field(&text(verdict.msisdn().map(|number| number.to_string())));
-    writer.field(&text(
-        verdict.territory().map(|territory| territory.to_string()),
-    ));
-    writer.field(verdict.kind().map_or("", |kind| kind.name()));
+    let number = verdict.msisdn().map(Msisdn::as_u64);
+    writer.field(number.map_or("", |number| digits.format(number)));
+    let territory = verdict.territory().map(|territory| territory.to_string());
+    writer.field(territory.as_deref().unwrap_or_default());
+    writer.field(verdict.kind().map_or("", Kind::name));
     writer.field(
         verdict
             .operator()
             .map_or("", |operator| checker.plan().operator_name(operator)),
     );
-    writer.field(if verdict.cleaned() { "true" } else { "false" });
-    let place = |origin| {
-        text(other(row, origin).map(|other| match other {
-            Ok(row) => row.to_string(),
-            Err(place) => annotate::escape(&place).into_owned(),
-        }))
+    writer.field(truth(verdict.cleaned()));
+    let place = |writer: &mut Writer<W>, origin| match other(row, origin) {
+        Some(Ok(row)) => writer.field(itoa::Buffer::new().format(row)),
+        Some(Err(place)) => writer.field(&annotate::escape(&place)),
+        None => writer.field(""),
     };
-    writer.field(&place(row.duplicate_of()));
-    writer.field(&text(
-        row.segments().map(|segments| segments.parts.to_string()),
-    ));
-    writer.field(&place(row.likely_duplicate_of()));
+    place(writer, row.duplicate_of());
+    let parts = row.segments().map(|segments| segments.parts);
+    writer.field(parts.map_or("", |parts| digits.format(parts)));
+    place(writer, row.likely_duplicate_of());
     writer.end_row()
 }

@@ -76,10 +76,13 @@ impl Checker {
         mut refuse: impl FnMut(usize, &str, Reason),
     ) {
         let mut first = 0;
+        let mut memo = Memo::new(false);
         self.plan().for_lines(text, |lines, answers| {
             for (at, (line, found)) in lines.iter().zip(answers).enumerate() {
-                if let Some(answer) = self.plain(found) {
-                    take(answer.number);
+                if let Some(number) = number_of(found)
+                    && memo.of(found, || self.plain(found).is_some())
+                {
+                    take(number);
                 } else if !line.is_empty() {
                     let line = text_of(line);
                     match self.stop_list_entry(line) {
