@@ -19,6 +19,9 @@ use std::io;
 /// all in the last-level cache.
 const WINDOW: usize = 1 << 20;
 
+/// Briefs that wait, at most: those of a list without good numbers never come to a window.
+const MOST_BRIEFS: usize = 256;
+
 /// Bytes that the sets of numbers may take beyond what they need, to be quicker: enough for bitmaps
 /// over the mobile numbers of a large country.
 pub(crate) const SPENT: usize = 128 << 20;
@@ -259,19 +262,21 @@ impl<'p, S: Sink> Lane<SumsJudge<'p>> for Totals<'p, S> {
     ) -> Result<(), Error> {
         for slot in slots {
             let spare = self.spare.pop().unwrap_or_default();
-            let brief = std::mem::replace(&mut slot.work, spare);
+            let mut brief = std::mem::replace(&mut slot.work, spare);
             self.counts.add(&brief.counts);
-            self.report.unread.append(&brief.unread);
+            let unread = std::mem::take(&mut brief.unread);
+            self.report.unread.append(&unread);
             let verdicts = brief.candidates.len() as u64 + brief.counts.total();
             self.sink.progress(file, verdicts, slot.end);
             self.window.push(brief);
         }
         let in_window = self.window.iter().map(|brief| brief.candidates.len());
+        let in_window: usize = in_window.sum();
         // Candidates that wait take memory, too.
         let most = self
             .budget
             .map_or(WINDOW, |budget| WINDOW.min(budget.bytes / 16));
-        if in_window.sum::<usize>() >= most {
+        if in_window >= most || self.window.len() >= MOST_BRIEFS {
             self.settle(judge)?;
         }
         Ok(())
