@@ -10,14 +10,13 @@
 
 use crate::check::{self, Judged};
 use crate::error::Error;
-use crate::parts::{PARTS, Parted, part_of};
+use crate::parts::{Parted, part_of};
 use crate::pipeline::{Files, Format, Pipeline, Rows, Sink, Wants};
 use crate::report::{Report, Tally, may_be_national};
 use crate::rounds::{Crew, Judge, Lane, ROUND, Slot, Stash, drive};
-use crate::spill::{Budget, Log, LogReader, rewind};
-use crate::sums::SPENT;
+use crate::spill::{Budget, Log, LogReader, Part, rewind};
 use crate::winner::Winner;
-use recipients_core::{Msisdn, NumberSet, Reason, Seen};
+use recipients_core::{Msisdn, Reason, Seen};
 use recipients_ingest::{Batch, Chunk, ChunkParser, ParsedChunk, Source};
 use std::fs::File;
 use std::io::{self, BufWriter};
@@ -72,6 +71,8 @@ pub(crate) struct State<'p, S> {
     /// Lines of the files so far.
     lines: u64,
     parts: Vec<Part>,
+    /// Of each part the winners of the numbers that were set aside, made of its log.
+    winners: Vec<Option<LogReader>>,
     wants_winners: bool,
     budget: Option<&'p Budget>,
     /// The batches that wait for the parts' logs to be read, once there are any.
@@ -80,49 +81,27 @@ pub(crate) struct State<'p, S> {
     sink: S,
 }
 
-/// The numbers of a part that were accepted so far, with their places: in memory, or all that came
-/// in a log. That begins with those that had been in memory before.
-struct Part {
-    seen: Seen,
-    log: Option<(Log, u64)>,
-    /// The winners, of each number that came since; made of the log.
-    winners: Option<LogReader>,
-    /// Those to be kept, once the log has been gone through.
-    accepted: Option<NumberSet>,
-}
-
-impl Part {
-    fn spill(&mut self, budget: &Budget) -> io::Result<()> {
-        let seen = std::mem::take(&mut self.seen);
-        let mut log = Log::create(&budget.folder)?;
-        for (number, place) in seen.iter() {
-            log.push(number.as_u64())?;
-            log.push(place)?;
-        }
-        self.log = Some((log, seen.len()));
-        Ok(())
+/// Finds the winners of all that is in a part's log.
+fn read_log(
+    part: &mut Part,
+    budget: &Budget,
+    wants_winners: bool,
+    keeps: bool,
+) -> io::Result<Option<LogReader>> {
+    let mut seen = new_seen(wants_winners);
+    let Some(mut log) = part.read_log(&mut seen, true)? else {
+        return Ok(None);
+    };
+    let mut winners = Log::create(&budget.folder)?;
+    while let Some(number) = log.next()? {
+        let number = Msisdn::from_u64(number).ok_or(io::ErrorKind::InvalidData)?;
+        let winner = winner(&mut seen, number, log.word()?);
+        winners.push(winner.to_bits())?;
     }
-
-    /// Finds the winners of all that is in the log.
-    fn read_log(&mut self, budget: &Budget, wants_winners: bool, keeps: bool) -> io::Result<()> {
-        let Some((log, before)) = self.log.take() else {
-            return Ok(());
-        };
-        let mut log = log.read()?;
-        let mut seen = new_seen(wants_winners);
-        for _ in 0..before {
-            seen.insert(log.number()?, log.word()?);
-        }
-        let mut winners = Log::create(&budget.folder)?;
-        while let Some(number) = log.next()? {
-            let number = Msisdn::from_u64(number).ok_or(io::ErrorKind::InvalidData)?;
-            let winner = winner(&mut seen, number, log.word()?);
-            winners.push(winner.to_bits())?;
-        }
-        self.winners = Some(winners.read()?);
-        self.accepted = keeps.then(|| NumberSet::of_seen([&seen]));
-        Ok(())
+    if keeps {
+        part.keep(&seen);
     }
+    winners.read().map(Some)
 }
 
 fn new_seen(wants_winners: bool) -> Seen {
@@ -160,13 +139,6 @@ impl<'p, S: Sink> RowRun<'p, S> {
         budget: Option<&'p Budget>,
     ) -> Self {
         let wants_winners = sink.wants() == Wants::Winners;
-        let spent = budget.map_or(SPENT, |budget| SPENT.min(budget.bytes / 2));
-        let part = |_| Part {
-            seen: new_seen(wants_winners).spending(spent / PARTS),
-            log: None,
-            winners: None,
-            accepted: None,
-        };
         RowRun {
             judge: RowJudge {
                 pipeline,
@@ -178,7 +150,8 @@ impl<'p, S: Sink> RowRun<'p, S> {
             state: State {
                 crew,
                 lines: 0,
-                parts: (0..PARTS).map(part).collect(),
+                parts: Part::all(budget, || new_seen(wants_winners)),
+                winners: Vec::new(),
                 wants_winners,
                 budget,
                 spool: None,
@@ -216,15 +189,10 @@ impl<'p, S: Sink> RowRun<'p, S> {
     }
 
     pub(crate) fn finish(mut self) -> Result<Report, Error> {
-        let is_spilled = self.state.spool.is_some();
         self.deliver_spooled()?;
         let (parts, mut report) = (self.state.parts, self.state.report);
         if self.judge.pipeline.keeps_accepted {
-            let kept = parts.iter().filter_map(|part| part.accepted.as_ref());
-            report.accepted_numbers = Some(match is_spilled {
-                true => NumberSet::union(kept),
-                false => NumberSet::of_seen(parts.iter().map(|part| &part.seen)),
-            });
+            report.accepted_numbers = Some(Part::accepted(parts.iter()));
         }
         for tally in self.judge.tallies.into_inner() {
             report.add(&tally);
@@ -240,10 +208,14 @@ impl<'p, S: Sink> RowRun<'p, S> {
         };
         let failed = |error| budget.failed(error);
         let (winners, keeps) = (state.wants_winners, judge.pipeline.keeps_accepted);
-        crew.try_each(&mut state.parts, |part| {
-            part.read_log(budget, winners, keeps)
+        let mut parts: Vec<(&mut Part, Option<LogReader>)> =
+            state.parts.iter_mut().map(|part| (part, None)).collect();
+        crew.try_each(&mut parts, |(part, read)| {
+            *read = read_log(part, budget, winners, keeps)?;
+            Ok(())
         })
         .map_err(failed)?;
+        state.winners = parts.into_iter().map(|(_, read)| read).collect();
         let mut batches = rewind(spool.out).map_err(failed)?;
         let mut slots = Vec::new();
         for files in spool.files.chunk_by(|one, next| one == next) {
@@ -283,8 +255,8 @@ impl<S: Sink> State<'_, S> {
                         true => files.place(file, slot.batch.row(row).number()),
                         false => 0,
                     };
-                    match &mut part.log {
-                        Some((log, _)) => {
+                    match part.log() {
+                        Some(log) => {
                             log.push(number.as_u64())?;
                             log.push(place)?;
                         }
@@ -301,11 +273,13 @@ impl<S: Sink> State<'_, S> {
 
     /// [`State::look_up`] for batches that were set aside.
     fn read_winners(&mut self, slots: &Slots<S>) -> io::Result<()> {
-        let mut parts: Vec<(usize, &mut Part)> = self.parts.iter_mut().enumerate().collect();
-        self.crew.try_each(&mut parts, |(at, part)| {
-            let Some(winners) = &mut part.winners else {
-                return Ok(());
-            };
+        let mut parts: Vec<(usize, &mut LogReader)> = self
+            .winners
+            .iter_mut()
+            .enumerate()
+            .filter_map(|(at, winners)| Some((at, winners.as_mut()?)))
+            .collect();
+        self.crew.try_each(&mut parts, |(at, winners)| {
             for slot in slots {
                 for &(_, verdict) in slot.work.numbers.part(*at) {
                     let winner = winners.word()?;
@@ -355,7 +329,7 @@ impl<S: Sink> State<'_, S> {
         }
         let mut spill = || {
             self.crew
-                .try_each(&mut self.parts, |part| part.spill(budget))?;
+                .try_each(&mut self.parts, |part| part.spill(budget, true))?;
             self.spool = Some(Spool {
                 out: BufWriter::with_capacity(1 << 18, tempfile::tempfile_in(&budget.folder)?),
                 files: Vec::new(),

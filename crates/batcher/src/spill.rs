@@ -5,10 +5,15 @@
 //! memory that its own numbers take. The files have no names and vanish with the process.
 
 use crate::error::Error;
-use recipients_core::{Msisdn, Seen};
+use crate::parts::PARTS;
+use recipients_core::{Msisdn, NumberSet, Seen};
 use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+
+/// Bytes that the sets of numbers may take beyond what they need, to be quicker: enough for bitmaps
+/// over the mobile numbers of a large country.
+const SPENT: usize = 128 << 20;
 
 /// How much memory the numbers may take, and where they go beyond that.
 #[derive(Clone, Debug)]
@@ -28,6 +33,84 @@ impl Budget {
         Error::Spill {
             folder: self.folder.clone(),
             error,
+        }
+    }
+}
+
+/// The numbers of a part that were accepted so far: in memory, or all that came in a log. That begins
+/// with those that had been in memory before.
+pub(crate) struct Part {
+    pub(crate) seen: Seen,
+    log: Option<(Log, u64)>,
+    /// Those of a log that has been gone through, if they are to be kept.
+    accepted: Option<NumberSet>,
+}
+
+impl Part {
+    pub(crate) fn new(seen: Seen) -> Part {
+        Part {
+            seen,
+            log: None,
+            accepted: None,
+        }
+    }
+
+    /// As many parts as there are; they take more memory than they must to be quicker, within the
+    /// budget.
+    pub(crate) fn all(budget: Option<&Budget>, seen: impl Fn() -> Seen) -> Vec<Part> {
+        let spent = budget.map_or(SPENT, |budget| SPENT.min(budget.bytes / 2));
+        (0..PARTS)
+            .map(|_| Part::new(seen().spending(spent / PARTS)))
+            .collect()
+    }
+
+    /// Where numbers go, once they have been set aside.
+    pub(crate) fn log(&mut self) -> Option<&mut Log> {
+        self.log.as_mut().map(|(log, _)| log)
+    }
+
+    /// Sets the numbers aside, with their places if these are kept.
+    pub(crate) fn spill(&mut self, budget: &Budget, places: bool) -> io::Result<()> {
+        let seen = std::mem::take(&mut self.seen);
+        let mut log = Log::create(&budget.folder)?;
+        for (number, place) in seen.iter() {
+            log.push(number.as_u64())?;
+            if places {
+                log.push(place)?;
+            }
+        }
+        self.log = Some((log, seen.len()));
+        Ok(())
+    }
+
+    /// What came since the numbers were set aside; those that had come before are in `seen` then.
+    pub(crate) fn read_log(
+        &mut self,
+        seen: &mut Seen,
+        places: bool,
+    ) -> io::Result<Option<LogReader>> {
+        let Some((log, before)) = self.log.take() else {
+            return Ok(None);
+        };
+        let mut log = log.read()?;
+        for _ in 0..before {
+            let number = log.number()?;
+            seen.insert(number, if places { log.word()? } else { 0 });
+        }
+        Ok(Some(log))
+    }
+
+    /// Keeps what came of a log.
+    pub(crate) fn keep(&mut self, seen: &Seen) {
+        self.accepted = Some(NumberSet::of_seen([seen]));
+    }
+
+    /// The numbers of all parts.
+    pub(crate) fn accepted<'p>(parts: impl Iterator<Item = &'p Part> + Clone) -> NumberSet {
+        let kept = parts.clone().filter_map(|part| part.accepted.as_ref());
+        match kept.clone().next() {
+            Some(_) => NumberSet::union(kept),
+            None => NumberSet::of_seen(parts.map(|part| &part.seen)),
         }
     }
 }
