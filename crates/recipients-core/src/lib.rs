@@ -29,6 +29,7 @@
 //! final (decision D12).
 
 mod bulk;
+mod census;
 mod checker;
 mod code;
 mod contact;
@@ -45,7 +46,7 @@ mod stop_list;
 mod twin;
 mod verdict;
 
-pub use bulk::{Candidate, Census, Classes};
+pub use census::{Candidate, Census, Classes};
 pub use checker::{Checker, Step};
 pub use code::{Code, UnknownCode};
 pub use contact::{Contact, ContactBook};

@@ -1,0 +1,643 @@
+//! Counting recipients by verdict, without keeping rows.
+//!
+//! Of an accepted recipient nothing is kept but the number and the class of its verdict, in eight
+//! bytes ([`Candidate`]), until a million or so can be looked for on the lists and among those seen,
+//! range by range ([`Census::settle`]).
+
+use crate::bulk::{Memo, number_of, text_of};
+use crate::seen::LEAF_BITS;
+use crate::{Checker, Msisdn, NumberSet, Reason, Seen, Verdict};
+use ahash::RandomState;
+use numbering_plan::Answer as Found;
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
+
+/// Verdicts without their numbers, as they occur in a list: each is a class, with a small number of
+/// its own. Clones share them, on any threads.
+///
+/// There is room for so many that no list of honest people fills it. Verdicts that find none are
+/// told apart only by [`Verdict::reason`] and [`Verdict::cleaned`]; the rest depends on the number
+/// alone, and can be found out again.
+#[derive(Clone)]
+pub struct Classes {
+    known: Arc<RwLock<Known>>,
+    most: usize,
+}
+
+#[derive(Default)]
+struct Known {
+    numbers: HashMap<Verdict, u16, RandomState>,
+    verdicts: Vec<Verdict>,
+}
+
+impl Default for Classes {
+    fn default() -> Classes {
+        Classes::with_room(Candidate::CLASSES)
+    }
+}
+
+impl Classes {
+    fn with_room(most: usize) -> Classes {
+        Classes {
+            known: Arc::default(),
+            most,
+        }
+    }
+
+    /// The class of an acceptance.
+    fn of(&self, verdict: Verdict) -> u16 {
+        let verdict = verdict.with_number(None);
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(&class) = known.numbers.get(&verdict) {
+            return class;
+        }
+        drop(known);
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        let next = known.verdicts.len();
+        let has_room = next < self.most - Classes::BARE;
+        // Bare ones are few: there is always room for them.
+        let verdict = match has_room || known.numbers.contains_key(&verdict) {
+            true => verdict,
+            false => verdict.bare(),
+        };
+        let class = *known.numbers.entry(verdict).or_insert(next as u16);
+        if usize::from(class) == next {
+            known.verdicts.push(verdict);
+        }
+        class
+    }
+
+    /// The verdicts, if some of them had no room.
+    fn verdicts_if_full(&self) -> Option<Vec<Verdict>> {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        let is_full = known.verdicts.len() >= self.most - Classes::BARE;
+        is_full.then(|| known.verdicts.clone())
+    }
+
+    /// How many verdicts there are that have nothing but a reason to accept and are clean or cleaned.
+    const BARE: usize = 8;
+
+    fn verdicts(&self) -> Vec<Verdict> {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        known.verdicts.clone()
+    }
+}
+
+/// Shows how many there are.
+impl std::fmt::Debug for Classes {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Classes({})", self.verdicts().len())
+    }
+}
+
+/// A recipient who would be accepted: number and class of verdict in eight bytes.
+#[derive(Clone, Copy)]
+pub struct Candidate(u64);
+
+impl Candidate {
+    /// Bits that 15 digits take.
+    const NUMBER_BITS: u32 = 50;
+    /// Classes that the other bits tell apart.
+    const CLASSES: usize = 1 << (64 - Candidate::NUMBER_BITS);
+
+    #[inline]
+    fn new(number: Msisdn, class: u16) -> Candidate {
+        Candidate(number.as_u64() | u64::from(class) << Self::NUMBER_BITS)
+    }
+
+    /// The number.
+    #[inline]
+    pub fn msisdn(self) -> Msisdn {
+        Msisdn::from_u64(self.number()).expect("made of a number")
+    }
+
+    /// All of it in one word, to be set aside.
+    pub fn to_bits(self) -> u64 {
+        self.0
+    }
+
+    /// What [`Candidate::to_bits`] gave, for the same [`Classes`]; `None` if it did not.
+    pub fn from_bits(bits: u64) -> Option<Candidate> {
+        let candidate = Candidate(bits);
+        Msisdn::from_u64(candidate.number())?;
+        Some(candidate)
+    }
+
+    #[inline]
+    pub(crate) fn number(self) -> u64 {
+        self.0 & ((1 << Self::NUMBER_BITS) - 1)
+    }
+
+    /// The range that a bitmap of the seen set covers, in which the number lies.
+    #[inline]
+    fn leaf(self) -> u64 {
+        self.number() >> LEAF_BITS
+    }
+
+    /// Whether a number of the same leaf may have a likely twin.
+    fn leaf_may_have_twins(self) -> bool {
+        let first = self.leaf() << LEAF_BITS;
+        let ends = [first, first + (1 << LEAF_BITS) - 1].map(Msisdn::from_u64);
+        ends.into_iter().flatten().any(Msisdn::may_have_twin)
+    }
+
+    #[inline]
+    fn class(self) -> usize {
+        (self.0 >> Self::NUMBER_BITS) as usize
+    }
+}
+
+/// Shows the number masked.
+impl std::fmt::Debug for Candidate {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Candidate({:?})", self.msisdn())
+    }
+}
+
+/// What the rules say about facts.
+#[derive(Clone, Copy)]
+struct Ruling {
+    /// Absent if they have to see the cell.
+    verdict: Option<Verdict>,
+    /// Of an acceptance.
+    class: Option<u16>,
+}
+
+impl Ruling {
+    const UNKNOWN: Ruling = Ruling {
+        verdict: None,
+        class: None,
+    };
+
+    fn new(verdict: Option<Verdict>, classes: &Classes) -> Ruling {
+        let acceptance = verdict.filter(Verdict::is_accepted);
+        Ruling {
+            verdict,
+            class: acceptance.map(|verdict| classes.of(verdict)),
+        }
+    }
+}
+
+/// What becomes of candidates, as the places of their counts: they are new, or duplicates, or on one
+/// of the policy's lists.
+const NEW: usize = 0;
+const DUPLICATE: usize = 1;
+const LISTED: usize = 2;
+const FATES: usize = LISTED + 3;
+
+/// Counts recipients by verdict, for whoever wants to know no more than how many there are of each:
+/// several times faster than verdicts one by one. Each thread has its own; those of one list share
+/// their [`Classes`].
+///
+/// ```
+/// use recipients_core::{Census, Checker, Classes, Reason, Seen};
+///
+/// let checker = Checker::default();
+/// let mut census = Census::new(&checker, &Classes::default());
+/// let (mut candidates, mut refused) = (Vec::new(), Vec::new());
+/// census.lines(
+///     "380971112233\n\nnone\n+380 97 111-22-33\n",
+///     |candidate| candidates.push(candidate),
+///     |cell, verdict| refused.push((cell.to_owned(), verdict.reason())),
+/// );
+/// assert_eq!(refused, [("none".to_owned(), Reason::NoDigits)]);
+///
+/// census.settle([&candidates[..]].into_iter(), &mut Seen::numbers_only());
+/// let counts: Vec<_> = census.counts().map(|(verdict, count)| (verdict.reason(), count)).collect();
+/// assert_eq!(counts, [(Reason::Ok, 1), (Reason::Duplicate, 1)]);
+/// ```
+pub struct Census<'c> {
+    checker: &'c Checker,
+    classes: Classes,
+    memo: Memo<Ruling>,
+    /// By class and fate.
+    counts: Vec<[u64; FATES]>,
+    /// Of acceptances whose class does not tell everything.
+    told_again: HashMap<Verdict, u64, RandomState>,
+    likely_duplicates: u64,
+    /// Candidates by leaves.
+    sorted: Vec<Candidate>,
+    /// A leaf's numbers on a list, a bit each.
+    listed: Box<[u64]>,
+}
+
+/// Shows whom it asks.
+impl std::fmt::Debug for Census<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Census")
+            .field("checker", &self.checker)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<'c> Census<'c> {
+    /// A census that asks this checker.
+    pub fn new(checker: &'c Checker, classes: &Classes) -> Census<'c> {
+        Census {
+            checker,
+            classes: classes.clone(),
+            memo: Memo::new(Ruling::UNKNOWN),
+            counts: vec![[0; FATES]; Candidate::CLASSES],
+            told_again: HashMap::default(),
+            likely_duplicates: 0,
+            sorted: Vec::new(),
+            listed: vec![0; 1 << (LEAF_BITS - 6)].into(),
+        }
+    }
+
+    /// Judges every line that has any bytes. Lines end with a newline, which a carriage return may
+    /// precede. Those that are accepted, unless it turns out that they are on a stop list or
+    /// duplicates, are handed to `accepted` in their order; the others with their verdicts to
+    /// `rejected`.
+    pub fn lines(
+        &mut self,
+        text: &str,
+        mut accepted: impl FnMut(Candidate),
+        mut rejected: impl FnMut(&str, Verdict),
+    ) {
+        let Census {
+            checker,
+            classes,
+            memo,
+            ..
+        } = self;
+        checker.plan().for_lines(text, |lines, answers| {
+            for (line, found) in lines.iter().zip(answers) {
+                match ruling(checker, classes, memo, found, || text_of(line)) {
+                    Ok(candidate) => accepted(candidate),
+                    Err(_) if line.is_empty() => {}
+                    Err(verdict) => rejected(text_of(line), verdict),
+                }
+            }
+        });
+    }
+
+    /// Judges cells as [`Census::lines`] judges lines, empty ones included; whoever is called is told
+    /// the cell's place.
+    pub fn cells(
+        &mut self,
+        cells: &[&str],
+        mut accepted: impl FnMut(usize, Candidate),
+        mut rejected: impl FnMut(usize, Verdict),
+    ) {
+        let Census {
+            checker,
+            classes,
+            memo,
+            ..
+        } = self;
+        let mut at = 0;
+        checker.by_batch(cells, |cell, found| {
+            match ruling(checker, classes, memo, &found, || cell) {
+                Ok(candidate) => accepted(at, candidate),
+                Err(verdict) => rejected(at, verdict),
+            }
+            at += 1;
+        });
+    }
+
+    /// What is left of an acceptance; `None` of any other verdict.
+    pub fn candidate(&self, verdict: Verdict) -> Option<Candidate> {
+        let number = verdict.msisdn().filter(|_| verdict.is_accepted())?;
+        Some(Candidate::new(number, self.classes.of(verdict)))
+    }
+
+    /// Finds out what becomes of candidates, and counts them: whether they are on a stop list, among
+    /// those seen, or new; the new ones are seen now. Batches must come in the order of the rows, as
+    /// far as numbers can be equal.
+    ///
+    /// Numbers are looked for in the order of ranges as wide as a bitmap that stays in the first-level
+    /// cache: to look for them as they come would be to wait for memory most of the time.
+    pub fn settle<'a>(
+        &mut self,
+        batches: impl Iterator<Item = &'a [Candidate]> + Clone,
+        seen: &mut Seen,
+    ) {
+        let Census {
+            checker,
+            classes,
+            counts,
+            told_again,
+            sorted,
+            listed,
+            likely_duplicates,
+            ..
+        } = self;
+        sort_by_leaf(batches, sorted);
+        let lists = checker.policy().lists();
+        let mut tally = ClassTally {
+            counts,
+            class: 0,
+            fates: [0; FATES],
+        };
+        let verdicts = classes.verdicts_if_full();
+        for run in sorted.chunk_by_mut(|one, next| one.leaf() == next.leaf()) {
+            let mut left = run;
+            for (at, (_, list)) in lists.iter().enumerate() {
+                for set in list.sets() {
+                    let kept = strike(left, set, listed, |candidate| {
+                        tally.of(candidate)[LISTED + at] += 1;
+                    });
+                    left = &mut left[..kept];
+                }
+            }
+            if left
+                .first()
+                .is_some_and(|first| first.leaf_may_have_twins())
+            {
+                *likely_duplicates += twins_seen(left, seen);
+            }
+            seen.insert_run(left, |candidate, is_new| {
+                let mut is_counted = is_new;
+                if let (Some(verdicts), true) = (&verdicts, is_new) {
+                    let verdict = verdicts[candidate.class()];
+                    if verdict == verdict.bare() {
+                        let whole = checker.whole(candidate.msisdn(), verdict);
+                        *told_again.entry(whole).or_default() += 1;
+                        is_counted = false;
+                    }
+                }
+                let fates = tally.of(candidate);
+                fates[NEW] += u64::from(is_counted);
+                fates[DUPLICATE] += u64::from(!is_new);
+            });
+        }
+        tally.flush();
+    }
+
+    /// How many numbers were accepted of which the [likely twin](Msisdn::likely_twin) was, too; each
+    /// pair counts once.
+    pub fn likely_duplicates(&self) -> u64 {
+        self.likely_duplicates
+    }
+
+    /// The verdicts on all candidates that were settled, without numbers, and how many there are of
+    /// each; the same verdict may come more than once.
+    pub fn counts(&self) -> impl Iterator<Item = (Verdict, u64)> + '_ {
+        let classes = self.classes.verdicts().into_iter().zip(&self.counts);
+        let lists = self.checker.policy().lists().map(|(reason, _)| reason);
+        let counts = classes.flat_map(move |(class, counts)| {
+            let (settled, listed) = counts.split_at(LISTED);
+            let duplicate = class.but(Reason::Duplicate);
+            let settled = [class, duplicate].into_iter().zip(settled);
+            let listed = lists
+                .map(|reason| class.but(reason))
+                .into_iter()
+                .zip(listed);
+            settled
+                .chain(listed)
+                .map(|(verdict, &count)| (verdict, count))
+        });
+        let told_again = self.told_again.iter().map(|(&v, &count)| (v, count));
+        counts.chain(told_again).filter(|&(_, count)| count > 0)
+    }
+}
+
+/// How many numbers of a run are not seen yet while their likely twins are. Two twins are never in
+/// one leaf.
+fn twins_seen(run: &[Candidate], seen: &Seen) -> u64 {
+    let mut new: Vec<Msisdn> = run.iter().map(|candidate| candidate.msisdn()).collect();
+    new.sort_unstable();
+    new.dedup();
+    let is_seen = |number| seen.get(number).is_some();
+    let twins = new.into_iter().filter(|&number| !is_seen(number));
+    twins
+        .filter_map(Msisdn::likely_twin)
+        .filter(|&twin| is_seen(twin))
+        .count() as u64
+}
+
+/// Counts by class and fate. Neighbours are often of the same class: theirs are counted apart, where
+/// no addition has to wait for the one before it to reach memory.
+struct ClassTally<'c> {
+    counts: &'c mut [[u64; FATES]],
+    class: usize,
+    fates: [u64; FATES],
+}
+
+impl ClassTally<'_> {
+    #[inline]
+    fn of(&mut self, candidate: Candidate) -> &mut [u64; FATES] {
+        if candidate.class() != self.class {
+            self.flush();
+            self.class = candidate.class();
+        }
+        &mut self.fates
+    }
+
+    fn flush(&mut self) {
+        let counts = self.counts[self.class].iter_mut();
+        counts
+            .zip(&self.fates)
+            .for_each(|(sum, count)| *sum += count);
+        self.fates = [0; FATES];
+    }
+}
+
+/// What becomes of a cell but for lists and duplicates. A cell is asked for only if the facts do not
+/// tell.
+#[inline]
+fn ruling<'t>(
+    checker: &Checker,
+    classes: &Classes,
+    memo: &mut Memo<Ruling>,
+    found: &Found,
+    cell: impl FnOnce() -> &'t str,
+) -> Result<Candidate, Verdict> {
+    let number = number_of(found);
+    let ruling = match number {
+        Some(_) => memo.of(found, || Ruling::new(checker.judge_quickly(found), classes)),
+        None => Ruling::UNKNOWN,
+    };
+    if let (Some(number), Some(class)) = (number, ruling.class) {
+        return Ok(Candidate::new(number, class));
+    }
+    let verdict = match ruling.verdict {
+        Some(verdict) => verdict.with_number(number),
+        None => checker.check(cell()),
+    };
+    match verdict.msisdn().filter(|_| verdict.is_accepted()) {
+        Some(number) => Ok(Candidate::new(number, classes.of(verdict))),
+        None => Err(verdict),
+    }
+}
+
+/// Brings candidates of the same leaf together and leaves them in their order otherwise.
+fn sort_by_leaf<'a>(
+    batches: impl Iterator<Item = &'a [Candidate]> + Clone,
+    sorted: &mut Vec<Candidate>,
+) {
+    // Callers part candidates by wide ranges before, and few such ranges are in a part. Those few
+    // leaves that share a bucket still come in an order that does no harm.
+    const LOW_BITS: u32 = 6;
+    const BUCKETS: usize = 1 << (LOW_BITS + 4);
+    /// Below, sorting costs more than it saves.
+    const FEW: usize = 512;
+    let bucket = |candidate: &Candidate| {
+        let leaf = candidate.leaf();
+        let mixed = (leaf >> LOW_BITS).wrapping_mul(0xd6e8_feb8_6659_fd93);
+        ((mixed >> 60 << LOW_BITS) | (leaf % (1 << LOW_BITS))) as usize
+    };
+    sorted.clear();
+    let len: usize = batches.clone().map(<[Candidate]>::len).sum();
+    if len < FEW {
+        sorted.extend(batches.flatten());
+        return;
+    }
+    let mut starts = [0u32; BUCKETS];
+    for candidate in batches.clone().flatten() {
+        starts[bucket(candidate)] += 1;
+    }
+    let mut sum = 0;
+    for start in &mut starts {
+        sum += std::mem::replace(start, sum);
+    }
+    sorted.resize(len, Candidate(0));
+    for candidate in batches.flatten() {
+        let next = &mut starts[bucket(candidate)];
+        sorted[*next as usize] = *candidate;
+        *next += 1;
+    }
+}
+
+/// Moves the candidates of a leaf that are not in a set to the front, in their order; how many they
+/// are.
+fn strike(
+    run: &mut [Candidate],
+    set: &NumberSet,
+    bits: &mut [u64],
+    mut tell: impl FnMut(Candidate),
+) -> usize {
+    let mut kept = 0;
+    let mut keep = |run: &mut [Candidate], at: usize, is_there: bool| match is_there {
+        true => tell(run[at]),
+        false => {
+            run[kept] = run[at];
+            kept += 1;
+        }
+    };
+    let Some(first) = run.first() else {
+        return 0;
+    };
+    let low = first.leaf() << LEAF_BITS;
+    let blocks = set.blocks(low..low + (1 << LEAF_BITS));
+    // To unpack a number takes a tenth of the time that a look into the filter may take.
+    if NumberSet::in_blocks(&blocks) <= 8 * run.len() {
+        if blocks.is_empty() {
+            return run.len();
+        }
+        bits.fill(0);
+        set.for_blocks(blocks, |number| {
+            let place = number.wrapping_sub(low) as usize;
+            if let Some(word) = bits.get_mut(place / 64) {
+                *word |= 1 << (place % 64);
+            }
+        });
+        for at in 0..run.len() {
+            let place = run[at].number() as usize % (1 << LEAF_BITS);
+            keep(run, at, bits[place / 64] >> (place % 64) & 1 == 1);
+        }
+    } else {
+        let filter = set.filter();
+        for at in 0..run.len() {
+            let number = run[at].msisdn();
+            keep(run, at, filter.lets_through(number) && set.has(number));
+        }
+    }
+    kept
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Lines, Plan, Policy, StopList};
+    use proptest::prelude::*;
+    use std::collections::BTreeMap;
+
+    fn cell() -> impl Strategy<Value = String> {
+        prop_oneof![
+            4 => (0u64..300).prop_map(|n| format!("38097111{n:04}")),
+            2 => (0u64..300).prop_map(|n| format!("0038 (097) 111-{n:04}")),
+            2 => (0u64..9).prop_map(|n| format!("+4915{n}1234567{n}")),
+            2 => (0u64..2_000_000).prop_map(|n| format!("{}", 79_000_000_000 + 613 * n)),
+            1 => "[0-9+;a ]{0,13}",
+        ]
+    }
+
+    type Counts = BTreeMap<(Reason, Option<String>, Option<u16>, bool), u64>;
+
+    fn count(counts: &mut Counts, verdict: Verdict, more: u64) {
+        let territory = verdict.territory().map(|t| t.to_string());
+        let operator = verdict.operator().map(crate::OperatorId::as_u16);
+        // What becomes of a duplicate's territory is not told.
+        let key = match verdict.is_accepted() {
+            true => (verdict.reason(), territory, operator, verdict.cleaned()),
+            false => (verdict.reason(), None, None, verdict.cleaned()),
+        };
+        *counts.entry(key).or_default() += more;
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(200))]
+
+        /// A census comes to what verdicts one by one come to, however many classes there is room
+        /// for and however the list is parted.
+        #[test]
+        fn a_census_counts_verdicts(
+            cells in prop::collection::vec(cell(), 0..900),
+            room in prop_oneof![Just(Classes::BARE), Just(Classes::BARE + 1), Just(Candidate::CLASSES)],
+            part in 1usize..400,
+            listed in prop::collection::vec(0u64..300, 0..200),
+            possible: bool,
+        ) {
+            let lines = if possible { Lines::Possible } else { Lines::Mobile };
+            let list = |from: u64| -> StopList {
+                let numbers = listed.iter().map(|n| Msisdn::from_u64(from + n).unwrap());
+                numbers.collect()
+            };
+            let policy = Policy::default()
+                .lines(lines)
+                .own_stop_list(list(380_971_110_000))
+                .system_stop_list(list(79_000_000_000))
+                .seen_before(list(380_971_110_050));
+            let checker = Checker::with_plan(Plan::builtin(), policy);
+            let mut expected = Counts::new();
+            let mut seen = Seen::numbers_only();
+            for cell in cells.iter().filter(|cell| !cell.is_empty()) {
+                let mut verdict = checker.check(cell);
+                if let (true, Some(number)) = (verdict.is_accepted(), verdict.msisdn())
+                    && seen.insert(number, 0).is_some()
+                {
+                    verdict = verdict.but(Reason::Duplicate);
+                }
+                count(&mut expected, verdict, 1);
+            }
+            for spent in [0, 1 << 20] {
+                let mut census = Census::new(&checker, &Classes::with_room(room));
+                let mut seen = Seen::numbers_only().spending(spent);
+                let mut found = Counts::new();
+                for cells in cells.chunks(part) {
+                    let (one, other) = cells.split_at(cells.len() / 2);
+                    let batches: Vec<Vec<Candidate>> = [one, other]
+                        .into_iter()
+                        .map(|cells| {
+                            let mut candidates = Vec::new();
+                            let text: String = cells.iter().map(|cell| format!("{cell}\n")).collect();
+                            census.lines(
+                                &text,
+                                |candidate| candidates.push(candidate),
+                                |_, verdict| count(&mut found, verdict, 1),
+                            );
+                            candidates
+                        })
+                        .collect();
+                    census.settle(batches.iter().map(Vec::as_slice), &mut seen);
+                }
+                for (verdict, more) in census.counts() {
+                    count(&mut found, verdict, more);
+                }
+                prop_assert_eq!(&found, &expected);
+            }
+        }
+    }
+}
