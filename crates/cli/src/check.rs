@@ -244,6 +244,12 @@ pub(crate) fn rules(args: &PolicyArgs, threads: usize) -> Result<Rules, Failure>
     let mut load = |paths: &[PathBuf], is_seen: bool| -> Result<StopList, Failure> {
         let mut all = StopList::default();
         for path in paths {
+            if is_seen && path != Path::new("-") && !path.exists() {
+                return Err(Failure::Unreadable(format!(
+                    "--seen {}: there is no such file; leave it out the first time",
+                    path.display()
+                )));
+            }
             let loaded = stop_list::load(path, &reader, args.allow_bad_stop_lines, threads)?;
             lists.push(StopLines {
                 is_seen,

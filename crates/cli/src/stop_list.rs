@@ -21,13 +21,8 @@ pub(crate) fn load(
     threads: usize,
 ) -> Result<LoadedStopList, Failure> {
     if path != Path::new("-") {
-        let built = open_number_set(path).map_err(|error| {
-            let advice = match error.kind() {
-                io::ErrorKind::NotFound => "; leave it out if there is none yet",
-                _ => "",
-            };
-            Failure::Unreadable(format!("{}: {error}{advice}", path.display()))
-        })?;
+        let built = open_number_set(path)
+            .map_err(|error| Failure::Unreadable(format!("{}: {error}", path.display())))?;
         if let Some(set) = built {
             return Ok(LoadedStopList {
                 list: StopList::from(set),
