@@ -1,23 +1,40 @@
 //! Numbers, parted by ranges: so threads can look for them side by side, each part in the order of
 //! the rows.
 
+use ahash::RandomState;
 use recipients_core::Msisdn;
 
 /// How many parts there are.
 pub(crate) const PARTS: usize = 64;
 
-/// Four million numbers that follow each other stay together, so that the set finds them close by;
-/// and so do likely twins.
-#[inline]
-pub(crate) fn part_of(number: Msisdn) -> usize {
-    const BITS: u32 = 22;
-    let mut range = number.as_u64() >> BITS;
-    if number.may_have_twin()
-        && let Some(twin) = number.likely_twin()
-    {
-        range = range.min(twin.as_u64() >> BITS);
+/// How numbers are parted. Differently in each run, so that nobody can write a list that comes into
+/// one part as a whole; nothing that comes out depends on it.
+#[derive(Clone, Copy)]
+pub(crate) struct Parting {
+    salt: u64,
+}
+
+impl Parting {
+    pub(crate) fn at_random() -> Parting {
+        Parting {
+            salt: RandomState::new().hash_one(0u8) >> Parting::BITS,
+        }
     }
-    (range.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (64 - PARTS.ilog2())) as usize
+
+    /// Four million numbers that follow each other stay together, so that the set finds them close
+    /// by; and so do likely twins.
+    #[inline]
+    pub(crate) fn part_of(self, number: Msisdn) -> usize {
+        let mut range = number.as_u64() >> Parting::BITS;
+        if number.may_have_twin()
+            && let Some(twin) = number.likely_twin()
+        {
+            range = range.min(twin.as_u64() >> Parting::BITS);
+        }
+        ((range ^ self.salt).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (64 - PARTS.ilog2())) as usize
+    }
+
+    const BITS: u32 = 22;
 }
 
 /// Numbers of a chunk, with what belongs to them, sorted into parts; in the order of the rows within

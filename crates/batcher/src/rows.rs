@@ -10,7 +10,7 @@
 
 use crate::check::{self, Judged};
 use crate::error::Error;
-use crate::parts::{Parted, part_of};
+use crate::parts::{Parted, Parting};
 use crate::pipeline::{Files, Format, Pipeline, Rows, Sink, Wants};
 use crate::report::{Report, Tally, may_be_national};
 use crate::rounds::{Crew, Judge, Lane, ROUND, Slot, Stash, drive};
@@ -61,6 +61,7 @@ pub(crate) struct RowRun<'p, S: Sink> {
 pub(crate) struct RowJudge<'p, F> {
     pipeline: &'p Pipeline<'p>,
     files: Files,
+    parting: Parting,
     tallies: Stash<Tally>,
     format: F,
 }
@@ -143,6 +144,7 @@ impl<'p, S: Sink> RowRun<'p, S> {
             judge: RowJudge {
                 pipeline,
                 files,
+                parting: Parting::at_random(),
                 tallies: Stash::new(),
                 format,
             },
@@ -426,7 +428,7 @@ impl<F: Format> Judge for RowJudge<'_, F> {
         work.accepted.clear();
         work.accepted.extend(accepted);
         work.numbers
-            .sort(&work.accepted, |&(number, _)| part_of(number));
+            .sort(&work.accepted, |&(number, _)| self.parting.part_of(number));
         work.winners.clear();
         let verdicts = work.judged.verdicts.len();
         work.winners

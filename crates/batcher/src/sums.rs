@@ -6,12 +6,12 @@
 
 use crate::check::{self, Judged};
 use crate::error::Error;
-use crate::parts::{PARTS, Parted, part_of};
+use crate::parts::{Parted, Parting};
 use crate::pipeline::{Files, Pipeline, Rows, Sink};
 use crate::report::{Counts, Report, Unread, may_be_national};
 use crate::rounds::{Crew, Judge, Lane, Slot, Stash, drive};
-use crate::spill::{Budget, Log};
-use recipients_core::{Candidate, Census, Classes, Code, NumberSet, Seen, SeveralNumbers, Verdict};
+use crate::spill::{Budget, Part};
+use recipients_core::{Candidate, Census, Classes, Code, Seen, SeveralNumbers, Verdict};
 use recipients_ingest::{Batch, Chunk, ChunkParser, ParsedChunk, Source};
 use std::io;
 
@@ -21,10 +21,6 @@ const WINDOW: usize = 1 << 20;
 
 /// Briefs that wait, at most: those of a list without good numbers never come to a window.
 const MOST_BRIEFS: usize = 256;
-
-/// Bytes that the sets of numbers may take beyond what they need, to be quicker: enough for bitmaps
-/// over the mobile numbers of a large country.
-pub(crate) const SPENT: usize = 128 << 20;
 
 /// What is left of a chunk.
 #[derive(Default)]
@@ -67,61 +63,37 @@ pub(crate) struct SumsJudge<'p> {
     pipeline: &'p Pipeline<'p>,
     files: Files,
     classes: Classes,
+    parting: Parting,
     desks: Stash<Desk<'p>>,
     /// Whether it is worth knowing which cells may be national numbers.
     keeps_unread: bool,
 }
 
-/// The numbers of a part that were accepted so far: in memory, or all that came in a log. That begins
-/// with those that had been in memory before.
-struct Part {
-    seen: Seen,
-    log: Option<(Log, u64)>,
-    /// Those to be kept, once the log has been gone through.
-    accepted: Option<NumberSet>,
-}
-
-impl Part {
-    fn spill(&mut self, budget: &Budget) -> io::Result<()> {
-        let seen = std::mem::take(&mut self.seen);
-        let mut log = Log::create(&budget.folder)?;
-        for (number, _) in seen.iter() {
-            log.push(number.as_u64())?;
+/// Settles what is in a part's log.
+fn read_log(part: &mut Part, judge: &SumsJudge<'_>) -> io::Result<()> {
+    const BATCH: usize = 1 << 16;
+    let mut seen = Seen::numbers_only();
+    let Some(mut log) = part.read_log(&mut seen, false)? else {
+        return Ok(());
+    };
+    let mut batch = Vec::with_capacity(BATCH);
+    loop {
+        batch.clear();
+        while batch.len() < BATCH
+            && let Some(word) = log.next()?
+        {
+            batch.push(Candidate::from_bits(word).ok_or(io::ErrorKind::InvalidData)?);
         }
-        self.log = Some((log, seen.len()));
-        Ok(())
+        if batch.is_empty() {
+            break;
+        }
+        let batches = std::iter::once(&batch[..]);
+        judge.at_desk(|desk| desk.census.settle(batches, &mut seen));
     }
-
-    /// Settles what is in the log.
-    fn read_log(&mut self, judge: &SumsJudge<'_>) -> io::Result<()> {
-        const BATCH: usize = 1 << 16;
-        let Some((log, before)) = self.log.take() else {
-            return Ok(());
-        };
-        let mut log = log.read()?;
-        let mut seen = Seen::numbers_only();
-        for _ in 0..before {
-            seen.insert(log.number()?, 0);
-        }
-        let mut batch = Vec::with_capacity(BATCH);
-        loop {
-            batch.clear();
-            while batch.len() < BATCH
-                && let Some(word) = log.next()?
-            {
-                batch.push(Candidate::from_bits(word).ok_or(io::ErrorKind::InvalidData)?);
-            }
-            if batch.is_empty() {
-                break;
-            }
-            let batches = std::iter::once(&batch[..]);
-            judge.at_desk(|desk| desk.census.settle(batches, &mut seen));
-        }
-        if judge.pipeline.keeps_accepted {
-            self.accepted = Some(NumberSet::of_seen([&seen]));
-        }
-        Ok(())
+    if judge.pipeline.keeps_accepted {
+        part.keep(&seen);
     }
+    Ok(())
 }
 
 /// What the briefs come to.
@@ -141,17 +113,12 @@ struct Totals<'p, S> {
 impl<'p, S: Sink> Sums<'p, S> {
     pub(crate) fn new(pipeline: &'p Pipeline<'p>, files: Files, sink: S, crew: Crew<'p>) -> Self {
         let budget = pipeline.budget.as_ref();
-        let spent = budget.map_or(SPENT, |budget| SPENT.min(budget.bytes / 2));
-        let part = |_| Part {
-            seen: Seen::numbers_only().spending(spent / PARTS),
-            log: None,
-            accepted: None,
-        };
         Sums {
             judge: SumsJudge {
                 pipeline,
                 files,
                 classes: Classes::default(),
+                parting: Parting::at_random(),
                 desks: Stash::new(),
                 keeps_unread: pipeline.checker.policy().default_region().is_none(),
             },
@@ -159,7 +126,7 @@ impl<'p, S: Sink> Sums<'p, S> {
             totals: Totals {
                 crew,
                 budget,
-                parts: (0..PARTS).map(part).collect(),
+                parts: Part::all(budget, Seen::numbers_only),
                 is_spilled: false,
                 window: Vec::new(),
                 spare: Vec::new(),
@@ -185,14 +152,7 @@ impl<'p, S: Sink> Sums<'p, S> {
         totals.read_logs(&judge)?;
         let mut report = totals.report;
         if judge.pipeline.keeps_accepted {
-            let kept = totals
-                .parts
-                .iter()
-                .filter_map(|part| part.accepted.as_ref());
-            report.accepted_numbers = Some(match totals.is_spilled {
-                true => NumberSet::union(kept),
-                false => NumberSet::of_seen(totals.parts.iter().map(|part| &part.seen)),
-            });
+            report.accepted_numbers = Some(Part::accepted(totals.parts.iter()));
         }
         report.add_counts(&totals.counts);
         for desk in judge.desks.into_inner() {
@@ -212,9 +172,9 @@ impl<'p, S> Totals<'p, S> {
         let mut parts: Vec<(usize, &mut Part)> = self.parts.iter_mut().enumerate().collect();
         let settled = self.crew.try_each(&mut parts, |(at, part)| {
             let batches = window.iter().map(|brief| brief.candidates.part(*at));
-            match &mut part.log {
+            match part.log() {
                 None => judge.at_desk(|desk| desk.census.settle(batches, &mut part.seen)),
-                Some((log, _)) => {
+                Some(log) => {
                     for candidate in batches.flatten() {
                         log.push(candidate.to_bits())?;
                     }
@@ -231,7 +191,7 @@ impl<'p, S> Totals<'p, S> {
             self.is_spilled = true;
             let spilled = self
                 .crew
-                .try_each(&mut self.parts, |part| part.spill(budget));
+                .try_each(&mut self.parts, |part| part.spill(budget, false));
             self.done(spilled)?;
         }
         Ok(())
@@ -240,7 +200,7 @@ impl<'p, S> Totals<'p, S> {
     fn read_logs(&mut self, judge: &SumsJudge<'p>) -> Result<(), Error> {
         let read = self
             .crew
-            .try_each(&mut self.parts, |part| part.read_log(judge));
+            .try_each(&mut self.parts, |part| read_log(part, judge));
         self.done(read)
     }
 
@@ -310,7 +270,7 @@ impl<'p> SumsJudge<'p> {
         self.at_desk(|desk| {
             desk.candidates.clear();
             judge(&mut desk.census, &mut desk.candidates, brief);
-            let part = |candidate: &Candidate| part_of(candidate.msisdn());
+            let part = |candidate: &Candidate| self.parting.part_of(candidate.msisdn());
             brief.candidates.sort(&desk.candidates, part);
         });
     }
