@@ -37,6 +37,16 @@ const EDGES: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "recipients-campaigns",
+        &[
+            "recipients-batcher",
+            "recipients-core",
+            "recipients-ingest",
+            "recipients-template",
+        ],
+    ),
+    ("recipients-api-adapter", &["recipients-campaigns"]),
+    (
         "recipients",
         &[
             "recipients-batcher",
@@ -45,7 +55,14 @@ const EDGES: &[(&str, &[&str])] = &[
             "recipients-template",
         ],
     ),
-    ("recipients-cli", &["recipients"]),
+    (
+        "recipients-cli",
+        &[
+            "recipients",
+            "recipients-api-adapter",
+            "recipients-campaigns",
+        ],
+    ),
     (
         "recipients-benches",
         &["numbering-plan", "numbering-plan-oracle", "recipients"],
@@ -78,7 +95,18 @@ const KEPT_IN: &[(&str, &[&str])] = &[
         &["numbering-plan-oracle", "recipients-benches-compare"],
     ),
     ("clap", &["recipients-cli"]),
-    ("serde_json", &["recipients-cli", "xtask"]),
+    (
+        "serde_json",
+        &[
+            "recipients-api-adapter",
+            "recipients-campaigns",
+            "recipients-cli",
+            "xtask",
+        ],
+    ),
+    ("rusqlite", &["recipients-campaigns"]),
+    ("axum", &["recipients-api-adapter"]),
+    ("tokio", &["recipients-api-adapter"]),
 ];
 
 fn main() -> ExitCode {

@@ -2,7 +2,7 @@
 
 use crate::error::HeaderError;
 use recipients_ingest::{Confidence, Source};
-use recipients_template::{Missing, Template, is_placeholder_name};
+use recipients_template::{Missing, MissingValue, Template, is_placeholder_name};
 use std::collections::BTreeMap;
 
 /// Where the values of a text's placeholders stand in the rows of one file.
@@ -122,24 +122,57 @@ impl Binding {
         &self.lacking
     }
 
-    /// Fills the text for one row; the name of the placeholder that lacks a value if the flag
-    /// rejects such rows.
+    /// Fills the text for one row ([`fill`]).
     pub(crate) fn fill<'v>(
         &self,
         template: &Template,
         missing: Missing,
-        number: &'v str,
+        number: &str,
         field: impl Fn(usize) -> Option<&'v str>,
         out: &mut String,
-    ) -> Result<(), String> {
-        let value = |name: &str| match name {
-            Template::RECIPIENT => Some(number),
-            name => field(*self.columns.get(name)?),
-        };
-        template
-            .fill(value, missing, out)
-            .map_err(|missing| missing.name)
+    ) -> Result<(), MissingValue> {
+        let value = |name: &str| field(*self.columns.get(name)?);
+        fill(template, missing, number, value, out)
     }
+}
+
+/// Fills the text for one recipient: `{recipient}` is the number (D17), every other placeholder
+/// what `value` says. `out` is cleared first.
+///
+/// ```
+/// use recipients_batcher::fill;
+/// use recipients_template::{Missing, Template};
+///
+/// let template = Template::parse("{name}, your number is {recipient}");
+/// let value = |name: &str| (name == "name").then_some("Olha");
+/// let mut text = String::new();
+/// fill(&template, Missing::Reject, "380971112233", value, &mut text)?;
+/// assert_eq!(text, "Olha, your number is 380971112233");
+/// # Ok::<(), recipients_template::MissingValue>(())
+/// ```
+///
+/// # Errors
+///
+/// Only under [`Missing::Reject`], if a value is missing.
+pub fn fill<'v>(
+    template: &Template,
+    missing: Missing,
+    number: &str,
+    value: impl Fn(&str) -> Option<&'v str>,
+    out: &mut String,
+) -> Result<(), MissingValue> {
+    // One lifetime for the number and the values, though only the number may be shorter.
+    fn shorter<'n, 'v: 'n>(value: Option<&'v str>) -> Option<&'n str> {
+        value
+    }
+    template.fill(
+        |name| match name {
+            Template::RECIPIENT => Some(number),
+            name => shorter(value(name)),
+        },
+        missing,
+        out,
+    )
 }
 
 /// The column whose name differs only in case, spaces, `_` and `-`, or else by a slip or two.

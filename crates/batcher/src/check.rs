@@ -332,9 +332,9 @@ fn fill(
                 judged.extra_of_last().culprits = Some(culprits.into());
             }
         }
-        Err(name) => {
+        Err(missing) => {
             judged.verdicts[at] = judged.verdicts[at].but(Reason::MissingPlaceholder);
-            let detail = format!("there is no value for {{{name}}}");
+            let detail = format!("there is {missing}");
             judged.extra_of_last().detail = Some(detail.into());
         }
     }

@@ -1,6 +1,6 @@
 //! From sources to a sink.
 
-use crate::binding::{Binding, Lacking};
+use crate::binding::{Binding, Lacking, fill};
 use crate::check::{FileCheck, Judged, Message};
 use crate::error::Error;
 use crate::report::Report;
@@ -11,7 +11,7 @@ use crate::sums::Sums;
 use crate::winner::Winner;
 use recipients_core::{Checker, Msisdn, Origin, Reason, Verdict};
 use recipients_ingest::{Batch, Layout, Row, Source};
-use recipients_template::{Missing, Segments, Template};
+use recipients_template::{Missing, MissingValue, Segments, Template};
 use std::io;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -286,6 +286,7 @@ impl<'r> Rows<'r> {
             rows: *self,
             row: self.batch.row(self.judged.row(at)),
             at,
+            later: None,
         }
     }
 }
@@ -298,11 +299,14 @@ impl std::fmt::Debug for Rows<'_> {
 }
 
 /// One row and all that was found out about it.
+#[derive(Clone, Copy)]
 pub struct Checked<'r> {
     rows: Rows<'r>,
     row: Row<'r>,
     /// Its place among the verdicts.
     at: usize,
+    /// What was found out about it after the pipeline was done with it.
+    later: Option<Reason>,
 }
 
 impl<'r> Checked<'r> {
@@ -363,7 +367,43 @@ impl<'r> Checked<'r> {
 
     /// The verdict.
     pub fn verdict(&self) -> Verdict {
-        self.rows.judged.verdicts[self.at]
+        let verdict = self.rows.judged.verdicts[self.at];
+        self.later.map_or(verdict, |reason| verdict.but(reason))
+    }
+
+    /// The same row with what only its receiver can find out: that a store already has the number,
+    /// say ([`Verdict::but`]).
+    #[must_use]
+    pub fn but(mut self, reason: Reason) -> Checked<'r> {
+        self.later = Some(reason);
+        self
+    }
+
+    /// Writes the text for this recipient to `out`, which is cleared first. The text and what to do
+    /// where a value is missing are those of [`Pipeline::message`].
+    ///
+    /// # Errors
+    ///
+    /// If a value is missing that must be there.
+    pub fn fill(
+        &self,
+        template: &Template,
+        missing: Missing,
+        out: &mut String,
+    ) -> Result<(), MissingValue> {
+        let check = self.file().check();
+        let number = self.msisdn().map(|number| number.to_string());
+        let number = number.as_deref().unwrap_or_default();
+        match &check.binding {
+            Some(binding) => binding.fill(
+                template,
+                missing,
+                number,
+                |column| check.field(&self.row, column),
+                out,
+            ),
+            None => fill(template, missing, number, |_| None, out),
+        }
     }
 
     /// The number in international format.

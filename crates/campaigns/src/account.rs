@@ -1,0 +1,403 @@
+//! Who owns campaigns, and what they may do.
+
+use crate::clock::Zone;
+use crate::error::{Error, Language};
+use crate::store::Store;
+use crate::{Campaigns, Money};
+use recipients_core::{Checker, Lines, NumberSet, Plan, Policy, StopList};
+use rusqlite::{OptionalExtension, Row};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError};
+use subtle::ConstantTimeEq;
+
+/// Characters of a key.
+const KEY_LENGTH: usize = 40;
+
+/// Accounts whose rules are kept in memory.
+const KEPT_RULES: usize = 256;
+
+/// What an account is set to.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[serde(default)]
+pub struct Settings {
+    /// IANA name of the time zone of all its times. The default is `UTC`.
+    pub zone: String,
+    /// ISO 4217 code of its currency. The default is `USD`.
+    pub currency: String,
+    /// Tag of the language of messages. The default is `en`.
+    pub language: String,
+    /// Whether campaigns wait for a moderator. The default is no.
+    pub moderation: bool,
+    /// Registered senders, the first of which is the default. The default is none: then the name
+    /// in [`Settings::SERVICE_SENDER`] is used.
+    pub senders: Vec<String>,
+    /// Countries or calling codes that may be written to (code 6). The default is all.
+    pub countries: Vec<String>,
+    /// Operators that are served (code 8), by name. The default is all.
+    pub operators: Vec<String>,
+    /// Which kinds of line are accepted (D7): `mobile`, `any` or `possible`. The default is
+    /// `mobile`.
+    pub lines: String,
+    /// Whether lists without a range of times show the last day only (D30). The default is yes.
+    pub list_window: bool,
+    /// Requests of one method in a minute; 0 is no limit, and the default.
+    pub rate: u32,
+    /// The host that the account must use (code 13). The default is any.
+    pub host: Option<String>,
+    /// Methods that the key may call (code 9), as `module/method` or `module`. The default is all.
+    pub methods: Vec<String>,
+    /// Addresses that may use the key (code 9). The default is all.
+    pub addresses: Vec<String>,
+    /// Whether the account is blocked (code 14). The default is no.
+    pub blocked: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Settings {
+        Settings {
+            zone: "UTC".to_owned(),
+            currency: "USD".to_owned(),
+            language: "en".to_owned(),
+            moderation: false,
+            senders: Vec::new(),
+            countries: Vec::new(),
+            operators: Vec::new(),
+            lines: "mobile".to_owned(),
+            list_window: true,
+            rate: 0,
+            host: None,
+            methods: Vec::new(),
+            addresses: Vec::new(),
+            blocked: false,
+        }
+    }
+}
+
+impl Settings {
+    /// The sender of accounts that have none of their own.
+    pub const SERVICE_SENDER: &str = "SMS";
+
+    /// What is wrong with them, in English words.
+    ///
+    /// # Errors
+    ///
+    /// The first value that cannot be used.
+    pub fn check(&self) -> Result<(), String> {
+        if Zone::named(&self.zone).is_none() {
+            return Err(format!("{}: no time zone of this name", self.zone));
+        }
+        if self.currency.len() != 3 || !self.currency.bytes().all(|b| b.is_ascii_uppercase()) {
+            return Err(format!(
+                "{}: a currency is three capital letters",
+                self.currency
+            ));
+        }
+        if Language::from_tag(&self.language).is_none() {
+            return Err(format!("{}: languages are en, ru and pt-BR", self.language));
+        }
+        if let Some(sender) = self
+            .senders
+            .iter()
+            .find(|s| s.is_empty() || s.chars().count() > 15)
+        {
+            return Err(format!("{sender:?}: a sender has 1 to 15 characters"));
+        }
+        self.policy().map(drop)
+    }
+
+    fn policy(&self) -> Result<Policy, String> {
+        let plan = Plan::builtin();
+        let lines = match self.lines.as_str() {
+            "mobile" => Lines::Mobile,
+            "any" => Lines::Any,
+            "possible" => Lines::Possible,
+            other => return Err(format!("{other}: lines are mobile, any and possible")),
+        };
+        let mut policy = Policy::default().lines(lines);
+        for country in &self.countries {
+            policy = policy.allow([plan.destination(country).map_err(|e| e.to_string())?]);
+        }
+        for operator in &self.operators {
+            policy =
+                policy.allow_operators([plan.operator(operator).map_err(|e| e.to_string())?]);
+        }
+        Ok(policy)
+    }
+}
+
+/// An account that was found by its key or its name.
+#[derive(Clone, Debug)]
+pub struct Account {
+    pub(crate) id: i64,
+    /// Its name.
+    pub name: String,
+    /// What it is set to.
+    pub settings: Settings,
+    /// What is left to spend.
+    pub balance: Money,
+    pub(crate) zone: Zone,
+    version: i64,
+}
+
+impl Account {
+    /// A number that no other account has.
+    pub fn id(&self) -> i64 {
+        self.id
+    }
+
+    /// The language of messages.
+    pub fn language(&self) -> Language {
+        Language::from_tag(&self.settings.language).unwrap_or_default()
+    }
+
+    /// The zone of all its times.
+    pub fn zone(&self) -> &Zone {
+        &self.zone
+    }
+
+    fn from_row(row: &Row<'_>) -> rusqlite::Result<(Account, Vec<u8>)> {
+        let settings: String = row.get("settings")?;
+        let settings: Settings = serde_json::from_str(&settings).unwrap_or_default();
+        let zone = Zone::named(&settings.zone).or_else(|| Zone::named("UTC"));
+        Ok((
+            Account {
+                id: row.get("id")?,
+                name: row.get("name")?,
+                zone: zone.expect("UTC is built in"),
+                settings,
+                balance: Money(row.get("balance")?),
+                version: row.get("version")?,
+            },
+            row.get("key")?,
+        ))
+    }
+}
+
+/// An account's rules, ready to be asked.
+#[derive(Debug)]
+pub(crate) struct Rules {
+    pub(crate) checker: Checker,
+    pub(crate) prices: HashMap<(String, String), i64>,
+}
+
+impl Rules {
+    /// The price of a segment to a number.
+    pub(crate) fn price(&self, verdict: recipients_core::Verdict) -> i64 {
+        if self.prices.is_empty() {
+            return 0;
+        }
+        let Some(territory) = verdict.territory() else {
+            return 0;
+        };
+        let territory = territory.to_string();
+        let operator = verdict
+            .operator()
+            .map(|o| self.checker.plan().operator_name(o));
+        let at = |operator: &str| self.prices.get(&(territory.clone(), operator.to_owned()));
+        let price = operator.and_then(at).or_else(|| at(""));
+        price.copied().unwrap_or_default()
+    }
+}
+
+fn hash(key: &str) -> [u8; 32] {
+    Sha256::digest(key.as_bytes()).into()
+}
+
+/// A key: letters and digits, each as likely as the other.
+pub(crate) fn random_text(length: usize) -> Result<String, Error> {
+    const LETTERS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+    let mut text = String::with_capacity(length);
+    let mut bytes = [0; 64];
+    while text.len() < length {
+        getrandom::fill(&mut bytes).map_err(|error| Error::Internal(error.to_string()))?;
+        // 248 is the greatest multiple of 62 that a byte can hold.
+        let fair = bytes.iter().filter(|&&byte| byte < 248);
+        let letters = fair.map(|&byte| char::from(LETTERS[usize::from(byte) % 62]));
+        text.extend(letters.take(length - text.len()));
+    }
+    Ok(text)
+}
+
+impl Campaigns {
+    /// Adds an account; its new key, which is stored nowhere.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Invalid`] if the name is taken, or a setting cannot be used.
+    pub fn add_account(
+        &self,
+        name: &str,
+        settings: &Settings,
+        balance: Money,
+    ) -> Result<String, Error> {
+        use crate::Flaw;
+        settings
+            .check()
+            .map_err(|words| Error::invalid("settings", Flaw::File(words)))?;
+        let key = random_text(KEY_LENGTH)?;
+        let json = serde_json::to_string(settings).map_err(|e| Error::Internal(e.to_string()))?;
+        self.store.write(|change| {
+            let added = change.execute(
+                "INSERT INTO account (name, key, balance, settings, version, created) \
+                 VALUES (?, ?, ?, ?, 0, ?) ON CONFLICT (name) DO NOTHING",
+                (name, hash(&key), balance.0, &json, self.clock.now()),
+            )?;
+            match added {
+                0 => Err(Error::invalid("name", Flaw::Taken)),
+                _ => Ok(()),
+            }
+        })?;
+        Ok(key)
+    }
+
+    /// Changes an account's settings, and its balance if one is given.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`] for an unknown name, [`Error::Invalid`] for settings that cannot be
+    /// used.
+    pub fn set_account(
+        &self,
+        name: &str,
+        settings: &Settings,
+        balance: Option<Money>,
+    ) -> Result<(), Error> {
+        use crate::Flaw;
+        settings
+            .check()
+            .map_err(|words| Error::invalid("settings", Flaw::File(words)))?;
+        let json = serde_json::to_string(settings).map_err(|e| Error::Internal(e.to_string()))?;
+        self.store.write(|change| {
+            let changed = change.execute(
+                "UPDATE account SET settings = ?2, version = version + 1, \
+                 balance = coalesce(?3, balance) WHERE name = ?1",
+                (name, &json, balance.map(|money| money.0)),
+            )?;
+            if changed == 0 {
+                Err(Error::NotFound)
+            } else {
+                Ok(())
+            }
+        })
+    }
+
+    /// The account of a key.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`] if there is none.
+    pub fn account_by_key(&self, key: &str) -> Result<Account, Error> {
+        let wanted = hash(key);
+        let found = self.store.read(|look| {
+            let mut query = look.prepare_cached("SELECT * FROM account WHERE key = ?")?;
+            Ok(query.query_row([wanted], Account::from_row).optional()?)
+        })?;
+        match found {
+            Some((account, stored)) if bool::from(stored.ct_eq(&wanted)) => Ok(account),
+            _ => Err(Error::NotFound),
+        }
+    }
+
+    /// The account of this name.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`] if there is none.
+    pub fn account_by_name(&self, name: &str) -> Result<Account, Error> {
+        self.find_account("SELECT * FROM account WHERE name = ?1", &name)
+    }
+
+    pub(crate) fn account_by_id(&self, id: i64) -> Result<Account, Error> {
+        self.find_account("SELECT * FROM account WHERE id = ?1", &id)
+    }
+
+    fn find_account(&self, query: &str, by: &dyn rusqlite::ToSql) -> Result<Account, Error> {
+        self.store.read(|look| {
+            let mut query = look.prepare_cached(query)?;
+            Ok(query.query_row([by], Account::from_row)?.0)
+        })
+    }
+
+    /// The account's rules with its stop lists, as they stand now.
+    pub(crate) fn rules(&self, account: &Account) -> Result<Arc<Rules>, Error> {
+        let lock = || self.rules.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((known, rules)) = lock().get(&account.id)
+            && *known == account.version
+        {
+            return Ok(Arc::clone(rules));
+        }
+        let policy = account.settings.policy().map_err(Error::Internal)?;
+        let policy = policy
+            .own_stop_list(stop_list(&self.store, account.id)?)
+            .system_stop_list(stop_list(&self.store, 0)?);
+        let rules = Arc::new(Rules {
+            checker: Checker::new(policy),
+            prices: prices(&self.store)?,
+        });
+        let mut kept = lock();
+        if kept.len() >= KEPT_RULES {
+            kept.clear();
+        }
+        kept.insert(account.id, (account.version, Arc::clone(&rules)));
+        Ok(rules)
+    }
+}
+
+fn stop_list(store: &Store, account: i64) -> Result<StopList, Error> {
+    use recipients_core::Msisdn;
+    let numbers: Vec<Msisdn> = store.read(|look| {
+        let mut query =
+            look.prepare_cached("SELECT number FROM stop WHERE account = ? ORDER BY number")?;
+        let numbers = query.query_map([account], |row| row.get::<_, i64>(0))?;
+        let numbers: Vec<i64> = numbers.collect::<Result<_, _>>()?;
+        Ok(numbers
+            .into_iter()
+            .filter_map(|n| Msisdn::from_u64(n as u64))
+            .collect())
+    })?;
+    Ok(StopList::from(NumberSet::from_iter(numbers)))
+}
+
+fn prices(store: &Store) -> Result<HashMap<(String, String), i64>, Error> {
+    store.read(|look| {
+        let mut query = look.prepare_cached("SELECT territory, operator, price FROM price")?;
+        let prices = query.query_map([], |row| Ok(((row.get(0)?, row.get(1)?), row.get(2)?)))?;
+        Ok(prices.collect::<Result<_, _>>()?)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_forty_letters_and_digits() {
+        let keys = [
+            random_text(KEY_LENGTH).unwrap(),
+            random_text(KEY_LENGTH).unwrap(),
+        ];
+        assert_ne!(keys[0], keys[1]);
+        for key in keys {
+            assert_eq!(key.len(), 40);
+            assert!(key.bytes().all(|byte| byte.is_ascii_alphanumeric()));
+        }
+    }
+
+    #[test]
+    fn settings_that_cannot_be_used() {
+        let with = |change: fn(&mut Settings)| {
+            let mut settings = Settings::default();
+            change(&mut settings);
+            settings.check()
+        };
+        assert_eq!(Settings::default().check(), Ok(()));
+        assert!(with(|s| s.zone = "Nowhere".into()).is_err());
+        assert!(with(|s| s.currency = "usd".into()).is_err());
+        assert!(with(|s| s.language = "xx".into()).is_err());
+        assert!(with(|s| s.countries = vec!["Ukraine?".into()]).is_err());
+        assert!(with(|s| s.lines = "all".into()).is_err());
+        assert!(with(|s| s.senders = vec![String::new()]).is_err());
+    }
+}

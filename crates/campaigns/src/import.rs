@@ -1,0 +1,706 @@
+//! Imports in the background: files and contact groups (decisions D26, D27).
+//!
+//! A task writes down with the rows it adds how far it got, so that it goes on there after a
+//! crash. A replacing import fills a list of its own, which takes the old one's place in the
+//! transaction that ends the task.
+
+use crate::account::{Account, Rules};
+use crate::add::{AddParams, Adder, How, Texts, find_number, next_generation, swap, tally};
+use crate::campaign::{self, Campaign, Count, Kind};
+use crate::clock::Millis;
+use crate::contact::MOBILE;
+use crate::error::{Conflict, Error, Flaw};
+use crate::link::Link;
+use crate::status::{CampaignStatus, TaskStatus};
+use crate::{Campaigns, Money};
+use recipients_batcher::{Checked, FileInfo, Format, Pipeline, Rows, Sink, Wants, annotate};
+use recipients_core::{Code, Reason};
+use recipients_ingest::{Choice, Column, Encoding, Source};
+use recipients_template::{Missing, Template};
+use rusqlite::{OptionalExtension, Row};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, BufWriter};
+use std::path::{Path, PathBuf};
+use std::sync::PoisonError;
+use std::sync::atomic::Ordering;
+
+/// How often one task may be asked about.
+const ASK: Millis = 1000;
+
+/// Rows of a transaction, at most.
+const ROWS: usize = 10_000;
+
+/// What is imported.
+#[derive(Clone, Debug)]
+pub enum Import {
+    /// A file that lies in [`Campaigns::folder`], and the name it was sent under. The task takes
+    /// it over.
+    File {
+        /// Where it is.
+        path: PathBuf,
+        /// Its name.
+        name: String,
+    },
+    /// Contact groups, by their ids.
+    Groups(Vec<i64>),
+}
+
+#[derive(Clone, Debug, Deserialize, Serialize)]
+struct Job {
+    /// The file, by the name it has in the folder, and by the name it came with.
+    file: Option<(String, String)>,
+    groups: Vec<i64>,
+    replace: bool,
+    missing: u8,
+    encoding: String,
+    skip_header: bool,
+    delimiter: char,
+    enclosure: char,
+}
+
+/// A task as it stands.
+#[derive(Clone, Debug)]
+pub struct Task {
+    /// Its number.
+    pub id: i64,
+    /// The campaign that recipients are added to.
+    pub campaign: i64,
+    /// How far it is.
+    pub status: TaskStatus,
+    /// Percent; 100 when everything is committed.
+    pub progress: i64,
+    /// Recipients that were added.
+    pub added: i64,
+    /// Recipients that were not.
+    pub rejected: i64,
+    /// Why it ended early, or warnings.
+    pub note: Option<String>,
+    account: i64,
+    job: Job,
+    base: i64,
+    generation: i64,
+    done: i64,
+    sum: Count,
+}
+
+impl Task {
+    fn from_row(row: &Row<'_>) -> rusqlite::Result<Task> {
+        let job: String = row.get("job")?;
+        let job = serde_json::from_str(&job).map_err(|error| {
+            rusqlite::Error::FromSqlConversionFailure(0, rusqlite::types::Type::Text, error.into())
+        })?;
+        let sum = Count {
+            messages: row.get("messages")?,
+            segments: row.get("segments")?,
+            cost: Money(row.get("cost")?),
+        };
+        Ok(Task {
+            id: row.get("id")?,
+            campaign: row.get("campaign")?,
+            status: TaskStatus::stored(row.get("status")?),
+            progress: row.get("progress")?,
+            added: sum.messages,
+            rejected: row.get("rejected")?,
+            note: row.get("note")?,
+            account: row.get("account")?,
+            job,
+            base: row.get("base")?,
+            generation: row.get("generation")?,
+            done: row.get("done")?,
+            sum,
+        })
+    }
+}
+
+impl Job {
+    fn new(params: &AddParams, how: How, flaws: &mut Vec<(&'static str, Flaw)>) -> Job {
+        let given = |value: &Option<String>| value.clone().filter(|value| !value.is_empty());
+        let encoding = given(&params.encoding).unwrap_or_else(|| "UTF-8".to_owned());
+        if encoding.trim().parse::<Encoding>().is_err() {
+            flaws.push((
+                "recipientsFileEncoding",
+                Flaw::OneOf(
+                    "KOI8-R, CP866, WINDOWS-1252, WINDOWS-1251, UTF-8, ASCII, ISO-8859-1, UCS-2",
+                ),
+            ));
+        }
+        let skip_header = match params.skip_header.as_deref().map(str::trim) {
+            None | Some("" | "0") => false,
+            Some("1") => true,
+            Some(_) => {
+                flaws.push(("recipientsFileSkipHeader", Flaw::OneOf("0, 1")));
+                false
+            }
+        };
+        let mut character = |field, value: &Option<String>, default: char| match value.as_deref() {
+            None | Some("") => default,
+            Some("\\t") => '\t',
+            Some(text) => {
+                let mut chars = text.chars();
+                match (chars.next(), chars.next()) {
+                    (Some(one), None) if one != '\n' && one != '\r' => one,
+                    _ => {
+                        flaws.push((field, Flaw::OneCharacter));
+                        default
+                    }
+                }
+            }
+        };
+        let delimiter = character("recipientsFileDelimiter", &params.delimiter, ',');
+        let enclosure = character("recipientsFileEnclosure", &params.enclosure, '\'');
+        if delimiter == enclosure {
+            flaws.push(("recipientsFileEnclosure", Flaw::SameCharacter));
+        }
+        Job {
+            file: None,
+            groups: Vec::new(),
+            replace: how.replace,
+            missing: how.missing as u8,
+            encoding: encoding.trim().to_owned(),
+            skip_header,
+            delimiter,
+            enclosure,
+        }
+    }
+
+    fn missing(&self) -> Missing {
+        Missing::from_flag(self.missing).unwrap_or_default()
+    }
+
+    /// The file, opened as the campaign's kind wants it.
+    fn open(&self, path: &Path, kind: Kind) -> Result<Source, recipients_ingest::Error> {
+        let encoding = self.encoding.parse().unwrap_or(Encoding::Utf8);
+        let is_template = kind == Kind::Template;
+        let column = match is_template {
+            true => Column::Named(Template::RECIPIENT.to_owned()),
+            false => Column::Number(1),
+        };
+        let options = recipients_ingest::Options::api()
+            .encoding(Choice::Given(encoding))
+            .delimiter(Choice::Given(Some(self.delimiter)))
+            .enclosure(Choice::Given(Some(self.enclosure)))
+            .skip_header(Choice::Given(self.skip_header || is_template))
+            .column(Some(column));
+        Source::open(path, &options)
+    }
+}
+
+impl Campaigns {
+    /// Begins an import; the task's id. [`Campaigns::work`] carries it out.
+    ///
+    /// # Errors
+    ///
+    /// In this order: [`Error::NotFound`], [`Error::Conflict`], [`Error::Invalid`] for the
+    /// parameters, [`Error::Incorrect`] for a campaign of one message, [`Error::Invalid`] for a
+    /// file that cannot be read or whose header cannot serve. A file is deleted then.
+    pub fn import(
+        &self,
+        account: &Account,
+        id: i64,
+        import: &Import,
+        params: &AddParams,
+    ) -> Result<i64, Error> {
+        let begun = self.begin(account, id, import, params);
+        if let (Err(_), Import::File { path, .. }) = (&begun, import) {
+            let _ = std::fs::remove_file(path);
+        }
+        begun
+    }
+
+    fn begin(
+        &self,
+        account: &Account,
+        id: i64,
+        import: &Import,
+        params: &AddParams,
+    ) -> Result<i64, Error> {
+        let (campaign, _hold) = self.open_list(account, id)?;
+        let mut flaws = Vec::new();
+        let how = params.how(&mut flaws);
+        let mut job = Job::new(params, how, &mut flaws);
+        if !flaws.is_empty() {
+            return Err(Error::Invalid(flaws));
+        }
+        if campaign.kind == Kind::Single {
+            return Err(Error::Incorrect(Flaw::SingleRecipient));
+        }
+        match import {
+            Import::Groups(groups) => job.groups.clone_from(groups),
+            Import::File { path, name } => {
+                let in_folder = path
+                    .file_name()
+                    .map(|name| name.to_string_lossy().into_owned());
+                job.file = Some((in_folder.unwrap_or_default(), name.clone()));
+                self.try_file(&campaign, &job, path)?;
+            }
+        }
+        let json = serde_json::to_string(&job).map_err(|e| Error::Internal(e.to_string()))?;
+        let now = self.now();
+        self.store.write(|change| {
+            let found = campaign::find(change, account.id, id, now)?;
+            if found.stored != CampaignStatus::New || found.task.is_some() {
+                return Err(Error::Conflict(Conflict::NotNew));
+            }
+            let generation = match how.replace {
+                true => next_generation(change, id)?,
+                false => found.generation,
+            };
+            let query = "SELECT coalesce(max(id), 0) FROM message";
+            let base: i64 = change.query_row(query, [], |row| row.get(0))?;
+            change.execute(
+                "INSERT INTO task (account, campaign, status, progress, job, base, generation, \
+                 done, messages, segments, cost, rejected, created) \
+                 VALUES (?, ?, 0, 0, ?, ?, ?, 0, 0, 0, 0, 0, ?)",
+                (account.id, id, json, base, generation, now),
+            )?;
+            let task = change.last_insert_rowid();
+            change.execute("UPDATE campaign SET task = ? WHERE id = ?", [task, id])?;
+            Ok(task)
+        })
+    }
+
+    /// Whether the file can be read as far as its header, and that serves.
+    fn try_file(&self, campaign: &Campaign, job: &Job, path: &Path) -> Result<(), Error> {
+        let flaw = |words: String| Error::invalid("recipientsFile", Flaw::File(words));
+        let source = job
+            .open(path, campaign.kind)
+            .map_err(|error| flaw(shown(&error, path, job)))?;
+        if let Some(template) = campaign.template() {
+            recipients_batcher::Binding::new(&template, &source, false)
+                .map_err(|error| flaw(error.to_string()))?;
+        }
+        Ok(())
+    }
+
+    /// A task of the account. It may be asked about once a second.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`], [`Error::TooOften`].
+    pub fn task(&self, account: &Account, id: i64) -> Result<Task, Error> {
+        let task = self.find_task(id)?;
+        if task.account != account.id {
+            return Err(Error::NotFound);
+        }
+        let now = self.now();
+        let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        asked.retain(|_, at| now.saturating_sub(*at).abs() < ASK);
+        match asked.insert(id, now) {
+            Some(before) => {
+                // The one who asks too often waits for the first question's second to pass.
+                asked.insert(id, before);
+                Err(Error::TooOften)
+            }
+            None => Ok(task),
+        }
+    }
+
+    /// A task of any account.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`].
+    pub fn find_task(&self, id: i64) -> Result<Task, Error> {
+        self.store.read(|look| {
+            let mut query = look.prepare_cached("SELECT * FROM task WHERE id = ?")?;
+            Ok(query.query_row([id], Task::from_row)?)
+        })
+    }
+
+    /// The file of a task's rejected rows, if the task belongs to the account, or no account is
+    /// given.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`] if there is no such task, or it is not over.
+    pub fn rejects(&self, account: Option<&Account>, id: i64) -> Result<PathBuf, Error> {
+        let task = self.find_task(id)?;
+        let path = self.folder.join(format!("{id}.rejects.csv"));
+        match account.is_some_and(|account| account.id != task.account) || !path.is_file() {
+            true => Err(Error::NotFound),
+            false => Ok(path),
+        }
+    }
+
+    /// Carries the next open task out, to its end or until [`Campaigns::stop_work`]; whether
+    /// there was one. One thread calls this.
+    ///
+    /// # Errors
+    ///
+    /// If the store fails. The task stays open.
+    pub fn work(&self) -> Result<bool, Error> {
+        let task = self.store.read(|look| {
+            let query = "SELECT * FROM task WHERE status < 2 ORDER BY id LIMIT 1";
+            Ok(look
+                .prepare_cached(query)?
+                .query_row([], Task::from_row)
+                .optional()?)
+        })?;
+        let Some(task) = task else {
+            return Ok(false);
+        };
+        self.store.write(|change| {
+            let query = "UPDATE task SET status = ? WHERE id = ?";
+            change.execute(query, (TaskStatus::Running, task.id))?;
+            Ok(())
+        })?;
+        let ended = self.carry_out(&task);
+        if self.stop.load(Ordering::Relaxed) {
+            return Ok(false);
+        }
+        match ended {
+            Ok(notes) => self.complete(&task, &notes)?,
+            Err(Failure::Refused(why)) => self.refuse(&task, &why)?,
+            Err(Failure::Store(error)) => return Err(error),
+        }
+        if let Some((file, _)) = &task.job.file {
+            let _ = std::fs::remove_file(self.folder.join(file));
+        }
+        Ok(true)
+    }
+
+    fn carry_out(&self, task: &Task) -> Result<String, Failure> {
+        let account = self.account_by_id(task.account)?;
+        let campaign = self
+            .store
+            .read(|look| campaign::find(look, task.account, task.campaign, self.now()))?;
+        let rules = self.rules(&account)?;
+        let links = match campaign.track {
+            true => self.links_in(account.id, &campaign.text)?,
+            false => Vec::new(),
+        };
+        let (source, bytes) = match &task.job.file {
+            Some((file, _)) => {
+                let path = self.folder.join(file);
+                let source = task
+                    .job
+                    .open(&path, campaign.kind)
+                    .map_err(|error| Failure::Refused(shown(&error, &path, &task.job)))?;
+                let bytes = source.bytes();
+                (source, bytes)
+            }
+            None => (self.cards_of(&account, &campaign, &task.job.groups)?, 0),
+        };
+        let texts = Texts::new(&campaign, task.job.missing());
+        let path = self.folder()?.join(format!("{}.rejects.part", task.id));
+        let mut pipeline = Pipeline::new(&rules.checker)
+            .threads(self.threads)
+            .cancel(&self.stop);
+        if let Some(template) = campaign.template() {
+            pipeline = pipeline.message(template, task.job.missing());
+        }
+        let mut failed = None;
+        let mut notes = String::new();
+        let sink = Carrier {
+            campaigns: self,
+            campaign: &campaign,
+            task,
+            rules: &rules,
+            texts: &texts,
+            links: &links,
+            rejects: None,
+            path: &path,
+            at: 0,
+            read: 0,
+            bytes,
+            failed: &mut failed,
+            notes: &mut notes,
+        };
+        let report = pipeline.run(vec![source], sink);
+        if let Some(error) = failed {
+            return Err(Failure::Store(error));
+        }
+        report.map_err(|error| {
+            let name = path.file_name().map(|n| n.to_string_lossy().into_owned());
+            Failure::Refused(named(&error.to_string(), name.as_deref(), &task.job, self))
+        })?;
+        std::fs::rename(&path, self.folder.join(format!("{}.rejects.csv", task.id)))
+            .map_err(Error::from)?;
+        Ok(notes)
+    }
+
+    /// The cards of groups as rows, each card once.
+    fn cards_of(
+        &self,
+        account: &Account,
+        campaign: &Campaign,
+        groups: &[i64],
+    ) -> Result<Source, Error> {
+        let names: Vec<String> = match campaign.template() {
+            Some(template) => template
+                .names()
+                .into_iter()
+                .filter(|&name| name != Template::RECIPIENT)
+                .map(str::to_owned)
+                .collect(),
+            None => Vec::new(),
+        };
+        let mut columns = vec![Template::RECIPIENT];
+        columns.extend(names.iter().map(String::as_str));
+        let cards: Vec<String> = self.store.read(|look| {
+            let mut query = look.prepare_cached(
+                "SELECT fields FROM card WHERE account = ? AND deleted IS NULL AND id IN \
+                 (SELECT card FROM card_in_group WHERE card_group IN \
+                  (SELECT value FROM json_each(?))) ORDER BY id",
+            )?;
+            let ids = serde_json::to_string(groups).map_err(|e| Error::Internal(e.to_string()))?;
+            let cards = query.query_map((account.id, ids), |row| row.get(0))?;
+            Ok(cards.collect::<Result<_, _>>()?)
+        })?;
+        let owned = names.clone();
+        let rows = cards.into_iter().map(move |fields| {
+            let fields: BTreeMap<String, String> =
+                serde_json::from_str(&fields).unwrap_or_default();
+            let value = |name: &str| fields.get(name).cloned().unwrap_or_default();
+            let mut row = vec![value(MOBILE)];
+            row.extend(owned.iter().map(|name| value(name)));
+            Ok::<_, io::Error>(row)
+        });
+        Ok(Source::from_rows("contacts", &columns, 0, rows))
+    }
+
+    fn complete(&self, task: &Task, notes: &str) -> Result<(), Error> {
+        let now = self.now();
+        self.store.write(|change| {
+            let query = "SELECT * FROM task WHERE id = ?";
+            let task = change.query_row(query, [task.id], Task::from_row)?;
+            let campaign = campaign::find(change, task.account, task.campaign, now)?;
+            if task.job.replace {
+                swap(change, &campaign, task.generation)?;
+                let source = if task.job.file.is_some() { 4 } else { 3 };
+                tally(change, task.campaign, task.sum, task.rejected, source, now)?;
+            }
+            if !task.job.groups.is_empty() {
+                let ids: Vec<String> = task.job.groups.iter().map(i64::to_string).collect();
+                change.execute(
+                    "UPDATE campaign SET groups = coalesce(groups || ',', '') || ? WHERE id = ?",
+                    (ids.join(","), task.campaign),
+                )?;
+            }
+            change.execute(
+                "UPDATE campaign SET task = NULL WHERE id = ?",
+                [task.campaign],
+            )?;
+            let notes = Some(notes).filter(|notes| !notes.is_empty());
+            change.execute(
+                "UPDATE task SET status = ?, progress = 100, note = ?, ended = ? WHERE id = ?",
+                (TaskStatus::Done, notes, now, task.id),
+            )?;
+            Ok(())
+        })
+    }
+
+    fn refuse(&self, task: &Task, why: &str) -> Result<(), Error> {
+        let now = self.now();
+        self.store.write(|change| {
+            if task.job.replace {
+                change.execute(
+                    "INSERT OR IGNORE INTO garbage VALUES (?, ?)",
+                    [task.campaign, task.generation],
+                )?;
+            }
+            change.execute(
+                "UPDATE campaign SET task = NULL WHERE id = ?",
+                [task.campaign],
+            )?;
+            change.execute(
+                "UPDATE task SET status = ?, note = ?, ended = ? WHERE id = ?",
+                (TaskStatus::Rejected, why, now, task.id),
+            )?;
+            Ok(())
+        })
+    }
+}
+
+/// Why a task cannot go on.
+enum Failure {
+    /// The file or the list is to blame.
+    Refused(String),
+    /// We are; it is tried again.
+    Store(Error),
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Failure {
+        Failure::Store(error)
+    }
+}
+
+/// The error with the name that the file came under.
+fn shown(error: &recipients_ingest::Error, path: &Path, job: &Job) -> String {
+    let name = job
+        .file
+        .as_ref()
+        .map(|(_, name)| name.as_str())
+        .unwrap_or_default();
+    error.to_string().replace(&path.display().to_string(), name)
+}
+
+fn named(words: &str, _: Option<&str>, job: &Job, campaigns: &Campaigns) -> String {
+    match &job.file {
+        Some((file, name)) => {
+            words.replace(&campaigns.folder.join(file).display().to_string(), name)
+        }
+        None => words.to_owned(),
+    }
+}
+
+/// Carries checked rows into the store.
+struct Carrier<'a> {
+    campaigns: &'a Campaigns,
+    campaign: &'a Campaign,
+    task: &'a Task,
+    rules: &'a Rules,
+    texts: &'a Texts,
+    links: &'a [Link],
+    rejects: Option<recipients_ingest::Writer<BufWriter<File>>>,
+    path: &'a Path,
+    /// Verdicts that came so far.
+    at: i64,
+    /// Bytes of the file that are done with, and all of them.
+    read: u64,
+    bytes: u64,
+    failed: &'a mut Option<Error>,
+    notes: &'a mut String,
+}
+
+impl Carrier<'_> {
+    /// What became of rows that an earlier life of the task has carried out.
+    fn again(&mut self, rows: &[Checked<'_>]) -> Result<Vec<Option<Reason>>, Error> {
+        let (campaign, generation) = (self.task.campaign, self.task.generation);
+        self.campaigns.store.read(|look| {
+            let mut later = Vec::with_capacity(rows.len());
+            for row in rows {
+                let added = match row.msisdn().filter(|_| row.verdict().is_accepted()) {
+                    Some(number) => find_number(look, campaign, generation, number)?,
+                    None => None,
+                };
+                // Whatever this task added has a number behind those before it.
+                let is_ours = added.is_some_and(|id| id > self.task.base);
+                let is_rejected = row.verdict().is_accepted() && !is_ours;
+                later.push(is_rejected.then_some(Reason::Duplicate));
+            }
+            Ok(later)
+        })
+    }
+
+    fn carry(&mut self, rows: &[Checked<'_>]) -> Result<Vec<Option<Reason>>, Error> {
+        let now = self.campaigns.now();
+        let progress = match self.bytes {
+            0 => 50,
+            bytes => (self.read.min(bytes) * 99 / bytes) as i64,
+        };
+        let source = if self.task.job.file.is_some() { 4 } else { 3 };
+        self.campaigns.store.write(|change| {
+            let mut adder = Adder {
+                campaigns: self.campaigns,
+                campaign: self.campaign,
+                generation: self.task.generation,
+                rules: self.rules,
+                texts: self.texts,
+                links: self.links,
+                sum: Count::default(),
+                rejected: 0,
+            };
+            let mut text = String::new();
+            let mut later = Vec::with_capacity(rows.len());
+            for row in rows {
+                let verdict = row.verdict();
+                let mut own = None;
+                if let (Some(template), true) = (&self.texts.template, verdict.is_accepted()) {
+                    // The pipeline has filled it before: nothing that must be there is missing.
+                    let filled = row.fill(template, self.texts.missing, &mut text);
+                    filled.map_err(|error| Error::Internal(error.to_string()))?;
+                    own = Some(text.as_str());
+                }
+                let added = adder.add(change, verdict, own, None)?;
+                let is_news = added.verdict.code() != verdict.code();
+                later.push(is_news.then(|| added.verdict.reason()));
+            }
+            let (sum, rejected) = (adder.sum, adder.rejected);
+            change
+                .prepare_cached(
+                    "UPDATE task SET done = done + ?, progress = max(progress, ?), \
+                     messages = messages + ?, segments = segments + ?, cost = cost + ?, \
+                     rejected = rejected + ? WHERE id = ?",
+                )?
+                .execute((
+                    rows.len() as i64,
+                    progress,
+                    sum.messages,
+                    sum.segments,
+                    sum.cost.0,
+                    rejected,
+                    self.task.id,
+                ))?;
+            if !self.task.job.replace {
+                tally(change, self.task.campaign, sum, rejected, source, now)?;
+            }
+            Ok(later)
+        })
+    }
+
+    fn take(&mut self, rows: &[Checked<'_>], done: bool) -> io::Result<()> {
+        let later = match done {
+            true => self.again(rows),
+            false => self.carry(rows),
+        };
+        let later = match later {
+            Ok(later) => later,
+            Err(error) => {
+                *self.failed = Some(error);
+                return Err(io::Error::other("the store failed"));
+            }
+        };
+        let writer = self.rejects.as_mut().expect("made at the start");
+        for (row, later) in rows.iter().zip(later) {
+            let row = match later {
+                Some(reason) => row.but(reason),
+                None => *row,
+            };
+            if row.verdict().code() != Code::Accepted {
+                annotate::write_row(writer, &row)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Sink for Carrier<'_> {
+    type Format = ();
+
+    fn wants(&self) -> Wants {
+        Wants::Winners
+    }
+
+    fn start(&mut self, files: &[FileInfo]) -> io::Result<()> {
+        for lacking in files.iter().flat_map(FileInfo::lacking) {
+            if !self.notes.is_empty() {
+                self.notes.push('\n');
+            }
+            self.notes.push_str(&lacking.to_string());
+        }
+        let out = BufWriter::new(File::create(self.path)?);
+        self.rejects = Some(annotate::writer(files, out)?);
+        Ok(())
+    }
+
+    fn rows(&mut self, rows: &Rows<'_>, (): <() as Format>::Part) -> io::Result<()> {
+        let rows: Vec<Checked<'_>> = rows.iter().collect();
+        let done = (self.task.done - self.at).clamp(0, rows.len() as i64) as usize;
+        self.at += rows.len() as i64;
+        let (before, new) = rows.split_at(done);
+        for (part, done) in [(before, true), (new, false)] {
+            for part in part.chunks(ROWS) {
+                self.take(part, done)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn progress(&mut self, _: usize, _: u64, bytes: u64) {
+        self.read += bytes;
+    }
+}

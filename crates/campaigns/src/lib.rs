@@ -1,0 +1,183 @@
+//! SMS campaigns: what they are, who gets them, and what became of every message.
+//!
+//! The domain of the campaign server, free of HTTP: accounts, campaigns and their recipients,
+//! contacts, stop lists, short links, background imports, and the scheduler that hands messages
+//! to a [`Transport`]. Everything lives in one SQLite file; whatever a method has acknowledged is
+//! on the disk. Recipients are judged by the same pipeline as `recipients check`.
+//!
+//! ```
+//! use recipients_campaigns::{Campaigns, Entries, Entry, Money, NewCampaign, Options, Settings};
+//!
+//! let folder = tempfile::tempdir().unwrap();
+//! let campaigns = Campaigns::open(&folder.path().join("campaigns.db"), Options::default())?;
+//! let key = campaigns.add_account("demo", &Settings::default(), Money(0))?;
+//! let account = campaigns.account_by_key(&key)?;
+//!
+//! let text = Some("Hello!".to_owned());
+//! let id = campaigns.create(&account, &NewCampaign { text, ..NewCampaign::default() })?;
+//! let entries = ["380971112233", "+38 (097) 111-22-33", "none"].map(Entry::number);
+//! let added = campaigns.add(&account, id, &Entries::Numbers(entries.into()), &Default::default())?;
+//! let codes: Vec<u8> = added.iter().map(|one| one.verdict.code().as_u8()).collect();
+//! assert_eq!(codes, [0, 4, 2]);
+//! assert_eq!(campaigns.campaign(&account, id)?.counters.total.messages, 1);
+//! # Ok::<(), recipients_campaigns::Error>(())
+//! ```
+
+mod account;
+mod add;
+mod campaign;
+mod clock;
+mod contact;
+mod error;
+mod import;
+mod link;
+mod message;
+mod money;
+mod sending;
+mod status;
+mod stop;
+mod store;
+mod transport;
+
+pub use account::{Account, Settings};
+pub use add::{AddParams, Added, Entries, Entry, MOST_ENTRIES};
+pub use campaign::{
+    Campaign, CampaignFilter, Count, Counters, Found, Kind, NewCampaign, Page, Range,
+};
+pub use clock::{Clock, DAY, HOUR, MINUTE, ManualClock, Millis, SystemClock, Zone};
+pub use contact::{CARD_FIELDS, Card, Group, MOBILE};
+pub use error::{Conflict, Error, Flaw, Language};
+pub use import::{Import, Task};
+pub use link::{Link, LinkBy, LinkMaker, NewLink, RandomCodes};
+pub use message::{Message, MessageFilter, NewMessage, SentMessage};
+pub use money::Money;
+pub use status::{CampaignStatus, MessageStatus, TaskStatus};
+pub use stop::Stopped;
+pub use transport::{Outgoing, Receipt, Simulated, Transport};
+
+use recipients_core::Msisdn;
+use std::collections::{HashMap, HashSet};
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex};
+
+/// What the campaigns work with.
+#[derive(Clone)]
+pub struct Options {
+    /// The default is the computer's clock.
+    pub clock: Arc<dyn Clock>,
+    /// What carries messages. The default is [`Simulated`].
+    pub transport: Arc<dyn Transport>,
+    /// What makes the codes of short links. The default is [`RandomCodes`].
+    pub links: Arc<dyn LinkMaker>,
+    /// What short links begin with. The default is `http://127.0.0.1:8080/l/`.
+    pub link_base: String,
+    /// Threads of an import. The default is one for each core.
+    pub threads: usize,
+    /// Numbers that the store is to fail for (code 99), to try what happens then. The default is
+    /// none.
+    pub fails: Option<fn(Msisdn) -> bool>,
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        Options {
+            clock: Arc::new(SystemClock),
+            transport: Arc::new(Simulated::default()),
+            links: Arc::new(RandomCodes),
+            link_base: "http://127.0.0.1:8080/l/".to_owned(),
+            threads: std::thread::available_parallelism().map_or(1, usize::from),
+            fails: None,
+        }
+    }
+}
+
+impl fmt::Debug for Options {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Options")
+            .field("clock", &self.clock)
+            .field("transport", &self.transport)
+            .field("links", &self.links)
+            .field("link_base", &self.link_base)
+            .finish_non_exhaustive()
+    }
+}
+
+/// All campaigns of one database. Share it between threads.
+pub struct Campaigns {
+    store: store::Store,
+    clock: Arc<dyn Clock>,
+    transport: Arc<dyn Transport>,
+    links: Arc<dyn LinkMaker>,
+    link_base: String,
+    threads: usize,
+    fails: Option<fn(Msisdn) -> bool>,
+    /// Files that wait for their import, and the lists of rejected rows.
+    folder: PathBuf,
+    /// Rules of accounts, with the version that they were made of.
+    rules: Mutex<HashMap<i64, (i64, Arc<account::Rules>)>>,
+    /// Campaigns that a request adds recipients to just now.
+    adding: Mutex<HashSet<i64>>,
+    /// When each task was asked about last.
+    asked: Mutex<HashMap<i64, Millis>>,
+    stop: AtomicBool,
+}
+
+impl fmt::Debug for Campaigns {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Campaigns({:?})", self.store)
+    }
+}
+
+impl Campaigns {
+    /// Opens a database, making or migrating it if need be. Uploaded files lie beside it, in a
+    /// folder of the same name with `-files` behind it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Internal`] if the file cannot be used; its `Display` says why.
+    pub fn open(path: &Path, options: Options) -> Result<Campaigns, Error> {
+        let mut folder = path.as_os_str().to_owned();
+        folder.push("-files");
+        Ok(Campaigns {
+            store: store::Store::open(path)?,
+            clock: options.clock,
+            transport: options.transport,
+            links: options.links,
+            link_base: options.link_base,
+            threads: options.threads,
+            fails: options.fails,
+            folder: folder.into(),
+            rules: Mutex::default(),
+            adding: Mutex::default(),
+            asked: Mutex::default(),
+            stop: AtomicBool::new(false),
+        })
+    }
+
+    /// The database file.
+    pub fn path(&self) -> &Path {
+        self.store.path()
+    }
+
+    /// The folder for uploaded files, made if need be.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be made.
+    pub fn folder(&self) -> Result<&Path, Error> {
+        std::fs::create_dir_all(&self.folder)?;
+        Ok(&self.folder)
+    }
+
+    /// Now, by the clock that was given.
+    pub fn now(&self) -> Millis {
+        self.clock.now()
+    }
+
+    /// Asks work in the background to stop at its next checkpoint, for good.
+    pub fn stop_work(&self) {
+        self.stop.store(true, std::sync::atomic::Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,258 @@
+//! Stop lists in the store.
+
+use crate::account::Account;
+use crate::campaign::{Found, Page};
+use crate::clock::Millis;
+use crate::error::{Error, Flaw};
+use crate::{Campaigns, Money};
+use recipients_core::{Checker, Msisdn};
+use recipients_ingest::{Choice, Options, Source};
+use rusqlite::Transaction;
+use std::io::Read;
+
+/// Numbers that a range may hold.
+const MOST_RANGE: u64 = 100_000;
+
+/// Bytes of a table of prices.
+const MOST_TABLE: u64 = 16 << 20;
+
+const MOST_COMMENT: usize = 255;
+
+/// A number that is not to be written to.
+#[derive(Clone, Debug)]
+pub struct Stopped {
+    /// The entry's number.
+    pub id: i64,
+    /// The number.
+    pub number: Msisdn,
+    /// For people.
+    pub comment: Option<String>,
+    /// When it was added.
+    pub created: Millis,
+    /// Whether it is on the system's list rather than the account's own.
+    pub is_system: bool,
+}
+
+fn add(
+    change: &Transaction<'_>,
+    account: i64,
+    number: u64,
+    comment: Option<&str>,
+    now: Millis,
+) -> Result<i64, Error> {
+    let mut query = change.prepare_cached(
+        "INSERT INTO stop (account, number, comment, created) VALUES (?, ?, ?, ?) \
+         ON CONFLICT DO UPDATE SET comment = coalesce(excluded.comment, comment) RETURNING id",
+    )?;
+    Ok(query.query_row((account, number as i64, comment, now), |row| row.get(0))?)
+}
+
+/// Verdicts depend on it: rules that are kept in memory are out of date.
+fn touch(change: &Transaction<'_>, account: i64) -> Result<(), Error> {
+    change.execute(
+        "UPDATE account SET version = version + 1 WHERE id = ?1 OR ?1 = 0",
+        [account],
+    )?;
+    Ok(())
+}
+
+impl Campaigns {
+    /// Adds a number, written as recipients are, to the account's stop list; the entry's id.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Invalid`] if no number can be read.
+    pub fn stop(
+        &self,
+        account: &Account,
+        number: &str,
+        comment: Option<&str>,
+    ) -> Result<i64, Error> {
+        let number = stop_number("number", number)?;
+        let comment = checked(comment)?;
+        self.store.write(|change| {
+            let id = add(
+                change,
+                account.id,
+                number.as_u64(),
+                comment,
+                self.clock.now(),
+            )?;
+            touch(change, account.id)?;
+            Ok(id)
+        })
+    }
+
+    /// Adds every number from one to another, at most 100,000.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Invalid`] if no numbers can be read, they are not in order, or too far apart.
+    pub fn stop_range(
+        &self,
+        account: &Account,
+        from: &str,
+        to: &str,
+        comment: Option<&str>,
+    ) -> Result<(), Error> {
+        let from = stop_number("numberFrom", from)?.as_u64();
+        let to = stop_number("numberTo", to)?.as_u64();
+        let comment = checked(comment)?;
+        if to < from || to - from >= MOST_RANGE {
+            return Err(Error::invalid(
+                "numberTo",
+                Flaw::TooMany(MOST_RANGE as usize),
+            ));
+        }
+        self.store.write(|change| {
+            for number in from..=to {
+                add(change, account.id, number, comment, self.clock.now())?;
+            }
+            touch(change, account.id)
+        })
+    }
+
+    /// Takes an entry off the account's stop list.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`].
+    pub fn unstop(&self, account: &Account, id: i64) -> Result<(), Error> {
+        self.store.write(|change| {
+            let query = "DELETE FROM stop WHERE id = ? AND account = ?";
+            match change.execute(query, [id, account.id])? {
+                0 => Err(Error::NotFound),
+                _ => touch(change, account.id),
+            }
+        })
+    }
+
+    /// The account's stop list and the system's, the newest first.
+    ///
+    /// # Errors
+    ///
+    /// If the store fails.
+    pub fn stopped(&self, account: &Account, page: Page) -> Result<Found<Stopped>, Error> {
+        self.store.read(|look| {
+            let count = "SELECT count(*) FROM stop WHERE account IN (0, ?)";
+            let total = look.query_row(count, [account.id], |row| row.get(0))?;
+            let mut query = look.prepare_cached(
+                "SELECT id, number, comment, created, account = 0 FROM stop \
+                 WHERE account IN (0, ?) ORDER BY id DESC LIMIT ? OFFSET ?",
+            )?;
+            let offset = i64::from(page.size) * i64::from(page.number);
+            let items = query.query_map((account.id, page.size, offset), |row| {
+                Ok(Stopped {
+                    id: row.get(0)?,
+                    number: msisdn(row.get(1)?),
+                    comment: row.get(2)?,
+                    created: row.get(3)?,
+                    is_system: row.get(4)?,
+                })
+            })?;
+            Ok(Found {
+                items: items.collect::<Result<_, _>>()?,
+                total,
+            })
+        })
+    }
+
+    /// Adds numbers to the stop list of an account, or with `None` to the system's.
+    ///
+    /// # Errors
+    ///
+    /// If the store fails; then none is added.
+    pub fn stop_all(
+        &self,
+        account: Option<&Account>,
+        numbers: impl Iterator<Item = Msisdn>,
+    ) -> Result<u64, Error> {
+        let account = account.map_or(0, |account| account.id);
+        self.store.write(|change| {
+            let mut count = 0;
+            for number in numbers {
+                add(change, account, number.as_u64(), None, self.clock.now())?;
+                count += 1;
+            }
+            touch(change, account)?;
+            Ok(count)
+        })
+    }
+
+    /// Replaces the table of prices by a CSV file with the columns `country`, `operator` (may be
+    /// empty: every operator) and `price` of a segment.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Invalid`] naming the line that cannot be read; then nothing is changed.
+    pub fn load_prices(&self, table: impl Read) -> Result<usize, Error> {
+        let flaw = |line: u64, words: &str| {
+            Error::invalid("prices", Flaw::File(format!("line {line}: {words}")))
+        };
+        let plan = recipients_core::Plan::builtin();
+        let mut bytes = Vec::new();
+        table.take(MOST_TABLE).read_to_end(&mut bytes)?;
+        let options = Options::api()
+            .enclosure(Choice::Given(Some('"')))
+            .skip_header(Choice::Given(true));
+        let source = Source::from_bytes("prices", bytes, &options)
+            .map_err(|error| flaw(1, &error.to_string()))?;
+        if source
+            .header()
+            .is_none_or(|header| header != ["country", "operator", "price"])
+        {
+            return Err(flaw(1, "the columns must be country,operator,price"));
+        }
+        let mut prices = Vec::new();
+        for row in source.into_rows() {
+            let row = row.map_err(|error| flaw(0, &error.to_string()))?;
+            let line = row.number;
+            let [territory, operator, price] = &row.fields[..] else {
+                return Err(flaw(line, "it has not three columns"));
+            };
+            let territory = plan
+                .territory(territory.trim())
+                .map_err(|error| flaw(line, &error.to_string()))?;
+            let operator = operator.trim();
+            if !operator.is_empty() {
+                plan.operator(operator)
+                    .map_err(|error| flaw(line, &error.to_string()))?;
+            }
+            let price: Money = price
+                .trim()
+                .parse()
+                .map_err(|()| flaw(line, "the price is no number with at most 4 decimals"))?;
+            prices.push((territory.to_string(), operator.to_owned(), price.0));
+        }
+        self.store.write(|change| {
+            change.execute("DELETE FROM price", [])?;
+            for (territory, operator, price) in &prices {
+                change.execute(
+                    "INSERT OR REPLACE INTO price VALUES (?, ?, ?)",
+                    (territory, operator, price),
+                )?;
+            }
+            touch(change, 0)?;
+            Ok(prices.len())
+        })
+    }
+}
+
+fn stop_number(field: &'static str, text: &str) -> Result<Msisdn, Error> {
+    Checker::default()
+        .stop_list_entry(text)
+        .map_err(|reason| Error::invalid(field, Flaw::Number(reason.message())))
+}
+
+fn checked(comment: Option<&str>) -> Result<Option<&str>, Error> {
+    let comment = comment.map(str::trim).filter(|comment| !comment.is_empty());
+    match comment.is_some_and(|comment| comment.chars().count() > MOST_COMMENT) {
+        true => Err(Error::invalid("comment", Flaw::TooLong(MOST_COMMENT))),
+        false => Ok(comment),
+    }
+}
+
+/// A number from the store.
+pub(crate) fn msisdn(stored: i64) -> Msisdn {
+    Msisdn::from_u64(stored as u64).expect("only numbers are stored")
+}
