@@ -283,6 +283,23 @@ impl Campaigns {
         })
     }
 
+    /// Gives an account a new key in the place of its old one.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`] for an unknown name.
+    pub fn renew_key(&self, name: &str) -> Result<String, Error> {
+        let key = random_text(KEY_LENGTH)?;
+        self.store.write(|change| {
+            let query = "UPDATE account SET key = ? WHERE name = ?";
+            match change.execute(query, (hash(&key), name))? {
+                0 => Err(Error::NotFound),
+                _ => Ok(()),
+            }
+        })?;
+        Ok(key)
+    }
+
     /// The account of a key.
     ///
     /// # Errors

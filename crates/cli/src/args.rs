@@ -31,6 +31,23 @@ pub(crate) enum Command {
     /// Work with stop lists
     #[command(subcommand)]
     Stoplist(StoplistCommand),
+    /// Serve the campaign API
+    Serve(ServeArgs),
+    /// Add and change the accounts of a campaign server
+    #[command(subcommand)]
+    Account(Box<AccountCommand>),
+    /// Let campaigns that wait for a moderator pass, or not
+    #[command(subcommand)]
+    Campaign(CampaignCommand),
+    /// Look at background tasks of a campaign server
+    #[command(subcommand)]
+    Task(TaskCommand),
+    /// Set the prices of a campaign server
+    #[command(subcommand)]
+    Prices(PricesCommand),
+    /// Look after the database of a campaign server
+    #[command(subcommand)]
+    Db(DatabaseCommand),
     /// Print a script that completes commands and options in your shell
     Completions {
         /// The shell
@@ -378,4 +395,208 @@ fn parse_placeholders(text: &str) -> Result<Missing, String> {
         .ok()
         .and_then(Missing::from_flag)
         .ok_or_else(|| "give 1 (keep), 2 (remove) or 3 (reject)".to_owned())
+}
+
+#[derive(Args, Debug)]
+#[command(after_long_help = "\
+The server speaks the campaign API at /service/Module/Method: Campaign (all eight methods), Message, \
+Link, TaskQueue, ContactGroup, ContactCard, NumberStopList and User/GetOwnBalance. Nothing is really \
+sent: delivery is simulated. SIGTERM and Ctrl-C end it; what runs goes on at the next start.
+
+Limits: a body 16 MiB, a field of a multipart form 1 MiB, an uploaded file 256 MiB; 40,000 values in a \
+request, nested 8 deep; 65,534 bytes of address and query; 1024 connections; 15 seconds for headers \
+and for each further part of a body.
+
+Exit codes: 0 ended as told; 2 wrong usage; 4 the address or the database cannot be used.
+
+Examples:
+  recipients serve --demo
+  recipients account add shop --db shop.db --sender Shop && recipients serve --db shop.db")]
+pub(crate) struct ServeArgs {
+    /// Database file, made if need be [default: recipients.db]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) db: Option<PathBuf>,
+
+    /// Address and port to listen on
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8080")]
+    pub(crate) listen: std::net::SocketAddr,
+
+    /// Make an account to try things with, and print a call that works; without --db everything is
+    /// gone when the server ends
+    #[arg(long)]
+    pub(crate) demo: bool,
+
+    /// What short links begin with [default: http:// and the address listened on]
+    #[arg(long, value_name = "URL")]
+    pub(crate) public_url: Option<String>,
+
+    /// Decides which messages the simulation delivers
+    #[arg(long, value_name = "NUMBER", default_value_t = 1)]
+    pub(crate) seed: u64,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum AccountCommand {
+    /// Add an account and print its new key, which is stored nowhere
+    Add(AccountArgs),
+    /// Change what an account is set to; what is not named stays
+    Set(AccountArgs),
+    /// Give an account a new key and print it; the old one works no longer
+    Key {
+        /// Name of the account
+        name: String,
+        /// Database file
+        #[arg(long, value_name = "FILE", default_value = "recipients.db")]
+        db: PathBuf,
+    },
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct AccountArgs {
+    /// Name of the account
+    pub(crate) name: String,
+
+    /// Database file
+    #[arg(long, value_name = "FILE", default_value = "recipients.db")]
+    pub(crate) db: PathBuf,
+
+    #[command(flatten)]
+    pub(crate) settings: AccountSettings,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct AccountSettings {
+    /// Time zone of all times, as in America/Sao_Paulo [default: UTC]
+    #[arg(long, value_name = "ZONE")]
+    pub(crate) zone: Option<String>,
+
+    /// Currency [default: USD]
+    #[arg(long, value_name = "CODE")]
+    pub(crate) currency: Option<String>,
+
+    /// What can be spent [default: 0]
+    #[arg(long, value_name = "AMOUNT", value_parser = parse_money, allow_hyphen_values = true)]
+    pub(crate) balance: Option<recipients_campaigns::Money>,
+
+    /// Language of messages: en, ru or pt-BR [default: en]
+    #[arg(long, value_name = "LANGUAGE")]
+    pub(crate) language: Option<String>,
+
+    /// Whether campaigns wait for a moderator [default: false]
+    #[arg(long, value_name = "true|false")]
+    pub(crate) moderation: Option<bool>,
+
+    /// Registered sender (may be repeated; the first is the default)
+    #[arg(long, value_name = "NAME")]
+    pub(crate) sender: Vec<String>,
+
+    /// Country or calling code that may be written to (may be repeated) [default: all]
+    #[arg(long, value_name = "COUNTRY")]
+    pub(crate) country: Vec<String>,
+
+    /// Operator that is served (may be repeated) [default: all]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) operator: Vec<String>,
+
+    /// Which lines are accepted: mobile, any or possible [default: mobile]
+    #[arg(long, value_name = "LINES")]
+    pub(crate) lines: Option<String>,
+
+    /// Whether lists without dates show the last day only [default: true]
+    #[arg(long, value_name = "true|false")]
+    pub(crate) list_window: Option<bool>,
+
+    /// Calls of one method in a minute, 0 for any number [default: 0]
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) rate: Option<u32>,
+
+    /// Host name that the account must use [default: any]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) host: Option<String>,
+
+    /// Method that the key may call, as module or module/method (may be repeated) [default: all]
+    #[arg(long, value_name = "METHOD")]
+    pub(crate) allow_method: Vec<String>,
+
+    /// Address that may use the key (may be repeated) [default: all]
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) allow_address: Vec<String>,
+
+    /// Whether the account is blocked [default: false]
+    #[arg(long, value_name = "true|false")]
+    pub(crate) blocked: Option<bool>,
+}
+
+fn parse_money(text: &str) -> Result<recipients_campaigns::Money, String> {
+    text.parse()
+        .map_err(|()| "an amount has at most 4 decimals, as in 12.5000".to_owned())
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum CampaignCommand {
+    /// Let a campaign pass
+    Approve {
+        /// Number of the campaign
+        id: i64,
+        /// Database file
+        #[arg(long, value_name = "FILE", default_value = "recipients.db")]
+        db: PathBuf,
+    },
+    /// Refuse a campaign
+    Decline {
+        /// Number of the campaign
+        id: i64,
+        /// Database file
+        #[arg(long, value_name = "FILE", default_value = "recipients.db")]
+        db: PathBuf,
+        /// What to tell the account
+        #[arg(long, value_name = "TEXT")]
+        comment: Option<String>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum TaskCommand {
+    /// Print the rows that an import rejected, in the format of check --rejected
+    Rejects(RejectsArgs),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct RejectsArgs {
+    /// Number of the task
+    pub(crate) id: i64,
+
+    /// Database file
+    #[arg(long, value_name = "FILE", default_value = "recipients.db")]
+    pub(crate) db: PathBuf,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum PricesCommand {
+    /// Replace the prices by a table with the columns country, operator and price (of a segment);
+    /// an empty operator stands for all
+    Load(PricesArgs),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct PricesArgs {
+    /// CSV file
+    pub(crate) file: PathBuf,
+
+    /// Database file
+    #[arg(long, value_name = "FILE", default_value = "recipients.db")]
+    pub(crate) db: PathBuf,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum DatabaseCommand {
+    /// Count all messages anew and compare with the counters; exit code 3 if they differ
+    Recount {
+        /// Database file
+        #[arg(long, value_name = "FILE", default_value = "recipients.db")]
+        db: PathBuf,
+        /// Set counters right that differ
+        #[arg(long)]
+        mend: bool,
+    },
 }

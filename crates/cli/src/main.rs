@@ -16,11 +16,12 @@ mod explain;
 mod failure;
 mod output;
 mod progress;
+mod serve;
 mod stop_list;
 mod summary;
 mod template;
 
-use args::{Cli, Command, StoplistCommand};
+use args::{Cli, Command, PricesCommand, StoplistCommand, TaskCommand};
 use clap::{CommandFactory, Parser};
 use failure::Failure;
 use std::io::{self, Write};
@@ -40,6 +41,12 @@ fn main() -> ExitCode {
         Command::Explain(args) => explain::run(&args),
         Command::Template(args) => template::run(&args),
         Command::Stoplist(StoplistCommand::Build(args)) => stop_list::build(&args),
+        Command::Serve(args) => serve::serve(&args),
+        Command::Account(command) => serve::account(&command),
+        Command::Campaign(command) => serve::campaign(&command),
+        Command::Task(TaskCommand::Rejects(args)) => serve::rejects(&args),
+        Command::Prices(PricesCommand::Load(args)) => serve::prices(&args),
+        Command::Db(command) => serve::database(&command),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "recipients", &mut script);

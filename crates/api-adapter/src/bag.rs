@@ -1,0 +1,437 @@
+//! Parameters, with PHP's names: `recipients[0][name]=Olha`.
+//!
+//! Clients of the API build their requests for a PHP server, so names are read as PHP reads them
+//! (checked against `parse_str` of PHP 8.2; the cases are in the tests).
+
+use percent_encoding::percent_decode;
+use serde_json::Value as Json;
+use std::collections::HashMap;
+use std::fmt;
+
+/// Ceilings on what a request can make us hold.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Limits {
+    /// Values in a request. The default is 40,000: 500 recipients of 64 fields, and some.
+    pub values: usize,
+    /// Brackets in a name, and levels of a JSON body. The default is 8.
+    pub depth: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits {
+            values: 40_000,
+            depth: 8,
+        }
+    }
+}
+
+/// A request goes beyond a limit.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum TooMuch {
+    /// It has too many values.
+    Values(usize),
+    /// Names or a JSON body are nested too deeply.
+    Depth(usize),
+    /// A body is not what its type says.
+    Malformed,
+}
+
+impl fmt::Display for TooMuch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            TooMuch::Values(most) => write!(f, "a request holds at most {most} values"),
+            TooMuch::Depth(most) => write!(f, "parameters are nested at most {most} deep"),
+            TooMuch::Malformed => f.write_str("the body is not what its content type says"),
+        }
+    }
+}
+
+impl std::error::Error for TooMuch {}
+
+/// A parameter.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Value {
+    /// A text.
+    Text(String),
+    /// A list or a map: ordered, with keys.
+    Map(Map),
+}
+
+/// Parameters by their names, in the order of their first appearance.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Map {
+    entries: Vec<(String, Value)>,
+    places: HashMap<String, usize>,
+    /// The key of the next `[]`.
+    next: u64,
+}
+
+impl Value {
+    /// The text, if it is one.
+    pub fn text(&self) -> Option<&str> {
+        match self {
+            Value::Text(text) => Some(text),
+            Value::Map(_) => None,
+        }
+    }
+
+    /// What is under a key of a map.
+    pub fn get(&self, key: &str) -> Option<&Value> {
+        match self {
+            Value::Text(_) => None,
+            Value::Map(map) => map.get(key),
+        }
+    }
+
+    /// Keys and values of a map, in order.
+    pub fn entries(&self) -> impl Iterator<Item = (&str, &Value)> {
+        let entries = match self {
+            Value::Text(_) => &[][..],
+            Value::Map(map) => &map.entries[..],
+        };
+        entries.iter().map(|(key, value)| (key.as_str(), value))
+    }
+
+    /// The values of a map, in order, whatever their keys.
+    pub fn items(&self) -> impl Iterator<Item = &Value> {
+        self.entries().map(|(_, value)| value)
+    }
+}
+
+impl Map {
+    fn get(&self, key: &str) -> Option<&Value> {
+        self.places.get(key).map(|&at| &self.entries[at].1)
+    }
+
+    fn entry(&mut self, key: String) -> &mut Value {
+        let at = match self.places.get(&key) {
+            Some(&at) => at,
+            None => {
+                if let Ok(number) = key.parse::<u64>()
+                    && number.to_string() == key
+                {
+                    self.next = self.next.max(number.saturating_add(1));
+                }
+                self.places.insert(key.clone(), self.entries.len());
+                self.entries.push((key, Value::Text(String::new())));
+                self.entries.len() - 1
+            }
+        };
+        &mut self.entries[at].1
+    }
+}
+
+/// All parameters of a request. What is added later replaces what has the same name.
+#[derive(Clone, Debug, Default)]
+pub struct Bag {
+    map: Map,
+    limits: Limits,
+    values: usize,
+}
+
+impl Bag {
+    /// An empty one.
+    pub fn new(limits: Limits) -> Bag {
+        Bag {
+            limits,
+            ..Bag::default()
+        }
+    }
+
+    /// The parameter of this name.
+    pub fn get(&self, name: &str) -> Option<&Value> {
+        self.map.get(name)
+    }
+
+    /// The first of several names that is there.
+    pub fn first(&self, names: &[&str]) -> Option<&Value> {
+        names.iter().find_map(|name| self.get(name))
+    }
+
+    /// The parameter of this name, if it is a text.
+    pub fn text(&self, name: &str) -> Option<&str> {
+        self.get(name)?.text()
+    }
+
+    /// A text within a map: `params[replace]`.
+    pub fn within(&self, map: &str, key: &str) -> Option<&str> {
+        self.get(map)?.get(key)?.text()
+    }
+
+    /// Adds the pairs of a query or of a form body.
+    ///
+    /// # Errors
+    ///
+    /// If a limit is reached.
+    pub fn add_query(&mut self, query: &str) -> Result<(), TooMuch> {
+        self.add_form(query.as_bytes())
+    }
+
+    /// Adds the pairs of a form body. Bytes that are no UTF-8 become U+FFFD.
+    ///
+    /// # Errors
+    ///
+    /// If a limit is reached.
+    pub fn add_form(&mut self, body: &[u8]) -> Result<(), TooMuch> {
+        for pair in body.split(|&byte| byte == b'&') {
+            let at = pair.iter().position(|&byte| byte == b'=');
+            let (name, value) = match at {
+                Some(at) => (&pair[..at], &pair[at + 1..]),
+                None => (pair, &[][..]),
+            };
+            if !name.is_empty() {
+                self.add(&decode(name), decode(value))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds one parameter under a name with brackets.
+    ///
+    /// # Errors
+    ///
+    /// If a limit is reached.
+    pub fn add(&mut self, name: &str, value: String) -> Result<(), TooMuch> {
+        self.values += 1;
+        if self.values > self.limits.values {
+            return Err(TooMuch::Values(self.limits.values));
+        }
+        let Some((top, keys)) = path(name) else {
+            return Ok(());
+        };
+        if keys.len() > self.limits.depth {
+            return Err(TooMuch::Depth(self.limits.depth));
+        }
+        let mut place = self.map.entry(top);
+        for key in keys {
+            if let Value::Text(_) = place {
+                *place = Value::Map(Map::default());
+            }
+            let Value::Map(map) = place else {
+                unreachable!("made above");
+            };
+            let key = match key.is_empty() {
+                true => map.next.to_string(),
+                false => key.to_owned(),
+            };
+            place = map.entry(key);
+        }
+        *place = Value::Text(value);
+        Ok(())
+    }
+
+    /// Adds the members of a JSON object: `null` is absent, `true` is 1 and `false` 0.
+    ///
+    /// # Errors
+    ///
+    /// If it is no object, or a limit is reached.
+    pub fn add_json(&mut self, body: &[u8]) -> Result<(), TooMuch> {
+        // serde_json refuses what is nested more than 128 deep.
+        let Ok(Json::Object(members)) = serde_json::from_slice(body) else {
+            return Err(TooMuch::Malformed);
+        };
+        for (name, member) in members {
+            if let Some(value) = self.value(member, 0)? {
+                *self.map.entry(name) = value;
+            }
+        }
+        Ok(())
+    }
+
+    fn value(&mut self, json: Json, depth: usize) -> Result<Option<Value>, TooMuch> {
+        self.values += 1;
+        if self.values > self.limits.values {
+            return Err(TooMuch::Values(self.limits.values));
+        }
+        if depth > self.limits.depth {
+            return Err(TooMuch::Depth(self.limits.depth));
+        }
+        let mut map = Map::default();
+        match json {
+            Json::Null => return Ok(None),
+            Json::Bool(yes) => return Ok(Some(Value::Text(u8::from(yes).to_string()))),
+            Json::Number(number) => return Ok(Some(Value::Text(number.to_string()))),
+            Json::String(text) => return Ok(Some(Value::Text(text))),
+            Json::Array(items) => {
+                for (at, item) in items.into_iter().enumerate() {
+                    // The place of an element counts in a list of recipients.
+                    let value = self.value(item, depth + 1)?;
+                    *map.entry(at.to_string()) = value.unwrap_or(Value::Text(String::new()));
+                }
+            }
+            Json::Object(members) => {
+                for (name, member) in members {
+                    if let Some(value) = self.value(member, depth + 1)? {
+                        *map.entry(name) = value;
+                    }
+                }
+            }
+        }
+        Ok(Some(Value::Map(map)))
+    }
+}
+
+fn decode(bytes: &[u8]) -> String {
+    let spaced: Vec<u8> = bytes
+        .iter()
+        .map(|&byte| if byte == b'+' { b' ' } else { byte })
+        .collect();
+    percent_decode(&spaced).decode_utf8_lossy().into_owned()
+}
+
+/// A name taken apart as PHP does it; `None` for a name that is left out.
+fn path(name: &str) -> Option<(String, Vec<&str>)> {
+    let name = name.trim_start_matches(' ');
+    let (top, mut rest) = match name.find('[') {
+        Some(at) if at > 0 => name.split_at(at),
+        // A bracket that begins the name is part of it.
+        _ => (name, ""),
+    };
+    if top.is_empty() {
+        return None;
+    }
+    let clean = |text: &str| text.replace(['.', ' '], "_");
+    let mut keys = Vec::new();
+    if !rest.is_empty() && !rest.contains(']') {
+        // Never closed: the bracket is read as `_`, and what follows stays.
+        return Some((format!("{}_{}", clean(top), &rest[1..]), keys));
+    }
+    while let Some(inner) = rest.strip_prefix('[') {
+        let Some(end) = inner.find(']') else {
+            break;
+        };
+        keys.push(inner[..end].trim_start_matches(' '));
+        rest = &inner[end + 1..];
+    }
+    let top = match top.starts_with('[') {
+        true => format!("_{}", clean(&top[1..])),
+        false => clean(top),
+    };
+    Some((top, keys))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    fn to_json(value: &Value) -> Json {
+        match value {
+            Value::Text(text) => Json::String(text.clone()),
+            Value::Map(map) => {
+                let entries = map.entries.iter();
+                Json::Object(
+                    entries
+                        .map(|(key, value)| (key.clone(), to_json(value)))
+                        .collect(),
+                )
+            }
+        }
+    }
+
+    fn parsed(query: &str) -> Json {
+        let mut bag = Bag::new(Limits::default());
+        bag.add_query(query).unwrap();
+        to_json(&Value::Map(bag.map))
+    }
+
+    /// What `parse_str` of PHP 8.2 makes of them.
+    #[test]
+    fn names_as_php_reads_them() {
+        for (query, expected) in [
+            ("r[]=1&r[]=2", json!({"r": {"0": "1", "1": "2"}})),
+            ("r=1,2", json!({"r": "1,2"})),
+            ("r=1&r[]=2", json!({"r": {"0": "2"}})),
+            ("r[]=1&r=2", json!({"r": "2"})),
+            (
+                "r[5]=a&r[2]=b&r[]=c",
+                json!({"r": {"5": "a", "2": "b", "6": "c"}}),
+            ),
+            (
+                "r[][recipient]=1&r[][name]=x",
+                json!({"r": {"0": {"recipient": "1"}, "1": {"name": "x"}}}),
+            ),
+            (
+                "r[0][recipient]=1&r[0][name]=x",
+                json!({"r": {"0": {"recipient": "1", "name": "x"}}}),
+            ),
+            (
+                "sort[counters.totalCost]=DESC",
+                json!({"sort": {"counters.totalCost": "DESC"}}),
+            ),
+            ("a.b c=1", json!({"a_b_c": "1"})),
+            ("p[a]=1&p[a][b]=2", json!({"p": {"a": {"b": "2"}}})),
+            ("p[a][b]=2&p[a]=1", json!({"p": {"a": "1"}})),
+            ("k=1&k=2", json!({"k": "2"})),
+            ("x[=1&z[a=3&y]=2", json!({"x_": "1", "z_a": "3", "y]": "2"})),
+            ("r[0]junk=5", json!({"r": {"0": "5"}})),
+            ("n[0][[x]]=1", json!({"n": {"0": {"[x": "1"}}})),
+            ("id&j=", json!({"id": "", "j": ""})),
+            ("=1&&?=2", json!({"?": "2"})),
+            ("q=1;w=2", json!({"q": "1;w=2"})),
+            ("a=%zz&b=%D0%9E%2B+", json!({"a": "%zz", "b": "О+ "})),
+            ("data%5Bname%5D=x", json!({"data": {"name": "x"}})),
+        ] {
+            assert_eq!(parsed(query), expected, "{query}");
+        }
+    }
+
+    #[test]
+    fn json_bodies() {
+        let mut bag = Bag::new(Limits::default());
+        bag.add_query("id=1&a=2").unwrap();
+        bag.add_json(br#"{"id": 7, "x": null, "y": true, "r": ["1", null, {"recipient": 2.5}]}"#)
+            .unwrap();
+        assert_eq!(
+            (bag.text("id"), bag.text("a"), bag.text("y")),
+            (Some("7"), Some("2"), Some("1"))
+        );
+        assert!(bag.get("x").is_none());
+        let items: Vec<Json> = bag.get("r").unwrap().items().map(to_json).collect();
+        assert_eq!(items, [json!("1"), json!(""), json!({"recipient": "2.5"})]);
+        for bad in ["[1]", "{", "", "{\"a\": 1} x"] {
+            assert_eq!(
+                bag.add_json(bad.as_bytes()),
+                Err(TooMuch::Malformed),
+                "{bad}"
+            );
+        }
+    }
+
+    #[test]
+    fn limits_hold() {
+        let limits = Limits {
+            values: 3,
+            depth: 2,
+        };
+        let parse = |query| Bag::new(limits).add_query(query);
+        assert_eq!(parse("a=1&b=2&c=3"), Ok(()));
+        assert_eq!(parse("a=1&b=2&c=3&d=4"), Err(TooMuch::Values(3)));
+        assert_eq!(parse("a[b][c]=1"), Ok(()));
+        assert_eq!(parse("a[b][c][d]=1"), Err(TooMuch::Depth(2)));
+        let json = |body: &str| Bag::new(limits).add_json(body.as_bytes());
+        assert_eq!(json("{\"a\": [[[1]]]}"), Err(TooMuch::Values(3)));
+        let deep = Bag::new(Limits {
+            values: 99,
+            depth: 2,
+        })
+        .add_json(b"{\"a\": [[[[1]]]]}");
+        assert_eq!(deep, Err(TooMuch::Depth(2)));
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_panics(query in "[a-c\\[\\]=&%+. ]{0,40}") {
+            let _ = Bag::new(Limits::default()).add_query(&query);
+        }
+
+        #[test]
+        fn values_come_back(name in "[a-z]{1,5}", value in any::<String>()) {
+            let mut bag = Bag::new(Limits::default());
+            bag.add(&name, value.clone()).unwrap();
+            prop_assert_eq!(bag.text(&name), Some(value.as_str()));
+        }
+    }
+}

@@ -1,0 +1,192 @@
+//! What is answered.
+
+use quick_xml::Writer;
+use quick_xml::events::{BytesDecl, BytesEnd, BytesStart, BytesText, Event};
+use serde_json::{Value as Json, json};
+
+/// The code of an answer: the only place where these numbers are written down.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[repr(u16)]
+pub enum ApiCode {
+    /// 0: done.
+    Ok = 0,
+    /// 1: values that cannot be stored; `data` has the fields.
+    Validation = 1,
+    /// 2: there is no such record.
+    NotFound = 2,
+    /// 3: a fault of the server.
+    Fault = 3,
+    /// 4: there is no such module.
+    UnknownModule = 4,
+    /// 5: the module has no such method.
+    UnknownMethod = 5,
+    /// 6: the format asked for is neither `json` nor `xml`.
+    UnknownOutput = 6,
+    /// 8: no key, or a wrong one.
+    Unauthorized = 8,
+    /// 9: the key does not allow this.
+    Forbidden = 9,
+    /// 10: somebody else works on the record, or its state forbids it.
+    Conflict = 10,
+    /// 11: a required parameter is missing.
+    Missing = 11,
+    /// 12: a parameter breaks a rule.
+    Incorrect = 12,
+    /// 13: the account belongs to another host; `data` is its name.
+    OtherHost = 13,
+    /// 14: the account is blocked.
+    Blocked = 14,
+    /// 30: the method is called too often.
+    TooOften = 30,
+    /// 98: some of several were carried out.
+    Partly = 98,
+    /// 99: none of several was carried out.
+    Nothing = 99,
+    /// 100: it is carried out in the background; `data` is the task's number.
+    Background = 100,
+}
+
+/// The format of an answer.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Output {
+    /// JSON, the default.
+    #[default]
+    Json,
+    /// XML.
+    Xml,
+}
+
+impl Output {
+    /// The format of this name.
+    pub fn from_name(name: &str) -> Option<Output> {
+        match name.to_ascii_lowercase().as_str() {
+            "" | "json" => Some(Output::Json),
+            "xml" => Some(Output::Xml),
+            _ => None,
+        }
+    }
+
+    /// The value of `Content-Type`.
+    pub const fn content_type(self) -> &'static str {
+        match self {
+            Output::Json => "application/json; charset=utf-8",
+            Output::Xml => "text/xml; charset=utf-8",
+        }
+    }
+}
+
+/// An answer: always with all three members.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Envelope {
+    /// Whether it was done, or why not.
+    pub code: ApiCode,
+    /// What was asked for.
+    pub data: Json,
+    /// For people; empty when it was done.
+    pub message: String,
+}
+
+impl Envelope {
+    /// It was done.
+    pub fn ok(data: impl Into<Json>) -> Envelope {
+        Envelope::new(ApiCode::Ok, data, "")
+    }
+
+    /// An answer of three parts.
+    pub fn new(code: ApiCode, data: impl Into<Json>, message: impl Into<String>) -> Envelope {
+        Envelope {
+            code,
+            data: data.into(),
+            message: message.into(),
+        }
+    }
+
+    /// Its bytes.
+    pub fn encode(&self, output: Output) -> Vec<u8> {
+        let code = self.code as u16;
+        let whole = json!({"code": code, "data": self.data, "message": self.message});
+        match output {
+            Output::Json => whole.to_string().into_bytes(),
+            Output::Xml => {
+                let mut writer = Writer::new(Vec::new());
+                let declaration = BytesDecl::new("1.0", Some("UTF-8"), None);
+                // Writing to memory does not fail.
+                let _ = writer.write_event(Event::Decl(declaration));
+                element(&mut writer, "response", None, &whole);
+                writer.into_inner()
+            }
+        }
+    }
+}
+
+fn element(writer: &mut Writer<Vec<u8>>, name: &str, key: Option<&str>, value: &Json) {
+    let mut start = BytesStart::new(name);
+    if let Some(key) = key {
+        start.push_attribute(("key", allowed(key).as_str()));
+    }
+    let text = match value {
+        Json::Null => String::new(),
+        Json::String(text) => allowed(text),
+        Json::Bool(yes) => u8::from(*yes).to_string(),
+        Json::Number(number) => number.to_string(),
+        Json::Array(items) => {
+            let _ = writer.write_event(Event::Start(start));
+            items
+                .iter()
+                .for_each(|item| element(writer, "item", None, item));
+            let _ = writer.write_event(Event::End(BytesEnd::new(name)));
+            return;
+        }
+        Json::Object(members) => {
+            let _ = writer.write_event(Event::Start(start));
+            for (name, member) in members {
+                match is_xml_name(name) {
+                    true => element(writer, name, None, member),
+                    false => element(writer, "item", Some(name), member),
+                }
+            }
+            let _ = writer.write_event(Event::End(BytesEnd::new(name)));
+            return;
+        }
+    };
+    if text.is_empty() {
+        let _ = writer.write_event(Event::Empty(start));
+        return;
+    }
+    let _ = writer.write_event(Event::Start(start));
+    let _ = writer.write_event(Event::Text(BytesText::new(&text)));
+    let _ = writer.write_event(Event::End(BytesEnd::new(name)));
+}
+
+/// Without the characters that XML cannot hold.
+fn allowed(text: &str) -> String {
+    let is_allowed =
+        |c: &char| matches!(c, '\t' | '\n' | '\r' | ' '..) && !matches!(c, '\u{fffe}' | '\u{ffff}');
+    text.chars().filter(is_allowed).collect()
+}
+
+fn is_xml_name(name: &str) -> bool {
+    name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_formats() {
+        let data = json!({"a": [1, null], "2": "<&\u{1}>", "b": true});
+        let envelope = Envelope::new(ApiCode::Partly, data, "Ä");
+        let json: Json = serde_json::from_slice(&envelope.encode(Output::Json)).unwrap();
+        assert_eq!((&json["code"], &json["message"]), (&json!(98), &json!("Ä")));
+        assert_eq!(
+            String::from_utf8(envelope.encode(Output::Xml)).unwrap(),
+            "<?xml version=\"1.0\" encoding=\"UTF-8\"?><response><code>98</code><data><a>\
+             <item>1</item><item/></a><item key=\"2\">&lt;&amp;&gt;</item><b>1</b></data>\
+             <message>Ä</message></response>"
+        );
+    }
+}

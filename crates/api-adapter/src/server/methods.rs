@@ -1,0 +1,904 @@
+//! The methods: parameters in, a call of the domain, an envelope out.
+
+use super::http::Upload;
+use super::render;
+use crate::{ApiCode, Bag, Envelope, Value};
+use recipients_campaigns::{
+    Account, AddParams, Added, CampaignFilter, Campaigns, Entries, Entry, Error, Flaw, Import,
+    Language, LinkBy, MessageFilter, NewCampaign, NewLink, NewMessage, Page, Range,
+};
+use serde_json::{Value as Json, json};
+use std::collections::{BTreeMap, HashMap};
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
+
+/// A request.
+pub(super) struct Call<'a> {
+    pub(super) campaigns: &'a Campaigns,
+    pub(super) gate: &'a Gate,
+    pub(super) bag: &'a Bag,
+    pub(super) file: Option<&'a Upload>,
+    pub(super) peer: IpAddr,
+    /// The name under which we were called.
+    pub(super) host: Option<&'a str>,
+}
+
+type Method = fn(&Call<'_>, &Account) -> Result<Envelope, Error>;
+
+/// Every method, by the lower-case names of module and method.
+const METHODS: &[(&str, &[(&str, Method)])] = &[
+    (
+        "campaign",
+        &[
+            ("addrecipients", add_recipients),
+            ("create", create),
+            ("delete", delete),
+            ("get", get),
+            ("getinfo", get_info),
+            ("getlinks", get_links),
+            ("list", list),
+            ("send", send),
+        ],
+    ),
+    (
+        "contactcard",
+        &[
+            ("create", create_card),
+            ("delete", delete_card),
+            ("get", get_card),
+            ("getgroups", card_groups),
+            ("list", list_cards),
+            ("setgroups", set_card_groups),
+            ("update", update_card),
+        ],
+    ),
+    (
+        "contactgroup",
+        &[
+            ("create", create_group),
+            ("delete", delete_group),
+            ("getcardscount", group_size),
+            ("list", list_groups),
+            ("update", rename_group),
+        ],
+    ),
+    (
+        "link",
+        &[
+            ("create", create_link),
+            ("get", get_link),
+            ("getlinks", get_links),
+        ],
+    ),
+    (
+        "message",
+        &[
+            ("getsmsstatus", message_statuses),
+            ("list", list_messages),
+            ("sendsmsmessage", send_message),
+        ],
+    ),
+    (
+        "numberstoplist",
+        &[("create", stop), ("delete", unstop), ("list", list_stopped)],
+    ),
+    ("taskqueue", &[("getstatus", task_status)]),
+    ("user", &[("getownbalance", balance)]),
+];
+
+/// How often each account has called each method in the current minute.
+#[derive(Debug, Default)]
+pub(super) struct Gate(Mutex<HashMap<(i64, &'static str), Calls>>);
+
+/// A minute, and how many calls came in it.
+type Calls = (i64, u32);
+
+impl Gate {
+    fn passes(&self, account: i64, method: &'static str, rate: u32, minute: i64) -> bool {
+        let mut calls = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (since, count) = calls.entry((account, method)).or_insert((minute, 0));
+        if *since != minute {
+            (*since, *count) = (minute, 0);
+        }
+        *count = count.saturating_add(1);
+        *count <= rate
+    }
+}
+
+/// The answer, and the account that it is for, for the log.
+pub(super) fn answer(call: &Call<'_>, module: &str, method: &str) -> (Option<i64>, Envelope) {
+    let Some((_, methods)) = METHODS.iter().find(|(name, _)| *name == module) else {
+        let words = "There is no such module.";
+        return (None, Envelope::new(ApiCode::UnknownModule, (), words));
+    };
+    let Some((name, carry_out)) = methods.iter().find(|(name, _)| *name == method) else {
+        let words = "The module has no such method.";
+        return (None, Envelope::new(ApiCode::UnknownMethod, (), words));
+    };
+    let account = match admit(call, module, name) {
+        Ok(account) => account,
+        Err((account, envelope)) => return (account, *envelope),
+    };
+    let envelope = carry_out(call, &account).unwrap_or_else(|error| refused(&error, &account));
+    (Some(account.id()), envelope)
+}
+
+fn refused(error: &Error, account: &Account) -> Envelope {
+    let language = account.language();
+    let (code, data) = match error {
+        Error::Invalid(fields) => {
+            let mut data = serde_json::Map::new();
+            for (field, flaw) in fields {
+                let words = json!(flaw.words(language));
+                match data.get_mut(*field) {
+                    Some(Json::Array(all)) => all.push(words),
+                    _ => drop(data.insert((*field).to_owned(), json!([words]))),
+                }
+            }
+            (ApiCode::Validation, Json::Object(data))
+        }
+        Error::NotFound => (ApiCode::NotFound, Json::Null),
+        Error::Missing(_) => (ApiCode::Missing, Json::Null),
+        Error::Conflict(_) => (ApiCode::Conflict, Json::Null),
+        Error::Incorrect(_) => (ApiCode::Incorrect, Json::Null),
+        Error::TooOften => (ApiCode::TooOften, Json::Null),
+        error => {
+            tracing::error!(%error, "a request failed");
+            (ApiCode::Fault, Json::Null)
+        }
+    };
+    Envelope::new(code, data, error.words(language))
+}
+
+type Denied = (Option<i64>, Box<Envelope>);
+
+/// Who calls, if they may (D34).
+fn admit(call: &Call<'_>, module: &str, method: &'static str) -> Result<Account, Denied> {
+    let key = call.bag.text("apiKey").unwrap_or_default();
+    let found = match key.is_empty() {
+        true => Err(Error::NotFound),
+        false => call.campaigns.account_by_key(key),
+    };
+    let account = match found {
+        Ok(account) => account,
+        Err(Error::NotFound) => {
+            let words = "The API key is missing or wrong.";
+            let envelope = Envelope::new(ApiCode::Unauthorized, json!([]), words);
+            return Err((None, Box::new(envelope)));
+        }
+        Err(error) => {
+            tracing::error!(%error, "an account could not be looked up");
+            let words = Error::Internal(String::new()).words(Language::English);
+            return Err((None, Box::new(Envelope::new(ApiCode::Fault, (), words))));
+        }
+    };
+    let settings = &account.settings;
+    let of = |words: [&str; 3]| words[account.language() as usize].to_owned();
+    let denied = |code, data: Json, words| {
+        let envelope = Envelope::new(code, data, of(words));
+        Err((Some(account.id()), Box::new(envelope)))
+    };
+    if settings.blocked {
+        return denied(
+            ApiCode::Blocked,
+            Json::Null,
+            [
+                "The account is blocked.",
+                "Аккаунт заблокирован.",
+                "A conta está bloqueada.",
+            ],
+        );
+    }
+    if let Some(host) = &settings.host
+        && call
+            .host
+            .is_none_or(|called| !called.eq_ignore_ascii_case(host))
+    {
+        return denied(
+            ApiCode::OtherHost,
+            json!(host),
+            [
+                "The account belongs to another API host.",
+                "Аккаунт обслуживается другим доменом API.",
+                "A conta pertence a outro domínio da API.",
+            ],
+        );
+    }
+    let is_allowed = |allowed: &String| {
+        let allowed = allowed.to_ascii_lowercase();
+        allowed == module || allowed.split_once('/') == Some((module, method))
+    };
+    let from_here = |allowed: &String| allowed.parse() == Ok(call.peer);
+    if (!settings.methods.is_empty() && !settings.methods.iter().any(is_allowed))
+        || (!settings.addresses.is_empty() && !settings.addresses.iter().any(from_here))
+    {
+        return denied(
+            ApiCode::Forbidden,
+            Json::Null,
+            [
+                "The API key does not allow this call.",
+                "Ключ API не даёт права на этот вызов.",
+                "A chave da API não permite esta chamada.",
+            ],
+        );
+    }
+    let minute = call.campaigns.now() / recipients_campaigns::MINUTE;
+    if settings.rate > 0
+        && !call
+            .gate
+            .passes(account.id(), method, settings.rate, minute)
+    {
+        let envelope = refused(&Error::TooOften, &account);
+        return Err((Some(account.id()), Box::new(envelope)));
+    }
+    Ok(account)
+}
+
+/// The file of rejected rows that a call asks for.
+pub(super) fn rejects(call: &Call<'_>, id: &str) -> Result<PathBuf, Box<Envelope>> {
+    let account = admit(call, "taskqueue", "rejects").map_err(|(_, envelope)| envelope)?;
+    let id = id.parse().map_err(|_| Error::NotFound);
+    id.and_then(|id| call.campaigns.rejects(Some(&account), id))
+        .map_err(|error| Box::new(refused(&error, &account)))
+}
+
+// What parameters say.
+
+impl Call<'_> {
+    /// A required id: missing is 11, what is no id is not found.
+    fn id(&self, name: &'static str) -> Result<i64, Error> {
+        match self.bag.get(name) {
+            None => Err(Error::Missing(name)),
+            Some(Value::Text(text)) if text.trim().is_empty() => Err(Error::Missing(name)),
+            Some(Value::Text(text)) => text.trim().parse().map_err(|_| Error::NotFound),
+            Some(Value::Map(_)) => Err(Error::NotFound),
+        }
+    }
+
+    fn own(&self, map: &str, key: &str) -> Option<String> {
+        self.bag.within(map, key).map(str::to_owned)
+    }
+
+    /// A text within a map that is not empty.
+    fn filled(&self, map: &str, key: &str) -> Option<String> {
+        self.own(map, key).filter(|text| !text.trim().is_empty())
+    }
+
+    fn page(&self) -> Page {
+        let number = |key| {
+            self.bag
+                .within("pagination", key)?
+                .trim()
+                .parse::<u32>()
+                .ok()
+        };
+        let default = Page::default();
+        Page {
+            size: number("pageSize").map_or(default.size, |size| size.clamp(1, 100)),
+            number: number("currentPage").unwrap_or(default.number),
+        }
+    }
+
+    fn sort(&self) -> Vec<(String, bool)> {
+        let sort = self.bag.get("sort");
+        let keys = sort.iter().flat_map(|sort| sort.entries());
+        keys.map(|(key, direction)| {
+            let descending = direction
+                .text()
+                .is_some_and(|d| d.eq_ignore_ascii_case("desc"));
+            (key.to_owned(), descending)
+        })
+        .collect()
+    }
+
+    fn range(&self, from: &[&str], from_time: &[&str], to: &[&str], to_time: &[&str]) -> Range {
+        let first = |keys: &[&str]| keys.iter().find_map(|key| self.filled("criteria", key));
+        Range {
+            from: first(from),
+            from_time: first(from_time),
+            to: first(to),
+            to_time: first(to_time),
+        }
+    }
+}
+
+/// The texts of a list, however it was sent: a list, a map, or one text with commas or lines
+/// between.
+fn texts(value: &Value) -> Vec<String> {
+    match value {
+        Value::Text(text) => text
+            .split([',', '\n', '\r'])
+            .map(str::trim)
+            .filter(|text| !text.is_empty())
+            .map(str::to_owned)
+            .collect(),
+        list => list
+            .items()
+            .map(|item| item.text().unwrap_or_default().trim().to_owned())
+            .collect(),
+    }
+}
+
+fn ids(value: Option<&Value>) -> Option<Vec<i64>> {
+    let texts = texts(value?);
+    let ids: Vec<i64> = texts.iter().filter_map(|text| text.parse().ok()).collect();
+    // Ids that are none are asked for, and not found.
+    (!texts.is_empty()).then_some(ids)
+}
+
+fn is_sent(value: &Value) -> bool {
+    match value {
+        Value::Text(text) => !texts(&Value::Text(text.clone())).is_empty(),
+        map => map.items().next().is_some(),
+    }
+}
+
+fn single(value: &str) -> Json {
+    Json::String(value.to_owned())
+}
+
+// Campaign.
+
+fn create(call: &Call<'_>, account: &Account) -> Result<Envelope, Error> {
+    let Some(Value::Map(_)) = call.bag.get("data") else {
+        return Err(Error::Missing("data"));
+    };
+    let new = new_campaign(call, "data");
+    let id = call.campaigns.create(account, &new)?;
+    Ok(Envelope::ok(id.to_string()))
+}
+
+fn new_campaign(call: &Call<'_>, map: &str) -> NewCampaign {
+    let own = |key| call.own(map, key);
+    NewCampaign {
+        name: own("name"),
+        text: own("text"),
+        kind: own("type"),
+        from: own("from"),
+        rate_limit: own("rateLimit"),
+        rate_period: own("ratePeriod"),
+        deferred: own("deferredToTs"),
+        mclass: own("mclass"),
+        validity: own("validity"),
+        ttl: own("ttl"),
+        track: own("trackShortLinkRecipients"),
+        shorten: own("shortenLinks"),
+    }
+}
+
+fn delete(call: &Call<'_>, account: &Account) -> Result<Envelope, Error> {
+    call.campaigns.delete(account, call.id("id")?)?;
+    Ok(Envelope::ok(true))
+}
+
+fn get(call: &Call<'_>, account: &Account) -> Result<Envelope, Error> {
+    let campaign = call.campaigns.campaign(account, call.id("id")?)?;
+    let groups = call
+        .campaigns
+        .group_names(account, campaign.groups.as_deref().unwrap_or(""))?;
+    Ok(Envelope::ok(Json::Object(render::campaign(
+        account, &campaign, &groups,
+    ))))
+}
+
+fn get_info(call: &Call<'_>, account: &Account) -> Result<Envelope, Error> {
+    let id = call.id("id")?;
+    let mut campaign = call.campaigns.campaign(account, id)?;
+    let filled = call
+        .bag
+        .text("getFilledTplCampaignText")
+        .unwrap_or_default();
+    if matches!(filled, "1" | "true") {
+        campaign.text = call.campaigns.filled_text(account, id)?;
+    }
+    let groups = call
+        .campaigns
+        .group_names(account, campaign.groups.as_deref().unwrap_or(""))?;
+    Ok(Envelope::ok(Json::Object(render::campaign_info(
+        account, &campaign, &groups,
+    ))))
+}
+
+fn get_links(call: &Call<'_>, account: &Account) -> Result<Envelope, Error> {
+    let links = call
+        .campaigns
+        .campaign_links(account, call.id("campaignId")?)?;
+    let show = |link| render::campaign_link(link, &call.campaigns.link_address(&link.code));
+    Ok(Envelope::ok(links.iter().map(show).collect::<Vec<Json>>()))
+}
+
+fn list(call: &Call<'_>, account: &Account) -> Result<Envelope, Error> {
+    let filled = |key| call.filled("criteria", key);
+    let criterion = |key| {
+        call.bag
+            .get("criteria")
+            .and_then(|criteria| criteria.get(key))
+    };
+    let filter = CampaignFilter {
+        ids: ids(criterion("id")).or_else(|| ids(criterion("ids"))),
+        recipient: filled("recipient"),
+        from: filled("from"),
+        text: filled("text"),
+        status: filled("status"),
+        kind: filled("type"),
+        groups: ids(criterion("groups")),
+        created: call.range(
+            &["createTsFrom", "createDateFrom"],
+            &["createTimeFrom"],
+            &["createTsTo", "createDateTo"],
+            &["createTimeTo"],
+        ),
+        sent: call.range(
+            &["sentTsFrom", "sentDateFrom"],
+            &["sendTimeFrom", "sentTimeFrom"],
+            &["sentTsTo", "sentDateTo"],
+            &["sentTimeTo", "sendTimeTo"],
+        ),
+    };
+    let found = call
+        .campaigns
+        .list(account, &filter, &call.sort(), call.page())?;
+    let mut items = Vec::with_capacity(found.items.len());
+    for campaign in &found.items {
+        let groups = campaign.groups.as_deref().unwrap_or("");
+        let groups = call.campaigns.group_names(account, groups)?;
+        items.push(render::campaign_item(account, campaign, &groups));
+    }
+    Ok(Envelope::ok(
+        json!({"items": items, "totalItemCount": found.total.to_string()}),
+    ))
+}
+
+fn send(call: &Call<'_>, account: &Account) -> Result<Envelope, Error> {
+    let moderation = call.campaigns.send(account, call.id("id")?)?;
+    Ok(Envelope::ok(if moderation { 1 } else { 2 }))
+}
+
+/// The names of the recipients' sources in all three generations of the API.
+const NUMBERS: &[&str] = &["recipients"];
+const CONTACTS: &[&str] = &[
+    "recipientContacts",
+    "recipientsContacts",
+    "recipientsContactIds",
+    "recipientContactIds",
+    "recipientContactsIds",
+    "recipientsCardIds",
+    "recipientCardIds",
+];
+const GROUPS: &[&str] = &["recipientGroups", "recipientsGroupIds", "recipientGroupIds"];
+
+fn add_recipients(call: &Call<'_>, account: &Account) -> Result<Envelope, Error> {
+    let id = call.id("id")?;
+    let sent = |names| call.bag.first(names).filter(|value| is_sent(value));
+    let (numbers, contacts, groups) = (sent(NUMBERS), sent(CONTACTS), sent(GROUPS));
+    let kinds = [
+        numbers.is_some(),
+        contacts.is_some(),
+        groups.is_some(),
+        call.file.is_some(),
+    ];
+    if kinds.iter().filter(|&&sent| sent).count() != 1 {
+        return Err(Error::Incorrect(Flaw::Sources));
+    }
+    let own = |key| call.own("params", key);
+    let params = AddParams {
+        replace: own("replace"),
+        placeholders: own("placeholdersFlag"),
+        encoding: own("recipientsFileEncoding"),
+        skip_header: own("recipientsFileSkipHeader"),
+        delimiter: own("recipientsFileDelimiter"),
+        enclosure: own("recipientsFileEnclosure"),
+    };
+    let background = |import: Import| {
+        let task = call.campaigns.import(account, id, &import, &params)?;
+        Ok(Envelope::new(ApiCode::Background, task, ""))
+    };
+    if let Some(file) = call.file {
+        // The task takes the file over; what is left of the upload is nothing.
+        let path = file.path.with_extension("import");
+        std::fs::rename(&file.path, &path)?;
+        return background(Import::File {
+            path,
+            name: file.name.clone(),
+        });
+    }
+    if let Some(groups) = groups {
+        let groups = texts(groups);
+        return background(Import::Groups(
+            groups.iter().filter_map(|id| id.parse().ok()).collect(),
+        ));
+    }
+    let (added, data) = match (numbers, contacts) {
+        (Some(numbers), _) => {
+            let entries = entries(numbers);
+            let given: Vec<Option<String>> =
+                entries.iter().map(|entry| entry.number.clone()).collect();
+            let added = call
+                .campaigns
+                .add(account, id, &Entries::Numbers(entries), &params)?;
+            let show = |(added, given): (&Added, &Option<String>)| {
+                render::added_number(added, given.as_deref())
+            };
+            let data: Vec<Json> = added.iter().zip(&given).map(show).collect();
+            (added, data)
+        }
+        (None, contacts) => {
+            let given = contacts.map(texts).unwrap_or_default();
+            let entries = Entries::Contacts(given.clone());
+            let added = call.campaigns.add(account, id, &entries, &params)?;
+            let pairs = added.iter().zip(&given);
+            let data = pairs
+                .map(|(added, given)| render::added_contact(added, given))
+                .collect();
+            (added, data)
+        }
+    };
+    let count = added.iter().filter(|added| added.message.is_some()).count();
+    let language = account.language();
+    let (code, words) = match count {
+        0 => (
+            ApiCode::Nothing,
+            [
+                "No recipient was added.",
+                "Ни один получатель не добавлен.",
+                "Nenhum destinatário foi adicionado.",
+            ],
+        ),
+        count if count < added.len() => (
+            ApiCode::Partly,
+            [
+                "Not all recipients were added.",
+                "Добавлены не все получатели.",
+                "Nem todos os destinatários foram adicionados.",
+            ],
+        ),
+        _ => (ApiCode::Ok, [""; 3]),
+    };
+    Ok(Envelope::new(code, data, words[language as usize]))
+}
+
+fn entries(numbers: &Value) -> Vec<Entry> {
+    /// Stands for what is no text, and so no number: code 2.
+    const NO_NUMBER: &str = "[]";
+    match numbers {
+        Value::Text(_) => texts(numbers).into_iter().map(Entry::number).collect(),
+        list => list
+            .items()
+            .map(|item| match item {
+                Value::Text(text) => Entry::number(text.as_str()),
+                map => Entry {
+                    number: map
+                        .get("recipient")
+                        .map(|number| number.text().unwrap_or(NO_NUMBER).to_owned()),
+                    values: map
+                        .entries()
+                        .filter_map(|(key, value)| Some((key.to_owned(), value.text()?.to_owned())))
+                        .collect(),
+                },
+            })
+            .collect(),
+    }
+}
+
+// TaskQueue, User.
+
+fn task_status(call: &Call<'_>, account: &Account) -> Result<Envelope, Error> {
+    let task = call.campaigns.task(account, call.id("id")?)?;
+    Ok(Envelope::ok(json!({
+        "id": task.id,
+        "progress": task.progress,
+        "status": task.status as u8,
+    })))
+}
+
+fn balance(_: &Call<'_>, account: &Account) -> Result<Envelope, Error> {
+    Ok(Envelope::ok(json!({
+        "balance": account.balance.to_string(),
+        "currency": account.settings.currency,
+    })))
+}
+
+// Message.
+
+fn send_message(call: &Call<'_>, account: &Account) -> Result<Envelope, Error> {
+    let text = |name| call.bag.text(name).map(str::to_owned);
+    let filled = |name: &'static str| {
+        text(name)
+            .filter(|text| !text.trim().is_empty())
+            .ok_or(Error::Missing(name))
+    };
+    let new = NewMessage {
+        recipient: filled("recipient")?,
+        campaign: NewCampaign {
+            text: Some(filled("text")?),
+            from: text("from"),
+            ..new_campaign(call, "params")
+        },
+    };
+    let sent = call.campaigns.send_message(account, &new)?;
+    Ok(Envelope::ok(json!({
+        "campaignId": sent.campaign.to_string(),
+        "messageId": sent.message.to_string(),
+        "status": if sent.moderation { 1 } else { 2 },
+    })))
+}
+
+fn message_statuses(call: &Call<'_>, account: &Account) -> Result<Envelope, Error> {
+    let ids = call
+        .bag
+        .first(&["ids", "id"])
+        .map(texts)
+        .unwrap_or_default();
+    if ids.is_empty() {
+        return Err(Error::NotFound);
+    }
+    // What is no number is no message.
+    let ids: Vec<i64> = ids.iter().map(|id| id.parse().unwrap_or(0)).collect();
+    let messages = call.campaigns.messages(account, &ids)?;
+    let show = |message| render::message_status(account, message);
+    Ok(Envelope::ok(
+        messages.iter().map(show).collect::<Vec<Json>>(),
+    ))
+}
+
+fn list_messages(call: &Call<'_>, account: &Account) -> Result<Envelope, Error> {
+    let filled = |key| call.filled("criteria", key);
+    let criterion = |key| {
+        call.bag
+            .get("criteria")
+            .and_then(|criteria| criteria.get(key))
+    };
+    let range = |name: &str| {
+        let [from, to] = ["From", "To"].map(|end| format!("{name}Ts{end}"));
+        let [day_from, day_to] = ["From", "To"].map(|end| format!("{name}Date{end}"));
+        let [time_from, time_to] = ["From", "To"].map(|end| format!("{name}Time{end}"));
+        call.range(
+            &[&from, &day_from],
+            &[&time_from],
+            &[&to, &day_to],
+            &[&time_to],
+        )
+    };
+    let filter = MessageFilter {
+        ids: ids(criterion("id")).or_else(|| ids(criterion("ids"))),
+        campaigns: ids(criterion("campaignIds")).or_else(|| ids(criterion("campaignId"))),
+        from: filled("from"),
+        to: filled("to"),
+        text: filled("text"),
+        status: filled("status"),
+        campaign_status: filled("campaignStatus"),
+        groups: ids(criterion("groups")),
+        campaign_created: range("campaignCreate"),
+        campaign_sent: range("campaignSent"),
+        sent: range("startSend"),
+        updated: range("statusUpdate"),
+    };
+    let (found, campaigns) =
+        call.campaigns
+            .list_messages(account, &filter, &call.sort(), call.page())?;
+    let with_destination = call.bag.text("withNumberInfo") == Some("1");
+    let show = |message: &recipients_campaigns::Message| {
+        let campaign = campaigns.get(&message.campaign);
+        let campaign = campaign.map(|c| Json::Object(render::campaign_info(account, c, &[])));
+        render::message(account, message, campaign, with_destination)
+    };
+    let items: Vec<Json> = found.items.iter().map(show).collect();
+    Ok(Envelope::ok(
+        json!({"items": items, "totalItemCount": found.total.to_string()}),
+    ))
+}
+
+// Link.
+
+fn create_link(call: &Call<'_>, account: &Account) -> Result<Envelope, Error> {
+    let Some(Value::Map(_)) = call.bag.get("data") else {
+        return Err(Error::Missing("data"));
+    };
+    let own = |key| call.own("data", key);
+    let new = NewLink {
+        target: own("fullLink"),
+        status: own("status"),
+        expires: own("expirationDate"),
+        comment: own("comment"),
+    };
+    let link = call.campaigns.create_link(account, &new)?;
+    Ok(Envelope::ok(render::new_link(
+        &link,
+        &call.campaigns.link_address(&link.code),
+    )))
+}
+
+fn get_link(call: &Call<'_>, account: &Account) -> Result<Envelope, Error> {
+    let text = |name| {
+        call.bag
+            .text(name)
+            .map(str::trim)
+            .filter(|text| !text.is_empty())
+    };
+    let by = match (text("id"), text("code"), text("shortLink")) {
+        (Some(id), _, _) => LinkBy::Id(id.parse().map_err(|_| Error::NotFound)?),
+        (_, Some(code), _) | (_, _, Some(code)) => LinkBy::Code(code.to_owned()),
+        _ => return Err(Error::Incorrect(Flaw::Required)),
+    };
+    let link = call.campaigns.link(account, &by)?;
+    Ok(Envelope::ok(render::link(
+        account,
+        &link,
+        &call.campaigns.link_address(&link.code),
+    )))
+}
+
+// ContactGroup, ContactCard.
+
+fn create_group(call: &Call<'_>, account: &Account) -> Result<Envelope, Error> {
+    let Some(Value::Map(_)) = call.bag.get("data") else {
+        return Err(Error::Missing("data"));
+    };
+    let name = call.own("data", "name").unwrap_or_default();
+    Ok(Envelope::ok(
+        call.campaigns.create_group(account, &name)?.to_string(),
+    ))
+}
+
+fn rename_group(call: &Call<'_>, account: &Account) -> Result<Envelope, Error> {
+    let id = call.id("id")?;
+    let name = call.own("data", "name").unwrap_or_default();
+    call.campaigns.rename_group(account, id, &name)?;
+    Ok(Envelope::ok(true))
+}
+
+fn delete_group(call: &Call<'_>, account: &Account) -> Result<Envelope, Error> {
+    let id = call.id("id")?;
+    let shown = json!([id.to_string()]);
+    let data = match call.campaigns.delete_group(account, id)? {
+        true => json!({"processed": shown, "notProcessed": []}),
+        false => json!({"processed": [], "notProcessed": shown}),
+    };
+    Ok(Envelope::ok(data))
+}
+
+fn group_size(call: &Call<'_>, account: &Account) -> Result<Envelope, Error> {
+    let id = call.id("id")?;
+    let group = (id != -1).then_some(id);
+    Ok(Envelope::ok(
+        call.campaigns.group_size(account, group)?.to_string(),
+    ))
+}
+
+fn list_groups(call: &Call<'_>, account: &Account) -> Result<Envelope, Error> {
+    let name = call.filled("criteria", "name");
+    let found = call
+        .campaigns
+        .groups(account, name.as_deref(), call.page())?;
+    let items: Vec<Json> = found
+        .items
+        .iter()
+        .map(|group| render::group(account, group))
+        .collect();
+    Ok(Envelope::ok(
+        json!({"items": items, "totalItemCount": found.total.to_string()}),
+    ))
+}
+
+/// The fields of a card: texts, and maps with a `value` and perhaps a `type`.
+fn card_fields(call: &Call<'_>) -> BTreeMap<String, String> {
+    let mut fields = BTreeMap::new();
+    let data = call.bag.get("data");
+    for (name, value) in data.iter().flat_map(|data| data.entries()) {
+        match value {
+            Value::Text(text) => drop(fields.insert(name.to_owned(), text.clone())),
+            map => {
+                for (key, field) in [("value", name.to_owned()), ("type", format!("{name}.type"))] {
+                    if let Some(text) = map.get(key).and_then(Value::text) {
+                        fields.insert(field, text.to_owned());
+                    }
+                }
+            }
+        }
+    }
+    fields
+}
+
+fn create_card(call: &Call<'_>, account: &Account) -> Result<Envelope, Error> {
+    let Some(Value::Map(_)) = call.bag.get("data") else {
+        return Err(Error::Missing("data"));
+    };
+    let id = call.campaigns.create_card(account, &card_fields(call))?;
+    Ok(Envelope::ok(id.to_string()))
+}
+
+fn update_card(call: &Call<'_>, account: &Account) -> Result<Envelope, Error> {
+    call.campaigns
+        .update_card(account, call.id("id")?, &card_fields(call))?;
+    Ok(Envelope::ok(true))
+}
+
+fn get_card(call: &Call<'_>, account: &Account) -> Result<Envelope, Error> {
+    let id = call.id("id")?;
+    let card = call.campaigns.card(account, id)?;
+    let groups = call.campaigns.card_groups(account, id)?;
+    Ok(Envelope::ok(render::card(account, &card, &groups)))
+}
+
+fn delete_card(call: &Call<'_>, account: &Account) -> Result<Envelope, Error> {
+    call.campaigns.delete_card(account, call.id("id")?)?;
+    Ok(Envelope::ok(true))
+}
+
+fn card_groups(call: &Call<'_>, account: &Account) -> Result<Envelope, Error> {
+    let groups = call.campaigns.card_groups(account, call.id("id")?)?;
+    let show = |(id, name): &(i64, String)| json!({"id": id.to_string(), "name": name});
+    Ok(Envelope::ok(groups.iter().map(show).collect::<Vec<Json>>()))
+}
+
+fn set_card_groups(call: &Call<'_>, account: &Account) -> Result<Envelope, Error> {
+    let id = call.id("id")?;
+    let groups = ids(call.bag.get("groupIds")).unwrap_or_default();
+    call.campaigns.set_card_groups(account, id, &groups)?;
+    Ok(Envelope::ok(true))
+}
+
+fn list_cards(call: &Call<'_>, account: &Account) -> Result<Envelope, Error> {
+    // criteria[i][field|operator|value]; of the fields, groupId only.
+    let criteria = call.bag.get("criteria");
+    let mut group = None;
+    for criterion in criteria.iter().flat_map(|criteria| criteria.items()) {
+        let text = |key| criterion.get(key).and_then(Value::text).unwrap_or_default();
+        if text("field") == "groupId" {
+            group = Some(match text("value") {
+                "" | "-1" => None,
+                id => Some(id.parse().map_err(|_| Error::NotFound)?),
+            });
+        }
+    }
+    let found = call.campaigns.cards(account, group, call.page())?;
+    let mut items = Vec::new();
+    for card in &found.items {
+        let groups = call.campaigns.card_groups(account, card.id)?;
+        items.push(render::card(account, card, &groups));
+    }
+    let total = found.total.to_string();
+    Ok(Envelope::ok(json!({
+        "items": items,
+        "totalItemCount": total,
+        "fullListItemCount": total,
+    })))
+}
+
+// NumberStopList.
+
+fn stop(call: &Call<'_>, account: &Account) -> Result<Envelope, Error> {
+    // Some clients put the fields into data, others beside it.
+    let text = |name| {
+        call.bag
+            .within("data", name)
+            .or_else(|| call.bag.text(name))
+    };
+    let comment = text("comment");
+    let filled = |name| text(name).filter(|text| !text.trim().is_empty());
+    if let (Some(from), Some(to)) = (filled("numberFrom"), filled("numberTo")) {
+        call.campaigns.stop_range(account, from, to, comment)?;
+        return Ok(Envelope::ok(true));
+    }
+    let number = filled("number").ok_or(Error::Missing("number"))?;
+    let id = call.campaigns.stop(account, number, comment)?;
+    Ok(Envelope::ok(single(&id.to_string())))
+}
+
+fn unstop(call: &Call<'_>, account: &Account) -> Result<Envelope, Error> {
+    call.campaigns.unstop(account, call.id("id")?)?;
+    Ok(Envelope::ok(true))
+}
+
+fn list_stopped(call: &Call<'_>, account: &Account) -> Result<Envelope, Error> {
+    let found = call.campaigns.stopped(account, call.page())?;
+    let items: Vec<Json> = found
+        .items
+        .iter()
+        .map(|entry| render::stopped(account, entry))
+        .collect();
+    Ok(Envelope::ok(
+        json!({"items": items, "totalItemCount": found.total.to_string()}),
+    ))
+}

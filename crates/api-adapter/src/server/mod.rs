@@ -1,0 +1,105 @@
+//! A server that speaks the campaign API.
+//!
+//! [`run`] serves [`Campaigns`] over HTTP/1.1 until it is told to stop, and does their work in the
+//! background: imports, and the scheduler that sends. Every method answers GET and POST, in any
+//! letter case, with status 200 whatever the envelope's code; only a request that is too large, or
+//! no HTTP, gets another status and no envelope.
+
+mod http;
+mod methods;
+mod render;
+
+use recipients_campaigns::Campaigns;
+use std::io;
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+/// Ceilings of the server.
+#[derive(Clone, Copy, Debug)]
+pub struct ServerOptions {
+    /// Bytes of a body without its file. The default is 16 MiB.
+    pub body_bytes: usize,
+    /// Bytes of an uploaded file. The default is 256 MiB.
+    pub file_bytes: u64,
+    /// Connections at a time; others wait. The default is 1024.
+    pub connections: usize,
+    /// How long a client may take for its headers, and for each further part of its body. The
+    /// default is 15 seconds.
+    pub patience: Duration,
+    /// How long requests may go on after the server was told to stop. The default is 5 seconds.
+    pub grace: Duration,
+    /// Values of a request, and how deeply they are nested.
+    pub bag: crate::Limits,
+}
+
+impl Default for ServerOptions {
+    fn default() -> ServerOptions {
+        ServerOptions {
+            body_bytes: 16 << 20,
+            file_bytes: 256 << 20,
+            connections: 1024,
+            patience: Duration::from_secs(15),
+            grace: Duration::from_secs(5),
+            bag: crate::Limits::default(),
+        }
+    }
+}
+
+/// How long the background sleeps when nothing is due.
+const NAP: Duration = Duration::from_millis(100);
+
+/// How long it waits after a failure.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// Serves until SIGTERM or SIGINT, or until `stop` is set; then requests under way are answered,
+/// work in the background is checkpointed, and it returns.
+///
+/// # Errors
+///
+/// If the listener cannot be used, or threads cannot be started.
+pub fn run(
+    campaigns: &Arc<Campaigns>,
+    listener: TcpListener,
+    options: ServerOptions,
+    stop: &Arc<AtomicBool>,
+) -> io::Result<()> {
+    let workers = [
+        work("imports", campaigns, stop, Campaigns::work)?,
+        work("scheduler", campaigns, stop, Campaigns::step)?,
+    ];
+    let served = http::serve(campaigns, listener, options, stop);
+    stop.store(true, Ordering::Relaxed);
+    campaigns.stop_work();
+    for worker in workers {
+        if worker.join().is_err() {
+            tracing::error!("a background thread has panicked");
+        }
+    }
+    served
+}
+
+/// Does one kind of work in a thread of its own, again and again.
+fn work(
+    name: &'static str,
+    campaigns: &Arc<Campaigns>,
+    stop: &Arc<AtomicBool>,
+    step: fn(&Campaigns) -> Result<bool, recipients_campaigns::Error>,
+) -> io::Result<thread::JoinHandle<()>> {
+    let (campaigns, stop) = (Arc::clone(campaigns), Arc::clone(stop));
+    thread::Builder::new().name(name.to_owned()).spawn(move || {
+        while !stop.load(Ordering::Relaxed) {
+            let rest = match step(&campaigns) {
+                Ok(true) => continue,
+                Ok(false) => NAP,
+                Err(error) => {
+                    tracing::error!(work = name, %error, "it is tried again");
+                    PAUSE
+                }
+            };
+            thread::sleep(rest);
+        }
+    })
+}

@@ -1,0 +1,257 @@
+//! The campaign server, and what its operator does beside it.
+
+use crate::args::{
+    AccountArgs, AccountCommand, AccountSettings, CampaignCommand, DatabaseCommand, PricesArgs,
+    RejectsArgs, ServeArgs,
+};
+use crate::failure::{ACCEPTED, Failure, NONE_ACCEPTED};
+use crate::print;
+use recipients_api_adapter::server::{self, ServerOptions};
+use recipients_campaigns::{Campaigns, Error, Flaw, Language, Money, Options, Settings, Simulated};
+use std::fs::File;
+use std::io::{self, Write};
+use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+/// The name of the account that `--demo` makes.
+const DEMO: &str = "demo";
+
+/// The sender that it owns.
+const DEMO_SENDER: &str = "Alpha";
+
+pub(crate) fn serve(args: &ServeArgs) -> Result<ExitCode, Failure> {
+    tracing_subscriber::fmt()
+        .with_writer(io::stderr)
+        .with_target(false)
+        .with_ansi(false)
+        .init();
+    let cannot = |error: &dyn std::fmt::Display| {
+        Failure::Unreadable(format!("cannot listen on {}: {error}", args.listen))
+    };
+    let listener = TcpListener::bind(args.listen).map_err(|error| cannot(&error))?;
+    let address = listener.local_addr().map_err(|error| cannot(&error))?;
+    let public = match &args.public_url {
+        Some(url) => url.trim_end_matches('/').to_owned(),
+        None => format!("http://{address}"),
+    };
+    // A demonstration leaves nothing behind unless it is told where.
+    let temporary = match args.demo && args.db.is_none() {
+        true => Some(tempfile::tempdir()?),
+        false => None,
+    };
+    let db = match (&args.db, &temporary) {
+        (Some(db), _) => db.clone(),
+        (None, Some(folder)) => folder.path().join("demo.db"),
+        (None, None) => "recipients.db".into(),
+    };
+    let options = Options {
+        link_base: format!("{public}/l/"),
+        transport: Arc::new(Simulated {
+            seed: args.seed,
+            ..Simulated::default()
+        }),
+        ..Options::default()
+    };
+    let campaigns = Arc::new(open(&db, options)?);
+    match args.demo {
+        true => print_demo(&campaigns, address)?,
+        false => {
+            let mut out = io::stdout().lock();
+            writeln!(out, "Serving {} at http://{address}/service/", db.display())?;
+            out.flush()?;
+        }
+    }
+    let stop = Arc::new(AtomicBool::new(false));
+    server::run(&campaigns, listener, ServerOptions::default(), &stop)
+        .map_err(|error| Failure::Unreadable(format!("the server cannot go on: {error}")))?;
+    Ok(ExitCode::from(ACCEPTED))
+}
+
+fn print_demo(campaigns: &Campaigns, address: SocketAddr) -> Result<(), Failure> {
+    let settings = Settings {
+        senders: vec![DEMO_SENDER.to_owned()],
+        ..Settings::default()
+    };
+    let key = match campaigns.add_account(DEMO, &settings, Money(0)) {
+        Ok(key) => key,
+        Err(Error::Invalid(_)) => campaigns.renew_key(DEMO).map_err(|error| told(&error))?,
+        Err(error) => return Err(told(&error)),
+    };
+    let mut out = io::stdout().lock();
+    writeln!(
+        out,
+        "Serving the campaign API at http://{address}/service/ for the account `{DEMO}`, which owns \
+         the sender {DEMO_SENDER}.\nNothing is really sent: delivery is simulated. Make a campaign \
+         with\n\ncurl 'http://{address}/service/campaign/create?output=json&api=v1&apiKey={key}' \
+         -d 'data[type]=3' -d 'data[from]={DEMO_SENDER}' --data-urlencode \
+         'data[text]=Hello {{name}}! Your balance by {{date}} is {{balance}}{{currency}}.'\n"
+    )?;
+    out.flush()?;
+    Ok(())
+}
+
+fn open(db: &Path, options: Options) -> Result<Campaigns, Failure> {
+    Campaigns::open(db, options)
+        .map_err(|error| Failure::Unreadable(format!("{}: {error}", db.display())))
+}
+
+/// A database that must be there.
+fn open_existing(db: &Path) -> Result<Campaigns, Failure> {
+    match db.is_file() {
+        true => open(db, Options::default()),
+        false => Err(Failure::Unreadable(format!(
+            "{}: there is no such database; `recipients account add NAME --db FILE` makes one",
+            db.display()
+        ))),
+    }
+}
+
+fn told(error: &Error) -> Failure {
+    match error {
+        Error::Invalid(fields) => {
+            let words = fields.iter().map(|(field, flaw)| match flaw {
+                Flaw::File(words) => words.clone(),
+                flaw => format!("{field}: {}", flaw.words(Language::English)),
+            });
+            Failure::Usage(words.collect::<Vec<String>>().join("; "))
+        }
+        Error::NotFound => Failure::Usage("there is no such record".to_owned()),
+        Error::Internal(words) => Failure::Unreadable(words.clone()),
+        error => Failure::Usage(error.to_string()),
+    }
+}
+
+pub(crate) fn account(command: &AccountCommand) -> Result<ExitCode, Failure> {
+    match command {
+        AccountCommand::Add(args) => {
+            let campaigns = open(&args.db, Options::default())?;
+            let mut settings = Settings::default();
+            apply(&args.settings, &mut settings);
+            let balance = args.settings.balance.unwrap_or_default();
+            let key = campaigns.add_account(&args.name, &settings, balance);
+            print(format!("{}\n", key.map_err(|error| told(&error))?).as_bytes())
+        }
+        AccountCommand::Set(args) => {
+            let campaigns = open_existing(&args.db)?;
+            let mut settings = found(&campaigns, args)?.settings;
+            apply(&args.settings, &mut settings);
+            let changed = campaigns.set_account(&args.name, &settings, args.settings.balance);
+            changed.map_err(|error| told(&error))?;
+            Ok(ExitCode::from(ACCEPTED))
+        }
+        AccountCommand::Key { name, db } => {
+            let key = open_existing(db)?
+                .renew_key(name)
+                .map_err(|error| told(&error))?;
+            print(format!("{key}\n").as_bytes())
+        }
+    }
+}
+
+fn found(
+    campaigns: &Campaigns,
+    args: &AccountArgs,
+) -> Result<recipients_campaigns::Account, Failure> {
+    campaigns
+        .account_by_name(&args.name)
+        .map_err(|error| match error {
+            Error::NotFound => Failure::Usage(format!("{}: there is no such account", args.name)),
+            error => told(&error),
+        })
+}
+
+/// What was typed replaces what was set before.
+fn apply(typed: &AccountSettings, settings: &mut Settings) {
+    fn set<T: Clone>(typed: &Option<T>, setting: &mut T) {
+        if let Some(value) = typed {
+            setting.clone_from(value);
+        }
+    }
+    fn all(typed: &[String], setting: &mut Vec<String>) {
+        if !typed.is_empty() {
+            setting.clear();
+            setting.extend(typed.iter().filter(|value| !value.is_empty()).cloned());
+        }
+    }
+    set(&typed.zone, &mut settings.zone);
+    set(&typed.currency, &mut settings.currency);
+    set(&typed.language, &mut settings.language);
+    set(&typed.moderation, &mut settings.moderation);
+    set(&typed.lines, &mut settings.lines);
+    set(&typed.list_window, &mut settings.list_window);
+    set(&typed.rate, &mut settings.rate);
+    set(&typed.blocked, &mut settings.blocked);
+    if let Some(host) = &typed.host {
+        settings.host = Some(host.clone()).filter(|host| !host.is_empty());
+    }
+    all(&typed.sender, &mut settings.senders);
+    all(&typed.country, &mut settings.countries);
+    all(&typed.operator, &mut settings.operators);
+    all(&typed.allow_method, &mut settings.methods);
+    all(&typed.allow_address, &mut settings.addresses);
+}
+
+pub(crate) fn campaign(command: &CampaignCommand) -> Result<ExitCode, Failure> {
+    let (id, db, approve, comment) = match command {
+        CampaignCommand::Approve { id, db } => (*id, db, true, None),
+        CampaignCommand::Decline { id, db, comment } => (*id, db, false, comment.as_deref()),
+    };
+    let moderated = open_existing(db)?.moderate(id, approve, comment);
+    moderated.map_err(|error| match error {
+        Error::NotFound => Failure::Usage(format!("{id}: there is no such campaign")),
+        Error::Conflict(_) => {
+            Failure::Usage(format!("{id}: the campaign does not wait for a moderator"))
+        }
+        error => told(&error),
+    })?;
+    Ok(ExitCode::from(ACCEPTED))
+}
+
+pub(crate) fn rejects(args: &RejectsArgs) -> Result<ExitCode, Failure> {
+    let path = open_existing(&args.db)?
+        .rejects(None, args.id)
+        .map_err(|error| match error {
+            Error::NotFound => Failure::Usage(format!(
+                "{}: there is no such task, or it is not over",
+                args.id
+            )),
+            error => told(&error),
+        })?;
+    io::copy(&mut File::open(path)?, &mut io::stdout().lock())?;
+    Ok(ExitCode::from(ACCEPTED))
+}
+
+pub(crate) fn prices(args: &PricesArgs) -> Result<ExitCode, Failure> {
+    let table = File::open(&args.file)
+        .map_err(|error| Failure::Unreadable(format!("{}: {error}", args.file.display())))?;
+    let loaded = open_existing(&args.db)?.load_prices(table);
+    let count = loaded.map_err(|error| match told(&error) {
+        Failure::Usage(words) => Failure::Unreadable(format!("{}: {words}", args.file.display())),
+        other => other,
+    })?;
+    print(format!("{count} prices\n").as_bytes())
+}
+
+pub(crate) fn database(command: &DatabaseCommand) -> Result<ExitCode, Failure> {
+    let DatabaseCommand::Recount { db, mend } = command;
+    let wrong = open_existing(db)?
+        .recount(*mend)
+        .map_err(|error| told(&error))?;
+    if wrong.is_empty() {
+        print(b"All counters are equal to a recount.\n")?;
+        return Ok(ExitCode::from(ACCEPTED));
+    }
+    let ids: Vec<String> = wrong.iter().map(i64::to_string).collect();
+    let done = if *mend { "; they were set right" } else { "" };
+    print(
+        format!(
+            "Counters differ from a recount{done}: campaigns {}\n",
+            ids.join(", ")
+        )
+        .as_bytes(),
+    )?;
+    Ok(ExitCode::from(NONE_ACCEPTED))
+}
