@@ -201,7 +201,7 @@ impl Adder<'_> {
             verdict: verdict.but(reason),
             message: None,
         };
-        if self.campaigns.fails.is_some_and(|fails| fails(number)) {
+        if self.campaigns.faults.refuses(number) {
             return Ok(refused(Reason::StoreFailed));
         }
         let mut text = text.map(Cow::Borrowed);

@@ -29,9 +29,6 @@ use std::sync::atomic::Ordering;
 /// How often one task may be asked about.
 const ASK: Millis = 1000;
 
-/// Rows of a transaction, at most.
-const ROWS: usize = 10_000;
-
 /// What is imported.
 #[derive(Clone, Debug)]
 pub enum Import {
@@ -693,7 +690,7 @@ impl Sink for Carrier<'_> {
         self.at += rows.len() as i64;
         let (before, new) = rows.split_at(done);
         for (part, done) in [(before, true), (new, false)] {
-            for part in part.chunks(ROWS) {
+            for part in part.chunks(self.campaigns.import_rows) {
                 self.take(part, done)?;
             }
         }

@@ -75,10 +75,41 @@ pub struct Options {
     pub link_base: String,
     /// Threads of an import. The default is one for each core.
     pub threads: usize,
-    /// Numbers that the store is to fail for (code 99), to try what happens then. The default is
-    /// none.
-    pub fails: Option<fn(Msisdn) -> bool>,
+    /// Rows of an import that are committed together, at most. The default is 10,000.
+    pub import_rows: usize,
+    /// What is to go wrong, to try what happens then. The default is nothing.
+    pub faults: Arc<dyn Faults>,
 }
+
+/// What is to go wrong, for tests of this crate and of what is built on it.
+pub trait Faults: Send + Sync + fmt::Debug {
+    /// Whether the store is to fail for one recipient (code 99).
+    fn refuses(&self, number: Msisdn) -> bool {
+        let _ = number;
+        false
+    }
+
+    /// Called before and after every commit. A panic here is a crash: what was not committed is
+    /// gone, and so is everything that was not in the store.
+    fn commit(&self, moment: Moment) {
+        let _ = moment;
+    }
+}
+
+/// When [`Faults::commit`] is called.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Moment {
+    /// Nothing of the transaction is on the disk.
+    Before,
+    /// All of it is, but nobody has been told.
+    After,
+}
+
+/// Nothing goes wrong.
+#[derive(Clone, Copy, Debug)]
+struct NoFaults;
+
+impl Faults for NoFaults {}
 
 impl Default for Options {
     fn default() -> Options {
@@ -88,7 +119,8 @@ impl Default for Options {
             links: Arc::new(RandomCodes),
             link_base: "http://127.0.0.1:8080/l/".to_owned(),
             threads: std::thread::available_parallelism().map_or(1, usize::from),
-            fails: None,
+            import_rows: 10_000,
+            faults: Arc::new(NoFaults),
         }
     }
 }
@@ -112,7 +144,8 @@ pub struct Campaigns {
     links: Arc<dyn LinkMaker>,
     link_base: String,
     threads: usize,
-    fails: Option<fn(Msisdn) -> bool>,
+    import_rows: usize,
+    faults: Arc<dyn Faults>,
     /// Files that wait for their import, and the lists of rejected rows.
     folder: PathBuf,
     /// Rules of accounts, with the version that they were made of.
@@ -141,13 +174,14 @@ impl Campaigns {
         let mut folder = path.as_os_str().to_owned();
         folder.push("-files");
         Ok(Campaigns {
-            store: store::Store::open(path)?,
+            store: store::Store::open(path, Arc::clone(&options.faults))?,
             clock: options.clock,
             transport: options.transport,
             links: options.links,
             link_base: options.link_base,
             threads: options.threads,
-            fails: options.fails,
+            import_rows: options.import_rows.max(1),
+            faults: options.faults,
             folder: folder.into(),
             rules: Mutex::default(),
             adding: Mutex::default(),

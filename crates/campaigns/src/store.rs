@@ -1,9 +1,10 @@
 //! The SQLite file: one writer, several readers, a schema with a version.
 
 use crate::error::Error;
+use crate::{Faults, Moment};
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// The schema's versions: the n-th leads from version n to n + 1.
@@ -22,6 +23,7 @@ pub(crate) struct Store {
     path: PathBuf,
     writer: Mutex<Connection>,
     readers: Mutex<Vec<Connection>>,
+    faults: Arc<dyn Faults>,
 }
 
 impl std::fmt::Debug for Store {
@@ -32,7 +34,7 @@ impl std::fmt::Debug for Store {
 
 impl Store {
     /// Opens the file, making or migrating it if need be.
-    pub(crate) fn open(path: &Path) -> Result<Store, Error> {
+    pub(crate) fn open(path: &Path, faults: Arc<dyn Faults>) -> Result<Store, Error> {
         let mut writer = Connection::open(path)?;
         writer.busy_timeout(PATIENCE)?;
         let marked: i32 = writer.pragma_query_value(None, "application_id", |row| row.get(0))?;
@@ -65,6 +67,7 @@ impl Store {
             path: path.to_owned(),
             writer: Mutex::new(writer),
             readers: Mutex::new(Vec::new()),
+            faults,
         })
     }
 
@@ -80,7 +83,9 @@ impl Store {
         let mut writer = self.writer();
         let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let value = change(&transaction)?;
+        self.faults.commit(Moment::Before);
         transaction.commit()?;
+        self.faults.commit(Moment::After);
         Ok(value)
     }
 
@@ -131,6 +136,11 @@ fn prepare(connection: &Connection) -> Result<(), Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::NoFaults;
+
+    fn open(path: &Path) -> Result<Store, Error> {
+        Store::open(path, Arc::new(NoFaults))
+    }
 
     #[test]
     fn a_database_of_another_program_is_refused() {
@@ -139,7 +149,7 @@ mod tests {
         let other = Connection::open(&path).unwrap();
         other.execute_batch("CREATE TABLE t (x)").unwrap();
         drop(other);
-        let error = Store::open(&path).unwrap_err().to_string();
+        let error = open(&path).unwrap_err().to_string();
         assert!(error.contains("another program"), "{error}");
     }
 
@@ -147,7 +157,7 @@ mod tests {
     fn a_change_that_fails_leaves_nothing() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("x.db");
-        let store = Store::open(&path).unwrap();
+        let store = open(&path).unwrap();
         let add = |c: &Transaction<'_>| c.execute("INSERT INTO price VALUES ('UA', '', 1)", []);
         let failed = store.write(|change| -> Result<(), Error> {
             add(change)?;
@@ -163,7 +173,7 @@ mod tests {
         assert_eq!(count(), 0);
         store.write(|change| Ok(add(change)?)).unwrap();
         assert_eq!(count(), 1);
-        drop(Store::open(&path).unwrap());
+        drop(open(&path).unwrap());
         assert_eq!(count(), 1);
     }
 }

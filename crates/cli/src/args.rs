@@ -431,7 +431,7 @@ pub(crate) struct ServeArgs {
     pub(crate) public_url: Option<String>,
 
     /// Decides which messages the simulation delivers
-    #[arg(long, value_name = "NUMBER", default_value_t = 1)]
+    #[arg(long, value_name = "NUMBER", default_value_t = 7)]
     pub(crate) seed: u64,
 }
 

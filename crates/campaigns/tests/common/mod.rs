@@ -1,0 +1,134 @@
+//! What the tests of campaigns share.
+#![allow(dead_code, reason = "each test program uses a part of it")]
+
+use recipients_campaigns::{
+    Account, Campaigns, Clock, ManualClock, MessageStatus, Money, NewCampaign, Options, Outgoing,
+    Receipt, Settings, Transport,
+};
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// 2026-11-24 12:00:00 UTC.
+pub(crate) const NOON: i64 = 1_795_521_600_000;
+
+/// Keeps count of what was handed over, whatever crashes around it.
+#[derive(Debug, Default)]
+pub(crate) struct Ledger {
+    pub(crate) handed: Mutex<HashMap<i64, u32>>,
+    /// Crashes of the program that talks to it: before and after a hand-over, once the countdown
+    /// comes to nought.
+    pub(crate) crash: Mutex<Option<(u32, bool)>>,
+}
+
+impl Ledger {
+    fn crashes(&self, after: bool) -> bool {
+        let mut crash = self.crash.lock().unwrap_or_else(PoisonError::into_inner);
+        match &mut *crash {
+            Some((0, when)) if *when == after => {
+                *crash = None;
+                true
+            }
+            Some((left, when)) if *when == after => {
+                *left -= 1;
+                false
+            }
+            _ => false,
+        }
+    }
+}
+
+impl Transport for Ledger {
+    fn knows(&self, messages: &[Outgoing]) -> Result<Vec<bool>, String> {
+        let handed = self.handed.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(messages
+            .iter()
+            .map(|m| handed.contains_key(&m.id))
+            .collect())
+    }
+
+    fn hand_over(&self, messages: &[Outgoing]) -> Result<Vec<Receipt>, String> {
+        assert!(!self.crashes(false), "crash");
+        {
+            let mut handed = self.handed.lock().unwrap_or_else(PoisonError::into_inner);
+            for message in messages {
+                *handed.entry(message.id).or_default() += 1;
+            }
+        }
+        assert!(!self.crashes(true), "crash");
+        Ok(self.receipts(messages))
+    }
+
+    fn receipts(&self, messages: &[Outgoing]) -> Vec<Receipt> {
+        messages
+            .iter()
+            .map(|message| Receipt {
+                status: MessageStatus::Accepted,
+                foretold: Some((MessageStatus::Delivered, message.at + 1000)),
+            })
+            .collect()
+    }
+}
+
+/// Campaigns with a clock that stands still.
+pub(crate) struct World {
+    pub(crate) campaigns: Campaigns,
+    pub(crate) clock: Arc<ManualClock>,
+    pub(crate) account: Account,
+    pub(crate) folder: tempfile::TempDir,
+}
+
+pub(crate) fn world(settings: &Settings) -> World {
+    world_with(settings, |_| {})
+}
+
+pub(crate) fn world_with(settings: &Settings, change: impl FnOnce(&mut Options)) -> World {
+    let folder = tempfile::tempdir().unwrap();
+    let clock = Arc::new(ManualClock::at(NOON));
+    let mut options = Options {
+        clock: Arc::clone(&clock) as Arc<dyn Clock>,
+        threads: 1,
+        ..Options::default()
+    };
+    change(&mut options);
+    let campaigns = open(folder.path(), options);
+    let key = campaigns.add_account("test", settings, Money(0)).unwrap();
+    let account = campaigns.account_by_key(&key).unwrap();
+    World {
+        campaigns,
+        clock,
+        account,
+        folder,
+    }
+}
+
+pub(crate) fn open(folder: &Path, options: Options) -> Campaigns {
+    Campaigns::open(&folder.join("test.db"), options).unwrap()
+}
+
+pub(crate) fn campaign(text: &str) -> NewCampaign {
+    NewCampaign {
+        text: Some(text.to_owned()),
+        ..NewCampaign::default()
+    }
+}
+
+/// Does what is due until nothing is.
+pub(crate) fn settle(campaigns: &Campaigns) {
+    while campaigns.work().unwrap() {}
+    while campaigns.step().unwrap() {}
+}
+
+/// A small generator of numbers that look random: the same for the same seed.
+pub(crate) struct Random(pub(crate) u64);
+
+impl Random {
+    pub(crate) fn below(&mut self, limit: u64) -> u64 {
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
+        let mixed = self.0 ^ (self.0 >> 33);
+        (mixed.wrapping_mul(0xff51_afd7_ed55_8ccd) >> 33) % limit
+    }
+}

@@ -1,0 +1,829 @@
+//! The rules of campaigns (decisions D10, D11, D26-D31), each with the clock set.
+
+mod common;
+
+use common::{NOON, World, campaign, settle, world, world_with};
+use recipients_campaigns::*;
+use recipients_core::Msisdn;
+use std::sync::Arc;
+
+fn codes(added: &[Added]) -> Vec<u8> {
+    added.iter().map(|added| added.code().as_u8()).collect()
+}
+
+fn numbers(numbers: &[&str]) -> Entries {
+    Entries::Numbers(numbers.iter().copied().map(Entry::number).collect())
+}
+
+fn add(world: &World, id: i64, list: &[&str]) -> Vec<Added> {
+    world
+        .campaigns
+        .add(&world.account, id, &numbers(list), &AddParams::default())
+        .unwrap()
+}
+
+fn replacing() -> AddParams {
+    AddParams {
+        replace: Some("1".to_owned()),
+        ..AddParams::default()
+    }
+}
+
+fn fields(error: Error) -> Vec<&'static str> {
+    match error {
+        Error::Invalid(fields) => fields.into_iter().map(|(name, _)| name).collect(),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn status(world: &World, id: i64) -> &'static str {
+    world
+        .campaigns
+        .campaign(&world.account, id)
+        .unwrap()
+        .status
+        .name()
+}
+
+fn total(world: &World, id: i64) -> Count {
+    world
+        .campaigns
+        .campaign(&world.account, id)
+        .unwrap()
+        .counters
+        .total
+}
+
+const A: &str = "380971112233";
+const B: &str = "380971112234";
+const C: &str = "380971112235";
+
+#[test]
+fn d29_what_a_campaign_can_be() {
+    let settings = Settings {
+        senders: vec!["Alpha".to_owned(), "Beta".to_owned()],
+        zone: "America/Sao_Paulo".to_owned(),
+        ..Settings::default()
+    };
+    let world = world(&settings);
+    let create = |change: &dyn Fn(&mut NewCampaign)| {
+        let mut new = campaign("Hello");
+        change(&mut new);
+        world.campaigns.create(&world.account, &new)
+    };
+    let wrong = |change: &dyn Fn(&mut NewCampaign)| fields(create(change).unwrap_err());
+    let some = |text: &str| Some(text.to_owned());
+
+    let id = create(&|_| {}).unwrap();
+    let made = world.campaigns.campaign(&world.account, id).unwrap();
+    assert_eq!(
+        (made.from.as_str(), made.kind, made.mclass, made.validity),
+        ("Alpha", Kind::Mass, 1, 1440)
+    );
+    assert_eq!(made.status.name(), "NEW");
+
+    assert_eq!(wrong(&|new| new.text = None), ["text"]);
+    assert_eq!(wrong(&|new| new.kind = some("4")), ["type"]);
+    assert_eq!(wrong(&|new| new.kind = some("3")), ["text"]);
+    assert_eq!(wrong(&|new| new.name = Some("x".repeat(256))), ["name"]);
+    assert!(create(&|new| new.name = Some("ж".repeat(255))).is_ok());
+    assert_eq!(wrong(&|new| new.from = some("Gamma")), ["from"]);
+    assert!(create(&|new| new.from = some("Beta")).is_ok());
+    assert!(create(&|new| new.from = some("")).is_ok());
+    assert_eq!(wrong(&|new| new.mclass = some("2")), ["mclass"]);
+    assert_eq!(wrong(&|new| new.validity = some("59")), ["validity"]);
+    assert_eq!(wrong(&|new| new.validity = some("1441")), ["validity"]);
+    assert_eq!(wrong(&|new| new.ttl = some("4321")), ["ttl"]);
+    // Both given: validity wins.
+    let both = create(&|new| {
+        new.ttl = some("5000");
+        new.validity = some("60");
+    });
+    assert_eq!(
+        world
+            .campaigns
+            .campaign(&world.account, both.unwrap())
+            .unwrap()
+            .validity,
+        60
+    );
+    assert_eq!(wrong(&|new| new.rate_limit = some("10")), ["ratePeriod"]);
+    assert!(create(&|new| new.rate_period = some("61")).is_ok());
+    for (limit, period, good) in [
+        ("6000", "60", true),
+        ("6001", "60", false),
+        ("360000", "3600", true),
+        ("8640001", "86400", false),
+        ("0", "77", true),
+    ] {
+        let made = create(&|new| {
+            new.rate_limit = some(limit);
+            new.rate_period = some(period);
+        });
+        assert_eq!(made.is_ok(), good, "{limit} in {period}");
+    }
+    // 12:00 UTC is 09:00 in São Paulo.
+    for (time, good) in [
+        ("2026-11-24 10:00:00", true),
+        ("2026-11-24 09:59:59", false),
+        ("2026-12-08 09:00:00", true),
+        ("2026-12-08 09:00:01", false),
+        ("2026-11-24T12:00:00", false),
+        ("", true),
+    ] {
+        let made = create(&|new| new.deferred = some(time));
+        assert_eq!(made.is_ok(), good, "{time}");
+    }
+    assert_eq!(
+        wrong(&|new| new.track = some("1")),
+        ["trackShortLinkRecipients"]
+    );
+    let several = wrong(&|new| {
+        new.kind = some("x");
+        new.mclass = some("9");
+        new.text = some(" ");
+    });
+    assert_eq!(several, ["type", "mclass", "text"]);
+}
+
+#[test]
+fn d1_codes_of_recipients() {
+    let settings = Settings {
+        countries: vec!["UA".to_owned(), "BR".to_owned(), "KZ".to_owned()],
+        operators: vec!["Kyivstar".to_owned()],
+        ..Settings::default()
+    };
+    let world = world(&settings);
+    world
+        .campaigns
+        .stop(&world.account, "+380 97 111 22 99", None)
+        .unwrap();
+    let account = world.campaigns.account_by_name("test").unwrap();
+    let id = world
+        .campaigns
+        .create(&account, &campaign("Hello"))
+        .unwrap();
+    let list = [
+        A,
+        "",
+        "none",
+        "0",
+        A,
+        "380971112299",
+        "79101112233",
+        "4901122211112",
+        "380501112233",
+    ];
+    let added = world
+        .campaigns
+        .add(&account, id, &numbers(&list), &AddParams::default())
+        .unwrap();
+    assert_eq!(codes(&added), [0, 1, 2, 3, 4, 5, 6, 7, 8]);
+    assert!(added[0].message.is_some() && added[1..].iter().all(|added| added.message.is_none()));
+    let found = world.campaigns.campaign(&account, id).unwrap();
+    assert_eq!(
+        (found.counters.total.messages, found.counters.rejected),
+        (1, 8)
+    );
+    // In the next request, too: the list is in the store.
+    assert_eq!(codes(&add(&world, id, &[A, B])), [4, 0]);
+}
+
+#[test]
+fn d10_placeholders() {
+    let world = world(&Settings::default());
+    let new = NewCampaign {
+        kind: Some("3".to_owned()),
+        ..campaign("Dear {name}, {recipient}: {sum}")
+    };
+    let texts = |flag: &str| {
+        let id = world.campaigns.create(&world.account, &new).unwrap();
+        let entry = Entry {
+            number: Some(A.to_owned()),
+            values: vec![("name".to_owned(), "{sum}".to_owned())],
+        };
+        let params = AddParams {
+            placeholders: Some(flag.to_owned()),
+            ..AddParams::default()
+        };
+        let entries = Entries::Numbers(vec![entry]);
+        let added = world.campaigns.add(&world.account, id, &entries, &params);
+        let added = added.map(|added| codes(&added)).map_err(fields);
+        (
+            added,
+            world.campaigns.filled_text(&world.account, id).unwrap(),
+        )
+    };
+    let kept = "Dear {sum}, 380971112233: {sum}".to_owned();
+    assert_eq!(texts("1"), (Ok(vec![0]), kept));
+    assert_eq!(
+        texts("2"),
+        (Ok(vec![0]), "Dear {sum}, 380971112233: ".to_owned())
+    );
+    assert_eq!(texts("3").0, Ok(vec![20]));
+    assert_eq!(texts("4").0, Err(vec!["placeholdersFlag"]));
+}
+
+#[test]
+fn d11_contacts() {
+    let world = world(&Settings::default());
+    let card = |fields: &[(&str, &str)]| {
+        let fields = fields
+            .iter()
+            .map(|&(name, value)| (name.to_owned(), value.to_owned()));
+        world
+            .campaigns
+            .create_card(&world.account, &fields.collect())
+            .unwrap()
+    };
+    let whole = card(&[("name", "Olha"), ("mobile", A), ("viber", B)]);
+    let empty = card(&[("name", "Ivan")]);
+    let new = NewCampaign {
+        kind: Some("3".to_owned()),
+        ..campaign("Dear {name}")
+    };
+    let id = world.campaigns.create(&world.account, &new).unwrap();
+    let entries = Entries::Contacts(vec![
+        whole.to_string(),
+        format!("{whole}:viber"),
+        format!("{whole}:skype"),
+        format!("{whole}:shoe_size"),
+        empty.to_string(),
+        "999".to_owned(),
+        "x".to_owned(),
+    ]);
+    let added = world
+        .campaigns
+        .add(&world.account, id, &entries, &AddParams::default())
+        .unwrap();
+    assert_eq!(codes(&added), [0, 0, 31, 32, 31, 30, 30]);
+    assert_eq!(
+        world.campaigns.filled_text(&world.account, id).unwrap(),
+        "Dear Olha"
+    );
+}
+
+#[test]
+fn d26_the_order_of_checks() {
+    let world = world(&Settings::default());
+    let single = NewCampaign {
+        kind: Some("1".to_owned()),
+        ..campaign("Hello")
+    };
+    let id = world.campaigns.create(&world.account, &single).unwrap();
+    let add = |id, list: &[&str], params: &AddParams| {
+        world
+            .campaigns
+            .add(&world.account, id, &numbers(list), params)
+    };
+    let bad = AddParams {
+        replace: Some("yes".to_owned()),
+        ..AddParams::default()
+    };
+    let many = [A; 501];
+    assert!(matches!(add(99, &many, &bad), Err(Error::NotFound)));
+    assert!(matches!(add(id, &many, &bad), Err(Error::Invalid(_))));
+    let too_many = add(id, &many, &AddParams::default());
+    assert!(matches!(
+        too_many,
+        Err(Error::Incorrect(Flaw::TooMany(500)))
+    ));
+    let two = add(id, &[A, B], &AddParams::default());
+    assert!(matches!(two, Err(Error::Incorrect(Flaw::SingleRecipient))));
+    assert_eq!(total(&world, id).messages, 0);
+    assert_eq!(codes(&add(id, &[A], &AddParams::default()).unwrap()), [0]);
+    let second = add(id, &[B], &AddParams::default());
+    assert!(matches!(
+        second,
+        Err(Error::Incorrect(Flaw::SingleRecipient))
+    ));
+    assert_eq!(codes(&add(id, &[B], &replacing()).unwrap()), [0]);
+    world.campaigns.send(&world.account, id).unwrap();
+    assert!(matches!(
+        add(id, &[A], &bad),
+        Err(Error::Conflict(Conflict::NotNew))
+    ));
+}
+
+#[test]
+fn d27_replacing() {
+    let world = world(&Settings::default());
+    let id = world
+        .campaigns
+        .create(&world.account, &campaign("Hello"))
+        .unwrap();
+    add(&world, id, &[A, B, "none"]);
+    let replace = |list: &[&str], params: &AddParams| {
+        world
+            .campaigns
+            .add(&world.account, id, &numbers(list), params)
+    };
+    // Refused: the old list is whole.
+    assert!(replace(&[C; 501], &replacing()).is_err());
+    assert_eq!(total(&world, id).messages, 2);
+    // Carried out: the old list is gone, even if nobody passes.
+    assert_eq!(codes(&replace(&[A, C], &replacing()).unwrap()), [0, 0]);
+    let found = world.campaigns.campaign(&world.account, id).unwrap();
+    assert_eq!(
+        (found.counters.total.messages, found.counters.rejected),
+        (2, 0)
+    );
+    assert_eq!(codes(&replace(&["none"], &replacing()).unwrap()), [2]);
+    assert_eq!(total(&world, id).messages, 0);
+    settle(&world.campaigns);
+    assert!(world.campaigns.recount(false).unwrap().is_empty());
+    assert_eq!(codes(&add(&world, id, &[A])), [0]);
+}
+
+#[test]
+fn d28_the_life_of_a_campaign() {
+    let world = world(&Settings::default());
+    let id = world
+        .campaigns
+        .create(&world.account, &campaign("Hello"))
+        .unwrap();
+    let send = |id| world.campaigns.send(&world.account, id);
+    assert!(matches!(
+        send(id),
+        Err(Error::Conflict(Conflict::NoRecipients))
+    ));
+    assert!(matches!(send(99), Err(Error::NotFound)));
+    add(&world, id, &[A, B, C]);
+    assert!(!send(id).unwrap());
+    assert_eq!(status(&world, id), "AUTO_READY_FOR_SEND");
+    assert!(matches!(send(id), Err(Error::Conflict(Conflict::NotNew))));
+    settle(&world.campaigns);
+    assert_eq!(status(&world, id), "SENT");
+    world.clock.advance(5_000);
+    settle(&world.campaigns);
+    settle(&world.campaigns);
+    assert_eq!(status(&world, id), "DONE");
+    assert!(world.campaigns.recount(false).unwrap().is_empty());
+    let counters = world
+        .campaigns
+        .campaign(&world.account, id)
+        .unwrap()
+        .counters;
+    let finals: i64 = counters.by_status[4..9]
+        .iter()
+        .map(|count| count.messages)
+        .sum();
+    assert_eq!(finals, 3);
+    let delete = world.campaigns.delete(&world.account, id);
+    assert!(matches!(delete, Err(Error::Conflict(Conflict::Started))));
+}
+
+#[test]
+fn d28_moderation() {
+    let settings = Settings {
+        moderation: true,
+        ..Settings::default()
+    };
+    let world = world(&settings);
+    let [good, bad] = [0, 1].map(|_| {
+        let id = world
+            .campaigns
+            .create(&world.account, &campaign("Hello"))
+            .unwrap();
+        add(&world, id, &[A]);
+        assert!(world.campaigns.send(&world.account, id).unwrap());
+        id
+    });
+    settle(&world.campaigns);
+    assert_eq!(status(&world, good), "MODERATION");
+    world.campaigns.moderate(good, true, None).unwrap();
+    world.campaigns.moderate(bad, false, Some("spam")).unwrap();
+    assert!(world.campaigns.moderate(bad, true, None).is_err());
+    assert_eq!(
+        (status(&world, good), status(&world, bad)),
+        ("READY_FOR_SEND", "DECLINED")
+    );
+    settle(&world.campaigns);
+    assert_eq!(
+        (status(&world, good), status(&world, bad)),
+        ("SENT", "DECLINED")
+    );
+    world.campaigns.delete(&world.account, bad).unwrap();
+    assert!(matches!(
+        world.campaigns.campaign(&world.account, bad),
+        Err(Error::NotFound)
+    ));
+}
+
+#[test]
+fn d28_what_is_silent_is_done_after_a_day() {
+    let never = Simulated {
+        delay: 100 * DAY,
+        ..Simulated::default()
+    };
+    let world = world_with(&Settings::default(), |options| {
+        options.transport = Arc::new(never)
+    });
+    let id = world
+        .campaigns
+        .create(&world.account, &campaign("Hello"))
+        .unwrap();
+    add(&world, id, &[A]);
+    world.campaigns.send(&world.account, id).unwrap();
+    settle(&world.campaigns);
+    world.clock.advance(DAY - 1);
+    settle(&world.campaigns);
+    assert_eq!(status(&world, id), "SENT");
+    world.clock.advance(1);
+    settle(&world.campaigns);
+    assert_eq!(status(&world, id), "DONE");
+    let before = world
+        .campaigns
+        .campaign(&world.account, id)
+        .unwrap()
+        .counters;
+    // Reports that come later change nothing.
+    world.clock.advance(300 * DAY);
+    settle(&world.campaigns);
+    assert_eq!(
+        world
+            .campaigns
+            .campaign(&world.account, id)
+            .unwrap()
+            .counters,
+        before
+    );
+}
+
+#[test]
+fn final_statuses_stay() {
+    let world = world(&Settings::default());
+    let id = world
+        .campaigns
+        .create(&world.account, &campaign("Hello"))
+        .unwrap();
+    let message = add(&world, id, &[A])[0].message.unwrap();
+    world.campaigns.send(&world.account, id).unwrap();
+    settle(&world.campaigns);
+    let status = || {
+        world
+            .campaigns
+            .messages(&world.account, &[message])
+            .unwrap()[0]
+            .status
+    };
+    for (reported, expected) in [
+        (
+            MessageStatus::PartlyDelivered,
+            MessageStatus::PartlyDelivered,
+        ),
+        (MessageStatus::Delivered, MessageStatus::Delivered),
+        (MessageStatus::Undelivered, MessageStatus::Delivered),
+    ] {
+        world.campaigns.report(message, reported).unwrap();
+        assert_eq!(status(), expected);
+        assert!(world.campaigns.recount(false).unwrap().is_empty());
+    }
+    world
+        .campaigns
+        .report(999, MessageStatus::Delivered)
+        .unwrap();
+}
+
+#[test]
+fn d29_deferred_campaigns() {
+    let world = world(&Settings::default());
+    let deferred = |hours: i64| NewCampaign {
+        deferred: Some(world.account.zone().write(NOON + hours * HOUR)),
+        ..campaign("Hello")
+    };
+    let id = world
+        .campaigns
+        .create(&world.account, &deferred(2))
+        .unwrap();
+    add(&world, id, &[A]);
+    world.campaigns.send(&world.account, id).unwrap();
+    assert_eq!(status(&world, id), "DEFERRED");
+    settle(&world.campaigns);
+    world.clock.advance(2 * HOUR - 1);
+    settle(&world.campaigns);
+    assert_eq!(status(&world, id), "DEFERRED");
+    assert!(
+        world.campaigns.delete(&world.account, id).is_err(),
+        "less than 5 minutes are left"
+    );
+    world.clock.advance(1);
+    settle(&world.campaigns);
+    assert_eq!(status(&world, id), "SENT");
+
+    let other = NewCampaign {
+        deferred: Some(world.account.zone().write(NOON + 5 * HOUR)),
+        ..campaign("Hello")
+    };
+    let other = world.campaigns.create(&world.account, &other).unwrap();
+    add(&world, other, &[A]);
+    world.campaigns.send(&world.account, other).unwrap();
+    world.campaigns.delete(&world.account, other).unwrap();
+    world.clock.advance(9 * HOUR);
+    settle(&world.campaigns);
+    assert!(world.campaigns.recount(false).unwrap().is_empty());
+}
+
+#[test]
+fn d29_rates() {
+    let ledger = Arc::new(common::Ledger::default());
+    let transport = Arc::clone(&ledger);
+    let world = world_with(&Settings::default(), |options| {
+        options.transport = transport
+    });
+    // Ten a second, and three a minute.
+    for (limit, period, interval, size) in [("600", "60", 1000, 10), ("3", "60", 60_000, 3)] {
+        ledger.handed.lock().unwrap().clear();
+        let new = NewCampaign {
+            rate_limit: Some(limit.to_owned()),
+            rate_period: Some(period.to_owned()),
+            ..campaign("Hello")
+        };
+        let id = world.campaigns.create(&world.account, &new).unwrap();
+        let list: Vec<String> = (0..25)
+            .map(|n| (380_971_112_200u64 + n).to_string())
+            .collect();
+        let list: Vec<&str> = list.iter().map(String::as_str).collect();
+        add(&world, id, &list);
+        world.campaigns.send(&world.account, id).unwrap();
+        let handed = || ledger.handed.lock().unwrap().len();
+        settle(&world.campaigns);
+        for packet in 1..=(25usize.div_ceil(size)) {
+            assert_eq!(handed(), (packet * size).min(25));
+            world.clock.advance(interval - 1);
+            settle(&world.campaigns);
+            assert_eq!(handed(), (packet * size).min(25), "too early");
+            world.clock.advance(1);
+            settle(&world.campaigns);
+        }
+        world.clock.advance(interval);
+        settle(&world.campaigns);
+        assert_eq!(handed(), 25);
+        settle(&world.campaigns);
+    }
+}
+
+#[test]
+fn d30_windows_of_lists() {
+    let settings = Settings {
+        zone: "America/Sao_Paulo".to_owned(),
+        ..Settings::default()
+    };
+    let world = world(&settings);
+    let create = |text: &str| {
+        world
+            .campaigns
+            .create(&world.account, &campaign(text))
+            .unwrap()
+    };
+    let old = create("old");
+    world.clock.advance(3 * DAY);
+    let middle = create("middle");
+    world.clock.advance(36 * HOUR);
+    let new = create("new");
+    let list = |filter: &CampaignFilter| -> Vec<i64> {
+        let found = world
+            .campaigns
+            .list(&world.account, filter, &[], Page::default())
+            .unwrap();
+        assert_eq!(found.total as usize, found.items.len());
+        found.items.iter().map(|campaign| campaign.id).collect()
+    };
+    let some = |text: &str| Some(text.to_owned());
+    // Now it is 2026-11-29 00:00 UTC, 21:00 of the 28th in São Paulo: since the 27th, 00:00.
+    assert_eq!(list(&CampaignFilter::default()), [new, middle]);
+    let ids = |ids: &[i64]| CampaignFilter {
+        ids: Some(ids.to_vec()),
+        ..CampaignFilter::default()
+    };
+    assert_eq!(list(&ids(&[old])), [old]);
+    let created = |from: &str, to: &str| CampaignFilter {
+        created: Range {
+            from: some(from),
+            to: some(to),
+            ..Range::default()
+        },
+        ..CampaignFilter::default()
+    };
+    assert_eq!(list(&created("2026-11-24", "")), [new, middle, old]);
+    assert_eq!(list(&created("2026-11-24", "2026-11-24")), [old]);
+    assert_eq!(
+        list(&created("2026-11-24 09:00:00", "2026-11-24 09:00:00")),
+        [old]
+    );
+    assert_eq!(list(&created("2026-11-25", "2026-11-24")), [0i64; 0]);
+    // Longer than 90 days: the last 90 before the end.
+    assert_eq!(
+        list(&created("2026-01-01", "2026-12-31")),
+        [new, middle, old]
+    );
+    assert_eq!(list(&created("2026-01-01", "2027-02-25")), [new]);
+    let by = |change: &dyn Fn(&mut CampaignFilter)| {
+        let mut filter = created("2026-11-24", "");
+        change(&mut filter);
+        list(&filter)
+    };
+    assert_eq!(by(&|f| f.text = some("old")), [old]);
+    assert_eq!(by(&|f| f.text = some("ol")), [0i64; 0]);
+    assert_eq!(by(&|f| f.status = some("NOT_YET_SENT")), [new, middle, old]);
+    assert_eq!(by(&|f| f.status = some("DONE")), [0i64; 0]);
+    add(&world, middle, &[A]);
+    assert_eq!(by(&|f| f.recipient = some("+38097")), [middle]);
+    world.campaigns.delete(&world.account, old).unwrap();
+    assert_eq!(by(&|_| {}), [new, middle]);
+    assert_eq!(list(&ids(&[old, new])), [new, old]);
+    // Ids are no longer ten.
+    let eleven: Vec<i64> = (100..110).chain([new]).collect();
+    assert_eq!(list(&ids(&eleven)), [0i64; 0]);
+}
+
+#[test]
+fn d31_counters_and_prices() {
+    let world = world(&Settings::default());
+    world
+        .campaigns
+        .load_prices("country,operator,price\nUA,,0.05\nUA,Kyivstar,0.04\n".as_bytes())
+        .unwrap();
+    let account = world.campaigns.account_by_name("test").unwrap();
+    let long = "ж".repeat(71);
+    let id = world.campaigns.create(&account, &campaign(&long)).unwrap();
+    let list = numbers(&[A, "380501112233", "79101112233"]);
+    world
+        .campaigns
+        .add(&account, id, &list, &AddParams::default())
+        .unwrap();
+    let counters = world.campaigns.campaign(&account, id).unwrap().counters;
+    let sum = Count {
+        messages: 3,
+        segments: 6,
+        cost: Money(1800),
+    };
+    assert_eq!((counters.total, counters.by_status[0]), (sum, sum));
+    let send = world.campaigns.send(&account, id);
+    assert!(matches!(send, Err(Error::Conflict(Conflict::Balance))));
+    world
+        .campaigns
+        .set_account("test", &account.settings, Some(Money(1800)))
+        .unwrap();
+    world.campaigns.send(&account, id).unwrap();
+    assert_eq!(
+        world.campaigns.account_by_name("test").unwrap().balance,
+        Money(0)
+    );
+    settle(&world.campaigns);
+    assert!(world.campaigns.recount(false).unwrap().is_empty());
+    let refused = world
+        .campaigns
+        .load_prices("country,operator,price\nXX,,1\n".as_bytes());
+    assert!(refused.unwrap_err().to_string().contains("line 2"));
+}
+
+#[derive(Debug)]
+struct NoCodes;
+
+impl LinkMaker for NoCodes {
+    fn code(&self, length: usize) -> Result<String, Error> {
+        match length {
+            5 => Ok("abcde".to_owned()),
+            _ => Err(Error::Internal("no codes".to_owned())),
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Refusing;
+
+impl Faults for Refusing {
+    fn refuses(&self, number: Msisdn) -> bool {
+        number.to_string() == B
+    }
+}
+
+#[test]
+fn codes_51_and_99() {
+    let world = world_with(&Settings::default(), |options| {
+        options.links = Arc::new(NoCodes);
+        options.faults = Arc::new(Refusing);
+    });
+    let target = Some("example.com".to_owned());
+    let new = NewLink {
+        target,
+        ..NewLink::default()
+    };
+    let link = world.campaigns.create_link(&world.account, &new).unwrap();
+    let text = format!("See {}", world.campaigns.link_address(&link.code));
+    let tracked = NewCampaign {
+        track: Some("1".to_owned()),
+        ..campaign(&text)
+    };
+    let id = world.campaigns.create(&world.account, &tracked).unwrap();
+    assert_eq!(codes(&add(&world, id, &[A, B])), [51, 99]);
+    assert_eq!(total(&world, id).messages, 0);
+}
+
+#[test]
+fn links_are_followed_and_counted() {
+    let world = world(&Settings::default());
+    let new = NewLink {
+        target: Some("https://example.com/a?b=c".to_owned()),
+        expires: Some("2026-11-24".to_owned()),
+        ..NewLink::default()
+    };
+    let link = world.campaigns.create_link(&world.account, &new).unwrap();
+    let text = format!("See {}.", world.campaigns.link_address(&link.code));
+    let tracked = NewCampaign {
+        track: Some("1".to_owned()),
+        ..campaign(&text)
+    };
+    let id = world.campaigns.create(&world.account, &tracked).unwrap();
+    add(&world, id, &[A, B]);
+    let own = world.campaigns.filled_text(&world.account, id).unwrap();
+    assert_ne!(own, text);
+    let code = own.rsplit('/').next().unwrap().trim_end_matches('.');
+    assert_eq!(code.len(), 8);
+    for code in [code, &link.code] {
+        let target = world.campaigns.follow_link(code).unwrap();
+        assert_eq!(target.as_deref(), Some("https://example.com/a?b=c"));
+    }
+    assert_eq!(world.campaigns.follow_link("nothing").unwrap(), None);
+    world.clock.advance(DAY);
+    assert_eq!(world.campaigns.follow_link(&link.code).unwrap(), None);
+    let links = world.campaigns.campaign_links(&world.account, id).unwrap();
+    assert_eq!((links[0].clicks, links[0].redirects), (3, 2));
+    for bad in [
+        "",
+        "javascript://x",
+        "https://",
+        "https://a b",
+        "ftp://a",
+        "https://a\r\nX: y",
+    ] {
+        let target = Some(bad.to_owned());
+        let new = NewLink {
+            target,
+            ..NewLink::default()
+        };
+        assert!(
+            world.campaigns.create_link(&world.account, &new).is_err(),
+            "{bad}"
+        );
+    }
+}
+
+#[test]
+fn accounts_see_nothing_of_each_other() {
+    let world = world(&Settings::default());
+    let key = world
+        .campaigns
+        .add_account("other", &Settings::default(), Money(0))
+        .unwrap();
+    let other = world.campaigns.account_by_key(&key).unwrap();
+    let id = world
+        .campaigns
+        .create(&world.account, &campaign("Hello"))
+        .unwrap();
+    let added = add(&world, id, &[A]);
+    let group = world.campaigns.create_group(&world.account, "g").unwrap();
+    let card = world
+        .campaigns
+        .create_card(&world.account, &Default::default())
+        .unwrap();
+    let stop = world.campaigns.stop(&world.account, B, None).unwrap();
+    let not_found = |result: Result<(), Error>| assert!(matches!(result, Err(Error::NotFound)));
+    let all = &world.campaigns;
+    not_found(all.campaign(&other, id).map(drop));
+    not_found(all.delete(&other, id));
+    not_found(all.send(&other, id).map(drop));
+    not_found(
+        all.add(&other, id, &numbers(&[B]), &AddParams::default())
+            .map(drop),
+    );
+    not_found(all.campaign_links(&other, id).map(drop));
+    not_found(all.card(&other, card).map(drop));
+    not_found(all.delete_card(&other, card));
+    not_found(all.set_card_groups(&other, card, &[]));
+    not_found(all.rename_group(&other, group, "x"));
+    not_found(all.unstop(&other, stop));
+    assert!(!all.delete_group(&other, group).unwrap());
+    assert!(
+        all.messages(&other, &[added[0].message.unwrap()])
+            .unwrap()
+            .is_empty()
+    );
+    let filter = CampaignFilter {
+        ids: Some(vec![id]),
+        ..CampaignFilter::default()
+    };
+    assert_eq!(
+        all.list(&other, &filter, &[], Page::default())
+            .unwrap()
+            .total,
+        0
+    );
+    // The other's stop list is not ours.
+    let own = all.create(&other, &campaign("Hello")).unwrap();
+    let added = all
+        .add(&other, own, &numbers(&[B]), &AddParams::default())
+        .unwrap();
+    assert_eq!(codes(&added), [0]);
+}
