@@ -1,0 +1,959 @@
+//! The campaign server over real HTTP: the real binary, a real database.
+
+use serde_json::{Value, json};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+fn recipients() -> Command {
+    Command::new(env!("CARGO_BIN_EXE_recipients"))
+}
+
+/// A server, and the account that calls it.
+struct Server {
+    process: Child,
+    address: String,
+    db: PathBuf,
+    key: String,
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+fn add_account(db: &Path, name: &str, options: &[&str]) -> String {
+    let added = recipients()
+        .args(["account", "add", name, "--db"])
+        .arg(db)
+        .args(options)
+        .output()
+        .unwrap();
+    assert!(
+        added.status.success(),
+        "{}",
+        String::from_utf8_lossy(&added.stderr)
+    );
+    let key = String::from_utf8(added.stdout).unwrap().trim().to_owned();
+    assert!(key.len() == 40 && key.bytes().all(|byte| byte.is_ascii_alphanumeric()));
+    key
+}
+
+fn start(db: &Path) -> (Child, String) {
+    let mut process = recipients()
+        .args(["serve", "--listen", "127.0.0.1:0", "--db"])
+        .arg(db)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(process.stdout.take().unwrap())
+        .read_line(&mut line)
+        .unwrap();
+    let address = line
+        .split("http://")
+        .nth(1)
+        .and_then(|rest| rest.split('/').next());
+    (process, address.expect(&line).to_owned())
+}
+
+/// Bytes of a percent-encoded form.
+fn encoded(text: &str) -> String {
+    text.bytes()
+        .map(|byte| match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' => char::from(byte).to_string(),
+            byte => format!("%{byte:02X}"),
+        })
+        .collect()
+}
+
+fn form(fields: &[(&str, &str)]) -> String {
+    let pairs = fields
+        .iter()
+        .map(|(name, value)| format!("{}={}", encoded(name), encoded(value)));
+    pairs.collect::<Vec<String>>().join("&")
+}
+
+impl Server {
+    fn new(folder: &Path, options: &[&str]) -> Server {
+        let db = folder.join("test.db");
+        let key = add_account(&db, "test", options);
+        let (process, address) = start(&db);
+        Server {
+            process,
+            address,
+            db,
+            key,
+        }
+    }
+
+    fn url(&self, method: &str) -> String {
+        format!(
+            "http://{}/service/{method}?output=json&api=v1&apiKey={}",
+            self.address, self.key
+        )
+    }
+
+    fn post(&self, url: &str, kind: &str, body: &[u8]) -> Value {
+        let mut answer = ureq::post(url)
+            .header("content-type", kind)
+            .send(body)
+            .unwrap();
+        assert_eq!(answer.status(), 200);
+        let text = answer.body_mut().read_to_string().unwrap();
+        let value: Value = serde_json::from_str(&text).expect(&text);
+        let members: Vec<&String> = value.as_object().unwrap().keys().collect();
+        assert_eq!(members, ["code", "data", "message"]);
+        value
+    }
+
+    /// The whole envelope.
+    fn call(&self, method: &str, fields: &[(&str, &str)]) -> Value {
+        let kind = "application/x-www-form-urlencoded";
+        self.post(&self.url(method), kind, form(fields).as_bytes())
+    }
+
+    /// The data of a call that must be carried out.
+    fn ok(&self, method: &str, fields: &[(&str, &str)]) -> Value {
+        let mut answer = self.call(method, fields);
+        assert_eq!(
+            (&answer["code"], &answer["message"]),
+            (&json!(0), &json!("")),
+            "{method}: {answer}"
+        );
+        answer["data"].take()
+    }
+
+    fn code(&self, method: &str, fields: &[(&str, &str)]) -> u64 {
+        let answer = self.call(method, fields);
+        let code = answer["code"].as_u64().unwrap();
+        assert_eq!(code == 0, answer["message"] == "", "{answer}");
+        code
+    }
+
+    fn campaign(&self, text: &str) -> String {
+        let id = self.ok("campaign/create", &[("data[text]", text)]);
+        id.as_str().unwrap().to_owned()
+    }
+
+    fn upload(&self, id: &str, name: &str, bytes: &[u8], fields: &[(&str, &str)]) -> Value {
+        let mut body = Vec::new();
+        for (field, value) in fields.iter().chain(&[("id", id)]) {
+            // As .NET writes it.
+            let head = format!(
+                "--b1\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Disposition: form-data; \
+                 name=\"{field}\"\r\n\r\n{value}\r\n"
+            );
+            body.extend(head.as_bytes());
+        }
+        let head = format!(
+            "--b1\r\nContent-Disposition: form-data; name=recipientsFile; filename=\"{name}\"; \
+             filename*=utf-8''{name}\r\nContent-Type: application/octet-stream\r\n\r\n"
+        );
+        body.extend(head.as_bytes());
+        body.extend(bytes);
+        body.extend(b"\r\n--b1--\r\n");
+        let kind = "multipart/form-data; boundary=\"b1\"";
+        self.post(&self.url("campaign/addRecipients"), kind, &body)
+    }
+
+    /// Waits for a task's end; its status.
+    fn wait(&self, task: &Value) -> u64 {
+        let id = task.to_string();
+        let deadline = Instant::now() + Duration::from_secs(60);
+        loop {
+            let answer = self.call("TaskQueue/GetStatus", &[("id", &id)]);
+            if answer["code"] == 0 && answer["data"]["status"].as_u64().unwrap() >= 2 {
+                return answer["data"]["status"].as_u64().unwrap();
+            }
+            assert!(Instant::now() < deadline, "{answer}");
+            std::thread::sleep(Duration::from_millis(300));
+        }
+    }
+
+    fn info(&self, id: &str) -> Value {
+        self.ok("campaign/getInfo", &[("id", id)])
+    }
+
+    fn until(&self, id: &str, status: &str) -> Value {
+        let deadline = Instant::now() + Duration::from_secs(30);
+        loop {
+            let info = self.info(id);
+            if info["commonStatus"] == status {
+                return info;
+            }
+            assert!(Instant::now() < deadline, "{info}");
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    }
+
+    fn recounts(&self) {
+        let recount = recipients()
+            .args(["db", "recount", "--db"])
+            .arg(&self.db)
+            .output()
+            .unwrap();
+        assert!(
+            recount.status.success(),
+            "{}",
+            String::from_utf8_lossy(&recount.stdout)
+        );
+    }
+}
+
+fn codes(answer: &Value) -> Vec<u64> {
+    answer["data"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| one["code"].as_u64().unwrap())
+        .collect()
+}
+
+const A: &str = "380971112233";
+const B: &str = "380971112255";
+
+#[test]
+fn the_specifications_own_example() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::new(folder.path(), &["--sender", "Alpha"]);
+    let text = "Hello {name}! Your balance by {date} is {balance}{currency}.";
+    let data = [
+        ("data[type]", "3"),
+        ("data[from]", "Alpha"),
+        ("data[text]", text),
+    ];
+    let id = server.ok("campaign/create", &data);
+    let id = id.as_str().unwrap();
+    let body = format!(
+        "id={id}&recipients[0][recipient]=380971112233\
+         &recipients[0][name]=%D0%92%D0%B0%D1%81%D0%B8%D0%BB%D0%B8%D0%B9\
+         &recipients[0][date]=26.10.17&recipients[0][balance]=123.45\
+         &recipients[0][currency]=%D0%B3%D1%80%D0%BD\
+         &recipients[1][recipient]=380971112255\
+         &recipients[1][name]=%D0%9E%D0%BB%D1%8C%D0%B3%D0%B0\
+         &recipients[1][date]=26.10.17&recipients[1][balance]=3222.99\
+         &recipients[1][currency]=%D1%80%D1%83%D0%B1\
+         &recipients[2][recipient]=4901122211112&recipients[2][name]=Markus\
+         &recipients[2][date]=26.10.17&recipients[2][balance]=555.45&recipients[2][currency]=eur"
+    );
+    let kind = "application/x-www-form-urlencoded";
+    let added = server.post(&server.url("Campaign/AddRecipients"), kind, body.as_bytes());
+    assert_eq!((&added["code"], codes(&added)), (&json!(98), vec![0, 0, 7]));
+    let first = &added["data"][0];
+    assert_eq!(first["recipient"], A);
+    assert!(first["messageId"].is_string() && added["data"][2]["messageId"].is_null());
+
+    let info = server.ok(
+        "campaign/getinfo",
+        &[("id", id), ("getFilledTplCampaignText", "1")],
+    );
+    assert_eq!(
+        info["text"],
+        "Hello Василий! Your balance by 26.10.17 is 123.45грн."
+    );
+    assert_eq!(info["counters"]["totalMsgNum"], "2");
+    assert_eq!(info["counters"]["recipientsRejected"], "1");
+    assert_eq!(server.info(id)["text"], text);
+
+    assert_eq!(server.ok("campaign/send", &[("id", id)]), json!(2));
+    let done = server.until(id, "DONE");
+    assert_eq!(done["counters"]["totalNewMsgNum"], "0");
+    let found = server.ok(
+        "campaign/list",
+        &[
+            ("criteria[from]", "Alpha"),
+            ("pagination[currentPage]", "0"),
+            ("sort[type]", "ASC"),
+        ],
+    );
+    assert_eq!(
+        (&found["totalItemCount"], &found["items"][0]["status"]),
+        (&json!("1"), &json!("DONE"))
+    );
+    assert_eq!(
+        server.ok("campaign/getlinks", &[("campaignId", id)]),
+        json!([])
+    );
+    assert_eq!(server.code("campaign/delete", &[("id", id)]), 10);
+    server.recounts();
+    // A message's status, asked for in three ways.
+    let message = first["messageId"].as_str().unwrap();
+    for ids in ["ids", "ids[]", "ids[0]"] {
+        let status = server.ok("message/getSMSStatus", &[(ids, message)]);
+        assert_eq!(
+            (&status[0]["id"], &status[0]["status"]),
+            (&json!(message), &json!("DELIVRD"))
+        );
+    }
+}
+
+#[test]
+fn every_shape_of_recipients() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::new(folder.path(), &[]);
+    let add = |fields: &[(&str, &str)]| {
+        let id = server.campaign("Hello");
+        let fields: Vec<_> = fields
+            .iter()
+            .copied()
+            .chain([("id", id.as_str())])
+            .collect();
+        server.call("campaign/addrecipients", &fields)
+    };
+    let two = format!("{A},\r\n {B}\n,");
+    for fields in [
+        &[("recipients", two.as_str())][..],
+        &[("recipients[]", A), ("recipients[]", B)],
+        &[("recipients[7]", A), ("recipients[3]", B)],
+        &[
+            ("recipients[0][recipient]", A),
+            ("recipients[1][recipient]", B),
+        ],
+    ] {
+        let answer = add(fields);
+        assert_eq!(
+            (&answer["code"], codes(&answer)),
+            (&json!(0), vec![0, 0]),
+            "{fields:?}"
+        );
+        assert_eq!(answer["data"][1]["number"], B);
+        assert_eq!(answer["data"][1]["type"], "number");
+    }
+    // Two elements, of which the second has no number; a list where a number should be.
+    let answer = add(&[("recipients[][recipient]", A), ("recipients[][name]", "x")]);
+    assert_eq!((&answer["code"], codes(&answer)), (&json!(98), vec![0, 1]));
+    assert_eq!(codes(&add(&[("recipients[0][recipient][x]", A)])), [2]);
+    let answer = add(&[("recipients[]", "")]);
+    assert_eq!((&answer["code"], codes(&answer)), (&json!(99), vec![1]));
+    for none in [
+        &[("recipients", "")][..],
+        &[("recipients", " ,\n")],
+        &[("x", "y")],
+        &[("recipients", A), ("recipientContacts", "1")],
+    ] {
+        assert_eq!(add(none)["code"], 12, "{none:?}");
+    }
+    let many = |count: usize| vec![A; count].join(",");
+    assert_eq!(add(&[("recipients", &many(501))])["code"], 12);
+    assert_eq!(codes(&add(&[("recipients", &many(500))])).len(), 500);
+    // By GET, with everything in the query; and as JSON.
+    let id = server.campaign("Hello");
+    let query = form(&[("id", &id), ("recipients", &many(500))]);
+    let mut answer = ureq::get(format!("{}&{query}", server.url("CAMPAIGN/ADDRECIPIENTS")))
+        .call()
+        .unwrap();
+    let answer: Value = serde_json::from_str(&answer.body_mut().read_to_string().unwrap()).unwrap();
+    assert_eq!(codes(&answer)[..2], [0, 4]);
+    let body = json!({"id": server.campaign("Hello"), "recipients": [380_971_112_233u64, {"recipient": B}, null]});
+    let url = server.url("campaign/addrecipients");
+    let answer = server.post(
+        &url,
+        "application/json; charset=utf-8",
+        body.to_string().as_bytes(),
+    );
+    assert_eq!(codes(&answer), [0, 0, 1]);
+}
+
+#[test]
+fn contacts_and_groups() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::new(folder.path(), &[]);
+    let text = |value: Value| value.as_str().unwrap().to_owned();
+    let card = |name: &str, mobile: &str| {
+        let fields = [
+            ("data[name]", name),
+            ("data[mobile][value]", mobile),
+            ("data[mobile][type]", "MAIN"),
+        ];
+        text(server.ok("contactcard/create", &fields))
+    };
+    let (olha, ivan, none) = (card("Olha", A), card("Ivan", B), card("Nobody", ""));
+    let group = text(server.ok("contactgroup/create", &[("data[name]", "Friends")]));
+    let taken = server.call("contactgroup/create", &[("data[name]", "Friends")]);
+    assert!(
+        taken["code"] == 1 && taken["data"]["name"][0].is_string(),
+        "{taken}"
+    );
+    for id in [&olha, &ivan, &none] {
+        assert_eq!(
+            server.ok(
+                "contactcard/setgroups",
+                &[("id", id), ("groupIds[]", &group)]
+            ),
+            json!(true)
+        );
+    }
+    assert_eq!(
+        server.ok("contactgroup/getcardscount", &[("id", &group)]),
+        "3"
+    );
+    assert_eq!(
+        server.ok("contactgroup/getcardscount", &[("id", "-1")]),
+        "0"
+    );
+    let shown = server.ok("contactcard/get", &[("id", &olha)]);
+    assert_eq!(shown["fields"]["mobile"]["value"], A);
+    assert_eq!(
+        server.ok("contactcard/getgroups", &[("id", &olha)])[0]["name"],
+        "Friends"
+    );
+
+    let data = [("data[text]", "Dear {name}"), ("data[type]", "3")];
+    let create = || text(server.ok("campaign/create", &data));
+    let field = format!("{olha}:mobile");
+    let list = format!("{field},{none},999,{olha}:shoes,{ivan}");
+    for names in [
+        "recipientContacts",
+        "recipientsContacts",
+        "recipientsContactIds",
+        "recipientsCardIds",
+    ] {
+        let id = create();
+        let answer = server.call("campaign/addrecipients", &[("id", &id), (names, &list)]);
+        assert_eq!(
+            (&answer["code"], codes(&answer)),
+            (&json!(98), vec![0, 31, 30, 32, 0]),
+            "{names}"
+        );
+        assert!(answer["data"][1]["recipient"].is_null());
+        assert_eq!(
+            (
+                &answer["data"][0]["contact"],
+                &answer["data"][0]["contactCardId"]
+            ),
+            (&json!(olha), &json!(olha))
+        );
+    }
+    for names in ["recipientGroups", "recipientsGroupIds"] {
+        let id = create();
+        let answer = server.call("campaign/addrecipients", &[("id", &id), (names, &group)]);
+        assert_eq!(answer["code"], 100);
+        assert_eq!(server.wait(&answer["data"]), 2);
+        let info = server.info(&id);
+        assert_eq!(
+            (
+                &info["counters"]["totalMsgNum"],
+                &info["counters"]["recipientsRejected"]
+            ),
+            (&json!("2"), &json!("1"))
+        );
+        assert_eq!(info["groupsList"][0]["name"], "Friends");
+    }
+    assert_eq!(
+        server.ok("contactcard/update", &[("id", &olha), ("data[name]", "O")]),
+        json!(true)
+    );
+    assert_eq!(
+        server.ok("contactcard/delete", &[("id", &olha)]),
+        json!(true)
+    );
+    assert_eq!(server.code("contactcard/get", &[("id", &olha)]), 2);
+    let deleted = server.ok("contactgroup/delete", &[("id", &group)]);
+    assert_eq!(deleted, json!({"processed": [group], "notProcessed": []}));
+    let again = server.ok("contactgroup/delete", &[("id", &group)]);
+    assert_eq!(again, json!({"processed": [], "notProcessed": [group]}));
+    assert_eq!(server.ok("contactcard/list", &[])["totalItemCount"], "2");
+    assert_eq!(server.ok("contactgroup/list", &[])["items"], json!([]));
+}
+
+#[test]
+fn files_are_imported() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::new(folder.path(), &[]);
+    // As specified: commas and single quotes.
+    let id = server.campaign("Hello");
+    let answer = server.upload(
+        &id,
+        "list.csv",
+        format!("{A}\nnone\n'{B}'\n{A}\n").as_bytes(),
+        &[],
+    );
+    assert_eq!(answer["code"], 100);
+    assert!(answer["data"].is_u64());
+    assert_eq!(server.wait(&answer["data"]), 2);
+    let counters = server.info(&id)["counters"].clone();
+    assert_eq!(
+        (&counters["totalMsgNum"], &counters["recipientsRejected"]),
+        (&json!("2"), &json!("2"))
+    );
+    let url = format!(
+        "http://{}/tasks/{}/rejects.csv",
+        server.address, answer["data"]
+    );
+    let mut rejects = ureq::get(format!("{url}?apiKey={}", server.key))
+        .call()
+        .unwrap();
+    let rejects = rejects.body_mut().read_to_string().unwrap();
+    assert!(
+        rejects.contains("none,2,no_digits") && rejects.contains("already in row 1"),
+        "{rejects}"
+    );
+    let told = recipients()
+        .args(["task", "rejects", &answer["data"].to_string(), "--db"])
+        .arg(&server.db)
+        .output();
+    assert_eq!(String::from_utf8(told.unwrap().stdout).unwrap(), rejects);
+    let mut foreign = ureq::get(&url).call().unwrap();
+    assert!(
+        foreign
+            .body_mut()
+            .read_to_string()
+            .unwrap()
+            .starts_with("{\"code\":8,")
+    );
+
+    // A template list, with another delimiter, enclosure and encoding.
+    let data = [("data[text]", "Dear {name}"), ("data[type]", "3")];
+    let template = server.ok("campaign/create", &data);
+    let template = template.as_str().unwrap();
+    let mut list = b"name;recipient\n".to_vec();
+    list.extend(b"\"\xce\xeb\xfc\xe3\xe0; \xcf.\";380971112233\n");
+    let options = [
+        ("params[recipientsFileDelimiter]", ";"),
+        ("params[recipientsFileEnclosure]", "\""),
+        ("params[recipientsFileEncoding]", "windows-1251"),
+    ];
+    let answer = server.upload(template, "list.csv", &list, &options);
+    assert_eq!(server.wait(&answer["data"]), 2);
+    let info = server.ok(
+        "campaign/getinfo",
+        &[("id", template), ("getFilledTplCampaignText", "1")],
+    );
+    assert_eq!(info["text"], "Dear Ольга; П.");
+
+    // Headers that cannot serve are told at once, and so are parameters.
+    for (list, options) in [
+        ("name,name,recipient\n1,2,3\n", &[][..]),
+        ("name,phone\n1,2\n", &[]),
+        (A, &[("params[recipientsFileEncoding]", "EBCDIC")]),
+        (A, &[("params[recipientsFileDelimiter]", ";;")]),
+        (A, &[("params[recipientsFileEnclosure]", ",")]),
+        (A, &[("params[recipientsFileSkipHeader]", "2")]),
+        (A, &[("params[placeholdersFlag]", "0")]),
+        (A, &[("params[replace]", "2")]),
+    ] {
+        let answer = server.upload(template, "list.csv", list.as_bytes(), options);
+        assert_eq!(answer["code"], 1, "{list} {options:?}");
+        assert!(
+            answer["data"]
+                .as_object()
+                .unwrap()
+                .values()
+                .all(|words| words[0].is_string())
+        );
+    }
+    // Faults further down end the task; what was there before stays.
+    let broken = [
+        b"recipient,name\n380971112299,x\n".as_slice(),
+        &b"380971112298,\xff\n".repeat(3),
+    ]
+    .concat();
+    let answer = server.upload(template, "list.csv", &broken, &[("params[replace]", "1")]);
+    match answer["code"].as_u64() {
+        Some(100) => assert_eq!(server.wait(&answer["data"]), 3),
+        code => assert_eq!(code, Some(1), "{answer}"),
+    }
+    assert_eq!(server.info(template)["counters"]["totalMsgNum"], "1");
+
+    // A workbook.
+    let files = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testdata/files");
+    let workbook = std::fs::read_dir(files)
+        .unwrap()
+        .map(|file| file.unwrap().path());
+    let mut workbook: Vec<PathBuf> = workbook
+        .filter(|path| path.extension().is_some_and(|ext| ext == "xls"))
+        .collect();
+    workbook.sort();
+    let id = server.campaign("Hello");
+    let answer = server.upload(&id, "list.xls", &std::fs::read(&workbook[0]).unwrap(), &[]);
+    assert_eq!(answer["code"], 100, "{} {answer}", workbook[0].display());
+    assert_eq!(server.wait(&answer["data"]), 2);
+    server.recounts();
+    let left = std::fs::read_dir(folder.path().join("test.db-files")).unwrap();
+    let left: Vec<String> = left
+        .map(|file| file.unwrap().file_name().into_string().unwrap())
+        .collect();
+    assert!(
+        left.iter().all(|name| name.ends_with(".rejects.csv")),
+        "{left:?}"
+    );
+}
+
+#[test]
+fn global_codes() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::new(folder.path(), &[]);
+    assert_eq!(server.code("nothing/get", &[]), 4);
+    assert_eq!(server.code("campaign/nothing", &[]), 5);
+    let plain = |query: &str| {
+        let url = format!(
+            "http://{}/service/user/getownbalance?{query}",
+            server.address
+        );
+        ureq::get(url)
+            .call()
+            .unwrap()
+            .body_mut()
+            .read_to_string()
+            .unwrap()
+    };
+    assert!(plain(&format!("apiKey={}&output=yaml", server.key)).starts_with("{\"code\":6,"));
+    assert!(plain("").starts_with("{\"code\":8,\"data\":[]"));
+    assert!(plain("apiKey=nothing").starts_with("{\"code\":8,"));
+    assert!(plain(&format!("&apiKey={}&", server.key)).starts_with("{\"code\":0,"));
+    let xml = plain(&format!("output=xml&apiKey={}", server.key));
+    assert!(
+        xml.contains("<response><code>0</code><data><balance>0.0000</balance>"),
+        "{xml}"
+    );
+    // The key in the body.
+    let url = format!("http://{}/service/User/getOwnBalance", server.address);
+    let kind = "application/x-www-form-urlencoded";
+    let answer = server.post(&url, kind, format!("apiKey={}", server.key).as_bytes());
+    assert_eq!(
+        answer["data"],
+        json!({"balance": "0.0000", "currency": "USD"})
+    );
+
+    let set = |options: &[&str]| {
+        let mut command = recipients();
+        command
+            .args(["account", "set", "test", "--db"])
+            .arg(&server.db)
+            .args(options);
+        assert!(command.status().unwrap().success());
+    };
+    let balance = || server.call("user/getownbalance", &[]);
+    set(&["--blocked", "true"]);
+    assert_eq!(balance()["code"], 14);
+    set(&["--blocked", "false", "--host", "api.example.com"]);
+    assert_eq!(
+        (&balance()["code"], &balance()["data"]),
+        (&json!(13), &json!("api.example.com"))
+    );
+    set(&[
+        "--host",
+        "127.0.0.1",
+        "--allow-method",
+        "campaign",
+        "--allow-method",
+        "user/getownbalance",
+    ]);
+    assert_eq!(balance()["code"], 0);
+    assert_eq!(server.code("campaign/list", &[]), 0);
+    assert_eq!(server.code("link/get", &[("id", "1")]), 9);
+    set(&["--allow-method", "", "--allow-address", "192.0.2.1"]);
+    assert_eq!(balance()["code"], 9);
+    set(&["--allow-address", "", "--rate", "3", "--language", "pt-BR"]);
+    let many: Vec<Value> = (0..8).map(|_| balance()).collect();
+    assert!(many.iter().any(|answer| answer["code"] == 30), "{many:?}");
+    set(&["--rate", "0"]);
+    let missing = server.call("campaign/get", &[]);
+    assert_eq!(
+        (&missing["code"], &missing["data"]),
+        (&json!(11), &json!(null))
+    );
+    assert_eq!(missing["message"], "O parâmetro id não foi enviado.");
+}
+
+#[test]
+fn codes_of_each_method() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::new(folder.path(), &[]);
+    for method in ["get", "getInfo", "delete", "send", "addRecipients"] {
+        let method = format!("campaign/{method}");
+        let more = |id: &'static str| [("id", id), ("recipients", A)];
+        assert_eq!(server.code(&method, &[]), 11, "{method}");
+        assert_eq!(
+            server.code(&method, &[("id", ""), ("recipients", A)]),
+            11,
+            "{method}"
+        );
+        for id in ["99", "-1", "x", "1e3", "99999999999999999999"] {
+            assert_eq!(server.code(&method, &more(id)), 2, "{method} {id}");
+        }
+    }
+    assert_eq!(server.code("campaign/getLinks", &[]), 11);
+    assert_eq!(server.code("link/getLinks", &[("campaignId", "99")]), 2);
+    assert_eq!(server.code("campaign/create", &[]), 11);
+    let wrong = server.call(
+        "campaign/create",
+        &[
+            ("data[type]", "9"),
+            ("data[text]", ""),
+            ("data[rateLimit]", "5"),
+            ("data[from]", "Nobody"),
+        ],
+    );
+    assert_eq!(wrong["code"], 1);
+    let fields: Vec<&String> = wrong["data"].as_object().unwrap().keys().collect();
+    assert_eq!(fields, ["type", "ratePeriod", "text", "from"]);
+
+    let id = server.campaign("Hello");
+    assert_eq!(server.code("campaign/send", &[("id", &id)]), 10);
+    server.ok("campaign/addrecipients", &[("id", &id), ("recipients", A)]);
+    server.ok("campaign/send", &[("id", &id)]);
+    assert_eq!(server.code("campaign/send", &[("id", &id)]), 10);
+    assert_eq!(
+        server.code("campaign/addrecipients", &[("id", &id), ("recipients", A)]),
+        10
+    );
+    let id = server.campaign("Hello");
+    assert_eq!(server.ok("campaign/delete", &[("id", &id)]), json!(true));
+    assert_eq!(server.code("campaign/delete", &[("id", &id)]), 2);
+    let listed = server.ok("campaign/list", &[("criteria[ids]", &id)]);
+    assert_eq!(listed["items"][0]["isDeleted"], "1");
+
+    assert_eq!(server.code("taskqueue/getstatus", &[]), 11);
+    assert_eq!(server.code("taskqueue/getstatus", &[("id", "99")]), 2);
+    assert_eq!(server.code("message/getsmsstatus", &[]), 2);
+    let many: Vec<String> = (1..102).map(|n: u32| n.to_string()).collect();
+    assert_eq!(
+        server.code("message/getsmsstatus", &[("ids", &many.join(","))]),
+        12
+    );
+    assert_eq!(
+        server.ok("message/getsmsstatus", &[("ids", &many[60..].join(","))]),
+        json!([])
+    );
+    assert_eq!(
+        server.code("message/sendsmsmessage", &[("recipient", A)]),
+        11
+    );
+    assert_eq!(
+        server.code(
+            "message/sendsmsmessage",
+            &[("recipient", "1"), ("text", "x")]
+        ),
+        1
+    );
+    let sent = server.ok(
+        "message/sendsmsmessage",
+        &[("recipient", A), ("text", "x"), ("from", "")],
+    );
+    assert_eq!(sent["status"], 2);
+    let criteria = [("criteria[campaignId]", sent["campaignId"].as_str().unwrap())];
+    let listed = server.ok("message/list", &criteria);
+    assert_eq!(
+        (&listed["items"][0]["to"], &listed["items"][0]["id"]),
+        (&json!(A), &sent["messageId"])
+    );
+
+    assert_eq!(server.code("link/create", &[]), 11);
+    assert_eq!(
+        server.code("link/create", &[("data[fullLink]", "not a link")]),
+        1
+    );
+    assert_eq!(server.code("link/get", &[]), 12);
+    assert_eq!(server.code("link/get", &[("id", "99")]), 2);
+    let link = server.ok("link/create", &[("data[fullLink]", "example.com/x")]);
+    let address = link["shortLink"].as_str().unwrap();
+    let id = server.campaign(&format!("See {address}"));
+    let agent: ureq::Agent = ureq::Agent::config_builder()
+        .max_redirects(0)
+        .build()
+        .into();
+    let followed = agent.get(address).call().unwrap();
+    assert_eq!(
+        (followed.status().as_u16(), &followed.headers()["location"]),
+        (302, &"https://example.com/x".parse().unwrap())
+    );
+    let links = server.ok("campaign/getlinks", &[("campaignId", &id)]);
+    assert_eq!(
+        (&links[0]["clickCnt"], &links[0]["code"]),
+        (&json!("1"), &link["code"])
+    );
+    for by in ["id", "code", "shortLink"] {
+        let found = server.ok("link/get", &[(by, link[by].as_str().unwrap())]);
+        assert_eq!(found["fullLink"], "https://example.com/x");
+    }
+
+    assert_eq!(server.code("numberstoplist/create", &[]), 11);
+    assert_eq!(server.code("numberstoplist/create", &[("number", "x")]), 1);
+    let stop = server.ok(
+        "numberstoplist/create",
+        &[("id", ""), ("number", "+380 97 111 22 33")],
+    );
+    let id = server.campaign("Hello");
+    let add = || codes(&server.call("campaign/addrecipients", &[("id", &id), ("recipients", A)]));
+    assert_eq!(add(), [5]);
+    assert_eq!(
+        server.ok("numberstoplist/list", &[])["items"][0]["number"],
+        A
+    );
+    assert_eq!(
+        server.ok("numberstoplist/delete", &[("id", stop.as_str().unwrap())]),
+        json!(true)
+    );
+    assert_eq!(add(), [0]);
+    let range = [("numberFrom", "380971112233"), ("numberTo", "380971112236")];
+    assert_eq!(server.ok("numberstoplist/create", &range), json!(true));
+    assert_eq!(server.ok("numberstoplist/list", &[])["totalItemCount"], "4");
+}
+
+#[test]
+fn what_is_no_request_leaves_the_server_standing() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::new(folder.path(), &[]);
+    let raw = |request: &[u8]| {
+        let mut stream = TcpStream::connect(&server.address).unwrap();
+        stream
+            .set_read_timeout(Some(Duration::from_secs(10)))
+            .unwrap();
+        let _ = stream.write_all(request);
+        let _ = stream.shutdown(std::net::Shutdown::Write);
+        let mut answer = Vec::new();
+        let _ = stream.read_to_end(&mut answer);
+        String::from_utf8_lossy(&answer)
+            .lines()
+            .next()
+            .unwrap_or_default()
+            .to_owned()
+    };
+    assert!(raw(b"PUT /service/campaign/get HTTP/1.1\r\nHost: x\r\n\r\n").contains("405"));
+    assert!(raw(b"GET /elsewhere HTTP/1.1\r\nHost: x\r\n\r\n").contains("404"));
+    assert!(raw(b"\x00\x01\x02").is_empty() || raw(b"nonsense\r\n\r\n").contains("400"));
+    let huge = format!(
+        "POST /service/campaign/get HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n{}",
+        17 << 20,
+        "a".repeat(17 << 20)
+    );
+    assert!(raw(huge.as_bytes()).contains("413") || raw(huge.as_bytes()).is_empty());
+    let deep = format!("recipients{}=1", "[a]".repeat(9));
+    let url = server.url("campaign/addrecipients");
+    let kind = "application/x-www-form-urlencoded";
+    assert_eq!(server.post(&url, kind, deep.as_bytes())["code"], 12);
+    assert_eq!(
+        server.post(&url, kind, "a&".repeat(50_000).as_bytes())["code"],
+        12
+    );
+    let nested = format!("{{\"a\":{}1{}}}", "[".repeat(500), "]".repeat(500));
+    for body in [nested.as_str(), "[]", "{", "\u{feff}{}"] {
+        assert_eq!(
+            server.post(&url, "application/json", body.as_bytes())["code"],
+            12
+        );
+    }
+    for (kind, body) in [
+        ("multipart/form-data", "x"),
+        ("multipart/form-data; boundary=b", "--b\r\nbroken"),
+        (
+            "multipart/form-data; boundary=b",
+            "--b\r\nContent-Disposition: form-data; name=\"id\"\r\n\r\n1",
+        ),
+    ] {
+        assert_eq!(
+            server.post(&url, kind, body.as_bytes())["code"],
+            12,
+            "{body}"
+        );
+    }
+    assert_eq!(server.ok("user/getownbalance", &[])["currency"], "USD");
+}
+
+#[cfg(unix)]
+#[test]
+fn it_ends_when_it_is_told_to() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut server = Server::new(folder.path(), &[]);
+    let id = server.campaign("Hello");
+    server.ok("campaign/addrecipients", &[("id", &id), ("recipients", A)]);
+    server.ok("campaign/send", &[("id", &id)]);
+    let started = Instant::now();
+    let pid = server.process.id().to_string();
+    assert!(
+        Command::new("kill")
+            .args(["-TERM", &pid])
+            .status()
+            .unwrap()
+            .success()
+    );
+    assert!(server.process.wait().unwrap().success());
+    assert!(started.elapsed() < Duration::from_secs(10));
+    server.recounts();
+}
+
+/// `RECIPIENTS_KILLS` sets how often; the default is 5.
+#[test]
+fn kills_lose_nothing_that_was_acknowledged() {
+    let kills = std::env::var("RECIPIENTS_KILLS")
+        .ok()
+        .and_then(|n| n.parse().ok())
+        .unwrap_or(5);
+    let folder = tempfile::tempdir().unwrap();
+    let mut server = Server::new(folder.path(), &[]);
+    let sent = server.campaign("Hello");
+    let all: Vec<String> = (0..400u64)
+        .map(|n| (380_971_120_000 + n).to_string())
+        .collect();
+    server.ok(
+        "campaign/addrecipients",
+        &[("id", &sent), ("recipients", &all.join(","))],
+    );
+    server.ok("campaign/send", &[("id", &sent)]);
+    let (added, imported) = (server.campaign("Hello"), server.campaign("Hello"));
+    let list: String = (0..60_000u64)
+        .map(|n| format!("{}\n", 380_671_000_000 + n % 50_000))
+        .collect();
+    let task = server.upload(&imported, "list.csv", list.as_bytes(), &[]);
+    assert_eq!(task["code"], 100);
+    let mut acknowledged = Vec::new();
+    for kill in 0..kills {
+        // Adds go on while the kill comes.
+        let victim = server.process.id();
+        let killer = std::thread::spawn(move || {
+            std::thread::sleep(Duration::from_millis(20 + 37 * kill % 150));
+            let _ = Command::new("kill")
+                .args(["-KILL", &victim.to_string()])
+                .status();
+        });
+        for round in 0u64.. {
+            let batch: Vec<String> = (0..20u64)
+                .map(|n| (380_971_200_000 + kill * 10_000 + round * 20 + n).to_string())
+                .collect();
+            let body = form(&[("id", &added), ("recipients", &batch.join(","))]);
+            let kind = "application/x-www-form-urlencoded";
+            let answer = ureq::post(server.url("campaign/addrecipients"))
+                .header("content-type", kind)
+                .send(body.as_bytes());
+            let Ok(mut answer) = answer else { break };
+            let Ok(text) = answer.body_mut().read_to_string() else {
+                break;
+            };
+            assert!(text.starts_with("{\"code\":0,"), "{text}");
+            acknowledged.extend(batch);
+        }
+        killer.join().unwrap();
+        let _ = server.process.wait();
+        (server.process, server.address) = start(&server.db);
+    }
+    assert_eq!(server.wait(&task["data"]), 2);
+    let counters = server.info(&imported)["counters"].clone();
+    assert_eq!(
+        (&counters["totalMsgNum"], &counters["recipientsRejected"]),
+        (&json!("50000"), &json!("10000"))
+    );
+    // Some expire, which takes a day.
+    server.until(&sent, "SENT");
+    let total: u64 = server.info(&added)["counters"]["totalMsgNum"]
+        .as_str()
+        .unwrap()
+        .parse()
+        .unwrap();
+    assert!(total >= acknowledged.len() as u64);
+    // What was acknowledged is there: adding it again adds nothing.
+    for batch in acknowledged.chunks(500) {
+        let answer = server.call(
+            "campaign/addrecipients",
+            &[("id", &added), ("recipients", &batch.join(","))],
+        );
+        assert!(codes(&answer).iter().all(|&code| code == 4));
+    }
+    server.recounts();
+}
