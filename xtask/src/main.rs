@@ -104,7 +104,10 @@ const KEPT_IN: &[(&str, &[&str])] = &[
             "xtask",
         ],
     ),
-    ("rusqlite", &["recipients-campaigns"]),
+    (
+        "rusqlite",
+        &["recipients-campaigns", "recipients-benches-compare"],
+    ),
     ("axum", &["recipients-api-adapter"]),
     ("tokio", &["recipients-api-adapter"]),
 ];
