@@ -7,6 +7,8 @@
 //! against the same inserts with a commit per 10,000; what GetInfo and List take when all is there;
 //! and the server's memory. Both sides take turns.
 
+#![allow(clippy::print_stdout, reason = "figures are what it is run for")]
+
 use rusqlite::{Connection, TransactionBehavior};
 use std::error::Error;
 use std::io::{BufRead, BufReader, Read, Write};
