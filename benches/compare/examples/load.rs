@@ -148,7 +148,7 @@ impl Server {
         )
         .into_bytes();
         (0..rows).for_each(|at| body.extend(format!("{}\n", number(at)).as_bytes()));
-        body.extend(b"--b--\r\n");
+        body.extend(b"\r\n--b--\r\n");
         let request = self.request(
             "campaign/addrecipients",
             "multipart/form-data; boundary=b",
@@ -156,6 +156,7 @@ impl Server {
         );
         let started = Instant::now();
         let answer = exchange(&mut self.connect()?, &request)?;
+        assert!(answer.starts_with("{\"code\":100,"), "{answer}");
         let task = field(&answer, "\"data\":")?.to_owned();
         loop {
             std::thread::sleep(Duration::from_millis(20));
