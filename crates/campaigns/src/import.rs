@@ -7,7 +7,7 @@
 use crate::account::{Account, Rules};
 use crate::add::{AddParams, Adder, How, Texts, find_number, next_generation, swap, tally};
 use crate::campaign::{self, Campaign, Count, Kind};
-use crate::clock::Millis;
+use crate::clock::{MINUTE, Millis};
 use crate::contact::MOBILE;
 use crate::error::{Conflict, Error, Flaw};
 use crate::link::Link;
@@ -17,7 +17,7 @@ use recipients_batcher::{Checked, FileInfo, Format, Pipeline, Rows, Sink, Wants,
 use recipients_core::{Code, Reason};
 use recipients_ingest::{Choice, Column, Encoding, Source};
 use recipients_template::{Missing, Template};
-use rusqlite::{OptionalExtension, Row};
+use rusqlite::{Connection, OptionalExtension, Row, Transaction};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -28,6 +28,15 @@ use std::sync::atomic::Ordering;
 
 /// How often one task may be asked about.
 const ASK: Millis = 1000;
+
+/// How long a task stays with its worker, which renews this with every commit.
+const LEASE: Millis = MINUTE;
+
+/// What the files of rejected rows end with.
+const REJECTS: &str = ".rejects.csv";
+
+/// Cards that are looked up together.
+const CARDS: usize = 1000;
 
 /// What is imported.
 #[derive(Clone, Debug)]
@@ -254,6 +263,16 @@ impl Campaigns {
             )?;
             let task = change.last_insert_rowid();
             change.execute("UPDATE campaign SET task = ? WHERE id = ?", [task, id])?;
+            if let Import::Groups(groups) = import {
+                let groups =
+                    serde_json::to_string(groups).map_err(|e| Error::Internal(e.to_string()))?;
+                change.execute(
+                    "INSERT OR IGNORE INTO task_card SELECT ?, card FROM card_in_group \
+                     JOIN card ON card.id = card WHERE card_group IN \
+                     (SELECT value FROM json_each(?)) AND account = ? AND deleted IS NULL",
+                    (task, groups, account.id),
+                )?;
+            }
             Ok(task)
         })
     }
@@ -314,37 +333,26 @@ impl Campaigns {
     /// [`Error::NotFound`] if there is no such task, or it is not over.
     pub fn rejects(&self, account: Option<&Account>, id: i64) -> Result<PathBuf, Error> {
         let task = self.find_task(id)?;
-        let path = self.folder.join(format!("{id}.rejects.csv"));
+        let path = self.folder.join(format!("{id}{REJECTS}"));
         match account.is_some_and(|account| account.id != task.account) || !path.is_file() {
             true => Err(Error::NotFound),
             false => Ok(path),
         }
     }
 
-    /// Carries the next open task out, to its end or until [`Campaigns::stop_work`]; whether
-    /// there was one. One thread calls this.
+    /// Carries the next open task out that nobody else is at, to its end or until
+    /// [`Campaigns::stop_work`]; whether there was one.
     ///
     /// # Errors
     ///
     /// If the store fails. The task stays open.
     pub fn work(&self) -> Result<bool, Error> {
-        let task = self.store.read(|look| {
-            let query = "SELECT * FROM task WHERE status < 2 ORDER BY id LIMIT 1";
-            Ok(look
-                .prepare_cached(query)?
-                .query_row([], Task::from_row)
-                .optional()?)
-        })?;
-        let Some(task) = task else {
+        let Some(task) = self.lease()? else {
             return Ok(false);
         };
-        self.store.write(|change| {
-            let query = "UPDATE task SET status = ? WHERE id = ?";
-            change.execute(query, (TaskStatus::Running, task.id))?;
-            Ok(())
-        })?;
         let ended = self.carry_out(&task);
         if self.stop.load(Ordering::Relaxed) {
+            self.give_back()?;
             return Ok(false);
         }
         match ended {
@@ -356,6 +364,86 @@ impl Campaigns {
             let _ = std::fs::remove_file(self.folder.join(file));
         }
         Ok(true)
+    }
+
+    /// The oldest task that is open and nobody's, which is ours from now on.
+    fn lease(&self) -> Result<Option<Task>, Error> {
+        let now = self.now();
+        let open = "SELECT id FROM task WHERE status < 2 \
+                    AND (owner IS NULL OR owner = ?1 OR leased < ?2) ORDER BY id LIMIT 1";
+        let found: Option<i64> = self.store.read(|look| {
+            let mut query = look.prepare_cached(open)?;
+            Ok(query
+                .query_row((&self.worker, now), |row| row.get(0))
+                .optional()?)
+        })?;
+        if found.is_none() {
+            return Ok(None);
+        }
+        self.store.write(|change| {
+            let query = format!(
+                "UPDATE task SET status = 1, owner = ?1, leased = ?3 WHERE id = ({open}) RETURNING *"
+            );
+            let mut query = change.prepare_cached(&query)?;
+            Ok(query
+                .query_row((&self.worker, now, now + LEASE), Task::from_row)
+                .optional()?)
+        })
+    }
+
+    /// Leaves our tasks to the next worker.
+    fn give_back(&self) -> Result<(), Error> {
+        self.store.write(|change| {
+            let query =
+                "UPDATE task SET owner = NULL, leased = NULL WHERE status < 2 AND owner = ?";
+            change.execute(query, [&self.worker])?;
+            Ok(())
+        })
+    }
+
+    /// Deletes what a program that was cut short has left: files that came for no task, and lists
+    /// of rejected rows that were never finished.
+    pub(crate) fn sweep_files(&self) -> Result<(), Error> {
+        let open = self.store.read(|look| {
+            let mut query = look.prepare("SELECT * FROM task WHERE status < 2")?;
+            let open = query.query_map([], Task::from_row)?;
+            Ok(open.collect::<Result<Vec<Task>, _>>()?)
+        })?;
+        let Ok(files) = std::fs::read_dir(&self.folder) else {
+            // There is no folder before the first upload.
+            return Ok(());
+        };
+        for file in files {
+            let file = file?;
+            let name = file.file_name();
+            let is_ours = open
+                .iter()
+                .filter_map(|task| task.job.file.as_ref())
+                .any(|(own, _)| name == own.as_str());
+            if !is_ours && !name.to_string_lossy().ends_with(REJECTS) {
+                std::fs::remove_file(file.path())?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends the task that we are at, because this program fails at it again and again.
+    ///
+    /// # Errors
+    ///
+    /// If the store fails.
+    pub fn give_up(&self) -> Result<(), Error> {
+        let ours = self.store.read(|look| {
+            let query = "SELECT * FROM task WHERE status < 2 AND owner = ?";
+            Ok(look
+                .prepare_cached(query)?
+                .query_row([&self.worker], Task::from_row)
+                .optional()?)
+        })?;
+        match ours {
+            Some(task) => self.refuse(&task, "The import failed because of an internal fault."),
+            None => Ok(()),
+        }
     }
 
     fn carry_out(&self, task: &Task) -> Result<String, Failure> {
@@ -374,11 +462,11 @@ impl Campaigns {
                 let source = task
                     .job
                     .open(&path, campaign.kind)
-                    .map_err(|error| Failure::Refused(shown(&error, &path, &task.job)))?;
+                    .map_err(|error| failure(error.into(), &path, &task.job))?;
                 let bytes = source.bytes();
                 (source, bytes)
             }
-            None => (self.cards_of(&account, &campaign, &task.job.groups)?, 0),
+            None => (self.cards_of(task.id, &campaign)?, 0),
         };
         let texts = Texts::new(&campaign, task.job.missing());
         let path = self.folder()?.join(format!("{}.rejects.part", task.id));
@@ -410,57 +498,60 @@ impl Campaigns {
             return Err(Failure::Store(error));
         }
         report.map_err(|error| {
-            let name = path.file_name().map(|n| n.to_string_lossy().into_owned());
-            Failure::Refused(named(&error.to_string(), name.as_deref(), &task.job, self))
+            let file = task.job.file.as_ref().map_or("", |(file, _)| file);
+            failure(error, &self.folder.join(file), &task.job)
         })?;
-        std::fs::rename(&path, self.folder.join(format!("{}.rejects.csv", task.id)))
+        std::fs::rename(&path, self.folder.join(format!("{}{REJECTS}", task.id)))
             .map_err(Error::from)?;
         Ok(notes)
     }
 
-    /// The cards of groups as rows, each card once.
-    fn cards_of(
-        &self,
-        account: &Account,
-        campaign: &Campaign,
-        groups: &[i64],
-    ) -> Result<Source, Error> {
-        let names: Vec<String> = match campaign.template() {
-            Some(template) => template
-                .names()
-                .into_iter()
+    /// The cards of a task's groups as rows, each card once. One that was deleted since has no
+    /// number any more.
+    fn cards_of(&self, task: i64, campaign: &Campaign) -> Result<Source, Error> {
+        let mut columns = vec![Template::RECIPIENT.to_owned()];
+        let template = campaign.template();
+        columns.extend(
+            template
+                .iter()
+                .flat_map(Template::names)
                 .filter(|&name| name != Template::RECIPIENT)
-                .map(str::to_owned)
-                .collect(),
-            None => Vec::new(),
-        };
-        let mut columns = vec![Template::RECIPIENT];
-        columns.extend(names.iter().map(String::as_str));
-        let cards: Vec<String> = self.store.read(|look| {
-            let mut query = look.prepare_cached(
-                "SELECT fields FROM card WHERE account = ? AND deleted IS NULL AND id IN \
-                 (SELECT card FROM card_in_group WHERE card_group IN \
-                  (SELECT value FROM json_each(?))) ORDER BY id",
-            )?;
-            let ids = serde_json::to_string(groups).map_err(|e| Error::Internal(e.to_string()))?;
-            let cards = query.query_map((account.id, ids), |row| row.get(0))?;
-            Ok(cards.collect::<Result<_, _>>()?)
-        })?;
-        let owned = names.clone();
-        let rows = cards.into_iter().map(move |fields| {
-            let fields: BTreeMap<String, String> =
-                serde_json::from_str(&fields).unwrap_or_default();
-            let value = |name: &str| fields.get(name).cloned().unwrap_or_default();
-            let mut row = vec![value(MOBILE)];
-            row.extend(owned.iter().map(|name| value(name)));
-            Ok::<_, io::Error>(row)
+                .map(str::to_owned),
+        );
+        let fields: Vec<String> = columns
+            .iter()
+            .map(|name| match name.as_str() {
+                Template::RECIPIENT => MOBILE.to_owned(),
+                name => name.to_owned(),
+            })
+            .collect();
+        let look = self.store.reader()?;
+        let mut last = 0;
+        let pages = std::iter::from_fn(move || {
+            let page = page_of_cards(&look, task, &mut last);
+            match page {
+                Ok(cards) if cards.is_empty() => None,
+                page => Some(page),
+            }
         });
+        let rows = pages.flat_map(move |page| match page {
+            Ok(cards) => cards
+                .iter()
+                .map(|card| {
+                    let value = |name: &String| card.get(name).cloned().unwrap_or_default();
+                    Ok(fields.iter().map(value).collect::<Vec<String>>())
+                })
+                .collect::<Vec<io::Result<Vec<String>>>>(),
+            Err(error) => vec![Err(io::Error::other(error.to_string()))],
+        });
+        let columns: Vec<&str> = columns.iter().map(String::as_str).collect();
         Ok(Source::from_rows("contacts", &columns, 0, rows))
     }
 
     fn complete(&self, task: &Task, notes: &str) -> Result<(), Error> {
         let now = self.now();
         self.store.write(|change| {
+            self.renew(change, task.id, now)?;
             let query = "SELECT * FROM task WHERE id = ?";
             let task = change.query_row(query, [task.id], Task::from_row)?;
             let campaign = campaign::find(change, task.account, task.campaign, now)?;
@@ -485,13 +576,28 @@ impl Campaigns {
                 "UPDATE task SET status = ?, progress = 100, note = ?, ended = ? WHERE id = ?",
                 (TaskStatus::Done, notes, now, task.id),
             )?;
+            change.execute("DELETE FROM task_card WHERE task = ?", [task.id])?;
             Ok(())
         })
+    }
+
+    /// The task stays ours for another while; an error if it is not ours any more.
+    fn renew(&self, change: &Transaction<'_>, task: i64, now: Millis) -> Result<(), Error> {
+        let renewed = change
+            .prepare_cached("UPDATE task SET leased = ? WHERE id = ? AND owner = ? AND status < 2")?
+            .execute((now + LEASE, task, &self.worker))?;
+        match renewed {
+            0 => Err(Error::Internal(format!(
+                "task {task} is carried out by another worker"
+            ))),
+            _ => Ok(()),
+        }
     }
 
     fn refuse(&self, task: &Task, why: &str) -> Result<(), Error> {
         let now = self.now();
         self.store.write(|change| {
+            self.renew(change, task.id, now)?;
             if task.job.replace {
                 change.execute(
                     "INSERT OR IGNORE INTO garbage VALUES (?, ?)",
@@ -506,9 +612,32 @@ impl Campaigns {
                 "UPDATE task SET status = ?, note = ?, ended = ? WHERE id = ?",
                 (TaskStatus::Rejected, why, now, task.id),
             )?;
+            change.execute("DELETE FROM task_card WHERE task = ?", [task.id])?;
             Ok(())
         })
     }
+}
+
+/// The fields of the task's next cards, and in `last` the last of them.
+fn page_of_cards(
+    look: &Connection,
+    task: i64,
+    last: &mut i64,
+) -> Result<Vec<BTreeMap<String, String>>, Error> {
+    let mut query = look.prepare_cached(
+        "SELECT task_card.card, fields FROM task_card \
+         LEFT JOIN card ON card.id = task_card.card AND deleted IS NULL \
+         WHERE task = ? AND task_card.card > ? ORDER BY task_card.card LIMIT ?",
+    )?;
+    let mut rows = query.query((task, *last, CARDS as i64))?;
+    let mut cards = Vec::new();
+    while let Some(row) = rows.next()? {
+        *last = row.get(0)?;
+        let fields: Option<String> = row.get(1)?;
+        let fields = fields.and_then(|fields| serde_json::from_str(&fields).ok());
+        cards.push(fields.unwrap_or_default());
+    }
+    Ok(cards)
 }
 
 /// Why a task cannot go on.
@@ -525,22 +654,29 @@ impl From<Error> for Failure {
     }
 }
 
-/// The error with the name that the file came under.
-fn shown(error: &recipients_ingest::Error, path: &Path, job: &Job) -> String {
-    let name = job
-        .file
-        .as_ref()
-        .map(|(_, name)| name.as_str())
-        .unwrap_or_default();
+/// The error with the name that the file came under in the place of our own.
+fn shown(error: &dyn std::fmt::Display, path: &Path, job: &Job) -> String {
+    let name = job.file.as_ref().map_or("", |(_, name)| name);
     error.to_string().replace(&path.display().to_string(), name)
 }
 
-fn named(words: &str, _: Option<&str>, job: &Job, campaigns: &Campaigns) -> String {
-    match &job.file {
-        Some((file, name)) => {
-            words.replace(&campaigns.folder.join(file).display().to_string(), name)
-        }
-        None => words.to_owned(),
+/// Whether it is the list that is to blame for the end of a run, or this computer, which may do
+/// better the next time.
+fn failure(error: recipients_batcher::Error, path: &Path, job: &Job) -> Failure {
+    use recipients_batcher::Error as Run;
+    use recipients_ingest::ErrorKind;
+    let is_ours = match &error {
+        Run::Source(error) => match error.kind() {
+            // A file that is gone will not come back.
+            ErrorKind::Io(error) => error.kind() != io::ErrorKind::NotFound,
+            _ => false,
+        },
+        Run::Header { .. } | Run::TooManyFiles { .. } => false,
+        _ => true,
+    };
+    match is_ours {
+        true => Failure::Store(Error::from(error)),
+        false => Failure::Refused(shown(&error, path, job)),
     }
 }
 
@@ -566,6 +702,10 @@ struct Carrier<'a> {
 impl Carrier<'_> {
     /// What became of rows that an earlier life of the task has carried out.
     fn again(&mut self, rows: &[Checked<'_>]) -> Result<Vec<Option<Reason>>, Error> {
+        let now = self.campaigns.now();
+        self.campaigns
+            .store
+            .write(|change| self.campaigns.renew(change, self.task.id, now))?;
         let (campaign, generation) = (self.task.campaign, self.task.generation);
         self.campaigns.store.read(|look| {
             let mut later = Vec::with_capacity(rows.len());
@@ -591,6 +731,7 @@ impl Carrier<'_> {
         };
         let source = if self.task.job.file.is_some() { 4 } else { 3 };
         self.campaigns.store.write(|change| {
+            self.campaigns.renew(change, self.task.id, now)?;
             let mut adder = Adder {
                 campaigns: self.campaigns,
                 campaign: self.campaign,

@@ -58,9 +58,10 @@ pub use transport::{Outgoing, Receipt, Simulated, Transport};
 use recipients_core::Msisdn;
 use std::collections::{HashMap, HashSet};
 use std::fmt;
+use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// What the campaigns work with.
 #[derive(Clone)]
@@ -155,6 +156,10 @@ pub struct Campaigns {
     /// When each task was asked about last.
     asked: Mutex<HashMap<i64, Millis>>,
     stop: AtomicBool,
+    /// Who carries out tasks for us.
+    worker: String,
+    /// Locked as long as we are in charge.
+    charge: Mutex<Option<File>>,
 }
 
 impl fmt::Debug for Campaigns {
@@ -187,7 +192,41 @@ impl Campaigns {
             adding: Mutex::default(),
             asked: Mutex::default(),
             stop: AtomicBool::new(false),
+            worker: account::random_text(16)?,
+            charge: Mutex::default(),
         })
+    }
+
+    /// Makes this the only one that carries out tasks and sends, and takes over the tasks of one
+    /// that has died. Call it before [`Campaigns::work`] and [`Campaigns::step`]; whoever only
+    /// looks, moderates or adds accounts need not.
+    ///
+    /// # Errors
+    ///
+    /// If another program is in charge of this database, or its lock file cannot be used.
+    pub fn take_charge(&self) -> Result<(), Error> {
+        let mut path = self.path().as_os_str().to_owned();
+        path.push("-lock");
+        let options = File::options().create(true).append(true).to_owned();
+        let file = options
+            .open(&path)
+            .map_err(|error| Error::Internal(format!("{}: {error}", path.display())))?;
+        file.try_lock().map_err(|error| match error {
+            TryLockError::WouldBlock => Error::Internal(
+                "another server works with this database; stop that one first".to_owned(),
+            ),
+            TryLockError::Error(error) => {
+                Error::Internal(format!("{} cannot be locked: {error}", path.display()))
+            }
+        })?;
+        self.store.write(|change| {
+            let query = "UPDATE task SET owner = NULL, leased = NULL WHERE status < 2";
+            change.execute(query, [])?;
+            Ok(())
+        })?;
+        self.sweep_files()?;
+        *self.charge.lock().unwrap_or_else(PoisonError::into_inner) = Some(file);
+        Ok(())
     }
 
     /// The database file.

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// The schema's versions: the n-th leads from version n to n + 1.
-const MIGRATIONS: &[&str] = &[include_str!("schema.sql")];
+const MIGRATIONS: &[&str] = &[include_str!("schema.sql"), include_str!("schema-2.sql")];
 
 /// Marks a file as ours: "rcpt".
 const APPLICATION_ID: i32 = 0x7263_7074;
@@ -94,6 +94,15 @@ impl Store {
         self.writer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// A connection of one's own that can only read.
+    pub(crate) fn reader(&self) -> Result<Connection, Error> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let reader = Connection::open_with_flags(&self.path, flags)?;
+        reader.busy_timeout(PATIENCE)?;
+        prepare(&reader)?;
+        Ok(reader)
+    }
+
     /// Looks at one state of the data, however long it takes.
     pub(crate) fn read<T>(
         &self,
@@ -106,13 +115,7 @@ impl Store {
             .pop();
         let mut reader = match spare {
             Some(reader) => reader,
-            None => {
-                let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-                let reader = Connection::open_with_flags(&self.path, flags)?;
-                reader.busy_timeout(PATIENCE)?;
-                prepare(&reader)?;
-                reader
-            }
+            None => self.reader()?,
         };
         let state = reader.transaction()?;
         let value = look(&state);

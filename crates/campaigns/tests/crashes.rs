@@ -47,7 +47,9 @@ impl Life {
             import_rows: 7,
             ..Options::default()
         };
-        open(folder, options)
+        let campaigns = open(folder, options);
+        campaigns.take_charge().unwrap();
+        campaigns
     }
 }
 

@@ -56,6 +56,9 @@ pub(crate) fn serve(args: &ServeArgs) -> Result<ExitCode, Failure> {
         ..Options::default()
     };
     let campaigns = Arc::new(open(&db, options)?);
+    campaigns
+        .take_charge()
+        .map_err(|error| Failure::Unreadable(format!("{}: {error}", db.display())))?;
     match args.demo {
         true => print_demo(&campaigns, address)?,
         false => {

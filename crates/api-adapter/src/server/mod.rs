@@ -9,9 +9,10 @@ mod http;
 mod methods;
 mod render;
 
-use recipients_campaigns::Campaigns;
+use recipients_campaigns::{Campaigns, Error};
 use std::io;
 use std::net::TcpListener;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -54,8 +55,11 @@ const NAP: Duration = Duration::from_millis(100);
 /// How long it waits after a failure.
 const PAUSE: Duration = Duration::from_secs(1);
 
+/// How often this program may fail at an import before it gives that up.
+const PANICS: u32 = 3;
+
 /// Serves until SIGTERM or SIGINT, or until `stop` is set; then requests under way are answered,
-/// work in the background is checkpointed, and it returns.
+/// work in the background is checkpointed, and it returns. Call [`Campaigns::take_charge`] first.
 ///
 /// # Errors
 ///
@@ -67,8 +71,14 @@ pub fn run(
     stop: &Arc<AtomicBool>,
 ) -> io::Result<()> {
     let workers = [
-        work("imports", campaigns, stop, Campaigns::work)?,
-        work("scheduler", campaigns, stop, Campaigns::step)?,
+        work(
+            "imports",
+            campaigns,
+            stop,
+            Campaigns::work,
+            Campaigns::give_up,
+        )?,
+        work("scheduler", campaigns, stop, Campaigns::step, |_| Ok(()))?,
     ];
     let served = http::serve(campaigns, listener, options, stop);
     stop.store(true, Ordering::Relaxed);
@@ -81,18 +91,31 @@ pub fn run(
     served
 }
 
-/// Does one kind of work in a thread of its own, again and again.
+/// Does one kind of work in a thread of its own, again and again. One that panics is tried again,
+/// and in the end given up, so that what is behind it gets its turn.
 fn work(
     name: &'static str,
     campaigns: &Arc<Campaigns>,
     stop: &Arc<AtomicBool>,
-    step: fn(&Campaigns) -> Result<bool, recipients_campaigns::Error>,
+    step: fn(&Campaigns) -> Result<bool, Error>,
+    give_up: fn(&Campaigns) -> Result<(), Error>,
 ) -> io::Result<thread::JoinHandle<()>> {
     let (campaigns, stop) = (Arc::clone(campaigns), Arc::clone(stop));
+    let mut panics = 0;
     thread::Builder::new().name(name.to_owned()).spawn(move || {
         while !stop.load(Ordering::Relaxed) {
-            let rest = match step(&campaigns) {
-                Ok(true) => continue,
+            let done = catch_unwind(AssertUnwindSafe(|| step(&campaigns))).unwrap_or_else(|_| {
+                panics += 1;
+                if panics % PANICS == 0 {
+                    give_up(&campaigns)?;
+                }
+                Err(Error::Internal("a panic".to_owned()))
+            });
+            let rest = match done {
+                Ok(true) => {
+                    panics = 0;
+                    continue;
+                }
                 Ok(false) => NAP,
                 Err(error) => {
                     tracing::error!(work = name, %error, "it is tried again");
