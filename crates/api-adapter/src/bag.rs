@@ -4,6 +4,8 @@
 //! (checked against `parse_str` of PHP 8.2; the cases are in the tests).
 
 use percent_encoding::percent_decode;
+use serde::Deserializer;
+use serde::de::{self, DeserializeSeed, MapAccess, SeqAccess, Visitor};
 use serde_json::Value as Json;
 use std::collections::HashMap;
 use std::fmt;
@@ -227,45 +229,132 @@ impl Bag {
     ///
     /// If it is no object, or a limit is reached.
     pub fn add_json(&mut self, body: &[u8]) -> Result<(), TooMuch> {
-        // serde_json refuses what is nested more than 128 deep.
-        let Ok(Json::Object(members)) = serde_json::from_slice(body) else {
-            return Err(TooMuch::Malformed);
+        let mut reading = Reading {
+            limits: self.limits,
+            values: self.values,
+            refused: None,
         };
-        for (name, member) in members {
-            if let Some(value) = self.value(member, 0)? {
-                *self.map.entry(name) = value;
-            }
+        // serde_json refuses what is nested more than 128 deep.
+        let mut json = serde_json::Deserializer::from_slice(body);
+        let seed = Seed {
+            reading: &mut reading,
+            depth: 0,
+        };
+        let read = seed.deserialize(&mut json).and_then(|value| {
+            json.end()?;
+            Ok(value)
+        });
+        let Ok(Some(Value::Map(members))) = read else {
+            return Err(reading.refused.unwrap_or(TooMuch::Malformed));
+        };
+        if body.trim_ascii_start().first() != Some(&b'{') {
+            return Err(TooMuch::Malformed);
+        }
+        self.values = reading.values;
+        for (name, value) in members.entries {
+            *self.map.entry(name) = value;
         }
         Ok(())
     }
+}
 
-    fn value(&mut self, json: Json, depth: usize) -> Result<Option<Value>, TooMuch> {
-        self.values += 1;
-        if self.values > self.limits.values {
-            return Err(TooMuch::Values(self.limits.values));
+/// How much of a JSON body was read, so that one beyond the limits is not held as a whole first.
+struct Reading {
+    limits: Limits,
+    values: usize,
+    refused: Option<TooMuch>,
+}
+
+/// Reads one JSON value; `None` for `null`.
+struct Seed<'r> {
+    reading: &'r mut Reading,
+    depth: usize,
+}
+
+impl Seed<'_> {
+    /// For a value within this one.
+    fn inner(&mut self) -> Seed<'_> {
+        Seed {
+            depth: self.depth + 1,
+            reading: self.reading,
         }
-        if depth > self.limits.depth {
-            return Err(TooMuch::Depth(self.limits.depth));
+    }
+
+    fn count(&mut self) -> Result<(), TooMuch> {
+        let Limits { values, depth } = self.reading.limits;
+        self.reading.values += 1;
+        if self.reading.values > values {
+            return Err(TooMuch::Values(values));
         }
+        // The members of the body are at depth 1, as names without brackets are at none.
+        match self.depth > depth + 1 {
+            true => Err(TooMuch::Depth(depth)),
+            false => Ok(()),
+        }
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Seed<'_> {
+    type Value = Option<Value>;
+
+    fn deserialize<D: Deserializer<'de>>(mut self, json: D) -> Result<Option<Value>, D::Error> {
+        if self.depth > 0
+            && let Err(refused) = self.count()
+        {
+            self.reading.refused = Some(refused);
+            return Err(de::Error::custom(refused));
+        }
+        json.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Seed<'_> {
+    type Value = Option<Value>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("parameters")
+    }
+
+    fn visit_unit<E>(self) -> Result<Option<Value>, E> {
+        Ok(None)
+    }
+
+    fn visit_bool<E>(self, yes: bool) -> Result<Option<Value>, E> {
+        Ok(Some(Value::Text(u8::from(yes).to_string())))
+    }
+
+    fn visit_i64<E>(self, number: i64) -> Result<Option<Value>, E> {
+        Ok(Some(Value::Text(number.to_string())))
+    }
+
+    fn visit_u64<E>(self, number: u64) -> Result<Option<Value>, E> {
+        Ok(Some(Value::Text(number.to_string())))
+    }
+
+    fn visit_f64<E>(self, number: f64) -> Result<Option<Value>, E> {
+        Ok(Some(Value::Text(Json::from(number).to_string())))
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Option<Value>, E> {
+        Ok(Some(Value::Text(text.to_owned())))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(mut self, mut items: A) -> Result<Option<Value>, A::Error> {
         let mut map = Map::default();
-        match json {
-            Json::Null => return Ok(None),
-            Json::Bool(yes) => return Ok(Some(Value::Text(u8::from(yes).to_string()))),
-            Json::Number(number) => return Ok(Some(Value::Text(number.to_string()))),
-            Json::String(text) => return Ok(Some(Value::Text(text))),
-            Json::Array(items) => {
-                for (at, item) in items.into_iter().enumerate() {
-                    // The place of an element counts in a list of recipients.
-                    let value = self.value(item, depth + 1)?;
-                    *map.entry(at.to_string()) = value.unwrap_or(Value::Text(String::new()));
-                }
-            }
-            Json::Object(members) => {
-                for (name, member) in members {
-                    if let Some(value) = self.value(member, depth + 1)? {
-                        *map.entry(name) = value;
-                    }
-                }
+        let mut at = 0u64;
+        while let Some(item) = items.next_element_seed(self.inner())? {
+            // The place of an element counts in a list of recipients.
+            *map.entry(at.to_string()) = item.unwrap_or(Value::Text(String::new()));
+            at += 1;
+        }
+        Ok(Some(Value::Map(map)))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(mut self, mut members: A) -> Result<Option<Value>, A::Error> {
+        let mut map = Map::default();
+        while let Some(name) = members.next_key::<String>()? {
+            if let Some(value) = members.next_value_seed(self.inner())? {
+                *map.entry(name) = value;
             }
         }
         Ok(Some(Value::Map(map)))

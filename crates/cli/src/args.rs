@@ -433,6 +433,38 @@ pub(crate) struct ServeArgs {
     /// Decides which messages the simulation delivers
     #[arg(long, value_name = "NUMBER", default_value_t = 7)]
     pub(crate) seed: u64,
+
+    /// Share of messages that the simulation does not deliver
+    #[arg(long, value_name = "PERCENT", default_value = "3", value_parser = parse_share)]
+    pub(crate) undelivered: u32,
+
+    /// Share of messages that the simulation rejects at once
+    #[arg(long, value_name = "PERCENT", default_value = "1", value_parser = parse_share)]
+    pub(crate) rejected: u32,
+
+    /// Share of messages that the simulation lets expire, when their validity ends
+    #[arg(long, value_name = "PERCENT", default_value = "1", value_parser = parse_share)]
+    pub(crate) expired: u32,
+
+    /// After how long the simulation reports; some reports take up to twice as long
+    #[arg(long, value_name = "SECONDS", default_value_t = 2, value_parser = clap::value_parser!(u32).range(..=86_400))]
+    pub(crate) delay: u32,
+}
+
+/// Thousandths, from percent with at most one decimal.
+fn parse_share(text: &str) -> Result<u32, String> {
+    let wrong = || "it must be a percentage from 0 to 100, with at most one decimal".to_owned();
+    let (whole, tenth) = text.split_once('.').unwrap_or((text, "0"));
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    if !is_number(whole) || !is_number(tenth) || whole.len() > 3 || tenth.len() > 1 {
+        return Err(wrong());
+    }
+    let share: u32 = format!("{whole}{tenth}").parse().map_err(|_| wrong())?;
+    if share > 1000 {
+        Err(wrong())
+    } else {
+        Ok(share)
+    }
 }
 
 #[derive(Debug, Subcommand)]

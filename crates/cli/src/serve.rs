@@ -47,11 +47,18 @@ pub(crate) fn serve(args: &ServeArgs) -> Result<ExitCode, Failure> {
         (None, Some(folder)) => folder.path().join("demo.db"),
         (None, None) => "recipients.db".into(),
     };
+    if args.undelivered + args.rejected + args.expired > 1000 {
+        let words = "--undelivered, --rejected and --expired come to more than 100 percent";
+        return Err(Failure::Usage(words.to_owned()));
+    }
     let options = Options {
         link_base: format!("{public}/l/"),
         transport: Arc::new(Simulated {
             seed: args.seed,
-            ..Simulated::default()
+            undelivered: args.undelivered,
+            rejected: args.rejected,
+            expired: args.expired,
+            delay: i64::from(args.delay) * 1000,
         }),
         ..Options::default()
     };

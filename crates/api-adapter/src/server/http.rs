@@ -1,6 +1,7 @@
 //! Connections, bodies, and what is neither.
 
 use super::ServerOptions;
+use super::lines::{LONG_QUERY, LongLines};
 use super::methods::{self, Call, Gate};
 use crate::{ApiCode, Bag, Envelope, Output, TooMuch};
 use axum::Router;
@@ -20,19 +21,28 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tower_http::services::ServeFile;
 
 /// How often the flag to stop is looked at.
 const LOOK: Duration = Duration::from_millis(50);
 
 /// The longest text of a multipart form: a field is no file.
-const MOST_FIELD: u64 = 1 << 20;
+const MOST_FIELD: usize = 1 << 20;
+
+/// The first bytes of a body, which any request may bring.
+const FREE: usize = 64 << 10;
+
+/// Bytes of bodies are counted in these.
+const ROOM_UNIT: usize = 1 << 10;
 
 #[derive(Clone)]
 pub(super) struct Server {
     campaigns: Arc<Campaigns>,
     options: ServerOptions,
     gate: Arc<Gate>,
+    /// Room for bodies.
+    room: Arc<Semaphore>,
 }
 
 /// Who is asking.
@@ -53,6 +63,7 @@ pub(super) fn serve(
         campaigns: Arc::clone(campaigns),
         options,
         gate: Arc::default(),
+        room: Arc::new(Semaphore::new(options.bodies_bytes / ROOM_UNIT)),
     };
     let served = runtime.block_on(accept(server, listener, Arc::clone(stop)));
     // Calls that are in the store are carried out; what hangs is left.
@@ -98,8 +109,10 @@ async fn accept(server: Server, listener: TcpListener, stop: Arc<AtomicBool>) ->
         };
         let _ = stream.set_nodelay(true);
         let router = router.clone().layer(axum::Extension(Peer(peer.ip())));
-        let connection =
-            builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+        let connection = builder.serve_connection(
+            TokioIo::new(LongLines::new(stream)),
+            TowerToHyperService::new(router),
+        );
         let connection = graceful.watch(connection);
         tokio::spawn(async move {
             // A client that goes away in the middle is no news.
@@ -180,7 +193,7 @@ async fn rejects(
     request: Request,
 ) -> Response {
     let host = host(request.headers());
-    let (bag, _) = match read(&server, request).await {
+    let read = match read(&server, request).await {
         Ok(read) => read,
         Err(refused) => return refused.response(Output::Json),
     };
@@ -188,7 +201,7 @@ async fn rejects(
         let call = Call {
             campaigns: &server.campaigns,
             gate: &server.gate,
-            bag: &bag,
+            bag: &read.bag,
             file: None,
             peer: peer.0,
             host: host.as_deref(),
@@ -197,12 +210,16 @@ async fn rejects(
     })
     .await;
     match answer {
-        Some(Ok(path)) => match tokio::task::spawn_blocking(move || std::fs::read(path)).await {
-            Ok(Ok(bytes)) => {
-                ([(header::CONTENT_TYPE, "text/csv; charset=utf-8")], bytes).into_response()
+        Some(Ok(path)) => {
+            let file = ServeFile::new(path).try_call(Request::new(Body::empty()));
+            match file.await {
+                Ok(file) => {
+                    let kind = [(header::CONTENT_TYPE, "text/csv; charset=utf-8")];
+                    (kind, file.map(Body::new)).into_response()
+                }
+                Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
             }
-            _ => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
-        },
+        }
         Some(Err(envelope)) => response(&envelope, Output::Json),
         None => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
     }
@@ -230,11 +247,11 @@ async fn service(
     };
     let (module, method) = (module.to_owned(), method.to_owned());
     let host = host(request.headers());
-    let (bag, file) = match read(&server, request).await {
+    let read = match read(&server, request).await {
         Ok(read) => read,
         Err(refused) => return refused.response(Output::Json),
     };
-    let output = bag.text("output").unwrap_or_default();
+    let output = read.bag.text("output").unwrap_or_default();
     let Some(output) = Output::from_name(output) else {
         let words = "The output format must be json or xml.";
         return response(
@@ -248,8 +265,8 @@ async fn service(
             let call = Call {
                 campaigns: &server.campaigns,
                 gate: &server.gate,
-                bag: &bag,
-                file: file.as_ref(),
+                bag: &read.bag,
+                file: read.file.as_ref(),
                 peer: peer.0,
                 host: host.as_deref(),
             };
@@ -304,6 +321,8 @@ enum Refused {
     TooLarge,
     /// The client takes too long.
     TooSlow,
+    /// There is no room for it now.
+    Busy,
     /// It is not what it says it is.
     Wrong(TooMuch),
     /// We are to blame.
@@ -315,6 +334,7 @@ impl Refused {
         match self {
             Refused::TooLarge => StatusCode::PAYLOAD_TOO_LARGE.into_response(),
             Refused::TooSlow => StatusCode::REQUEST_TIMEOUT.into_response(),
+            Refused::Busy => StatusCode::SERVICE_UNAVAILABLE.into_response(),
             Refused::Wrong(why) => {
                 let words = format!("The request cannot be read: {why}.");
                 response(&Envelope::new(ApiCode::Incorrect, (), words), output)
@@ -344,10 +364,78 @@ impl Drop for Upload {
     }
 }
 
+/// A request that was read.
+struct Read {
+    bag: Bag,
+    file: Option<Upload>,
+    /// What its body takes, until it is answered.
+    _held: Option<OwnedSemaphorePermit>,
+}
+
+/// Reads a body, but not for ever, and not beyond what may be held.
+struct Reader<'s> {
+    server: &'s Server,
+    started: Instant,
+    /// Bytes that came.
+    came: u64,
+    /// Bytes that are held.
+    holds: usize,
+    held: Option<OwnedSemaphorePermit>,
+}
+
+impl<'s> Reader<'s> {
+    fn new(server: &'s Server) -> Reader<'s> {
+        Reader {
+            server,
+            started: Instant::now(),
+            came: 0,
+            holds: 0,
+            held: None,
+        }
+    }
+
+    /// Waits for the client, as long as one may.
+    async fn wait<T>(&self, work: impl Future<Output = T>) -> Result<T, Refused> {
+        let ServerOptions {
+            patience, slowest, ..
+        } = self.server.options;
+        let whole = patience + Duration::from_secs(self.came / u64::from(slowest.max(1)));
+        let left = whole.saturating_sub(self.started.elapsed()).min(patience);
+        let work = tokio::time::timeout(left, work).await;
+        work.map_err(|_| Refused::TooSlow)
+    }
+
+    /// Takes room for so many more bytes.
+    async fn hold(&mut self, bytes: usize) -> Result<(), Refused> {
+        self.holds += bytes;
+        if self.holds > self.server.options.body_bytes {
+            return Err(Refused::TooLarge);
+        }
+        let wanted = self.holds.saturating_sub(FREE).div_ceil(ROOM_UNIT);
+        let more = wanted - self.held.as_ref().map_or(0, |held| held.num_permits());
+        if more > 0 {
+            let room = Arc::clone(&self.server.room).acquire_many_owned(more as u32);
+            let room = tokio::time::timeout(self.server.options.patience, room).await;
+            let room = room.map_err(|_| Refused::Busy)?;
+            let room = room.map_err(|_| Refused::Ours)?;
+            match &mut self.held {
+                Some(held) => held.merge(room),
+                None => self.held = Some(room),
+            }
+        }
+        Ok(())
+    }
+}
+
 /// The parameters of a request, and its file.
-async fn read(server: &Server, request: Request) -> Result<(Bag, Option<Upload>), Refused> {
+async fn read(server: &Server, request: Request) -> Result<Read, Refused> {
+    let mut reader = Reader::new(server);
     let mut bag = Bag::new(server.options.bag);
     bag.add_query(request.uri().query().unwrap_or_default())?;
+    if let Some(query) = request.headers().get(LONG_QUERY) {
+        reader.hold(query.len()).await?;
+        bag.add_form(query.as_bytes())?;
+    }
     let kind = request.headers().get(header::CONTENT_TYPE);
     let kind = kind
         .and_then(|kind| kind.to_str().ok())
@@ -355,38 +443,40 @@ async fn read(server: &Server, request: Request) -> Result<(Bag, Option<Upload>)
         .to_owned();
     let lower = kind.to_ascii_lowercase();
     let mut body = request.into_body();
+    let mut file = None;
     if lower.starts_with("multipart/form-data") {
         let boundary =
             multer::parse_boundary(&kind).map_err(|_| Refused::Wrong(TooMuch::Malformed))?;
-        let file = multipart(server, &mut bag, body, boundary).await?;
-        return Ok((bag, file));
-    }
-    let mut bytes = Vec::new();
-    while let Some(part) = next(server, &mut body).await? {
-        if bytes.len() + part.len() > server.options.body_bytes {
-            return Err(Refused::TooLarge);
+        file = multipart(&mut reader, &mut bag, body, boundary).await?;
+    } else {
+        let mut bytes = Vec::new();
+        while let Some(part) = next(&mut reader, &mut body).await? {
+            reader.hold(part.len()).await?;
+            bytes.extend_from_slice(&part);
         }
-        bytes.extend_from_slice(&part);
-    }
-    // Clients send a content type along with no body at all.
-    if !bytes.is_empty() {
-        match lower.starts_with("application/json") {
-            true => bag.add_json(&bytes)?,
-            false => bag.add_form(&bytes)?,
+        // Clients send a content type along with no body at all.
+        if !bytes.is_empty() {
+            match lower.starts_with("application/json") {
+                true => bag.add_json(&bytes)?,
+                false => bag.add_form(&bytes)?,
+            }
         }
     }
-    Ok((bag, None))
+    Ok(Read {
+        bag,
+        file,
+        _held: reader.held,
+    })
 }
 
-async fn next(server: &Server, body: &mut Body) -> Result<Option<Bytes>, Refused> {
+async fn next(reader: &mut Reader<'_>, body: &mut Body) -> Result<Option<Bytes>, Refused> {
     loop {
-        let frame = tokio::time::timeout(server.options.patience, body.frame()).await;
-        match frame {
-            Err(_) => return Err(Refused::TooSlow),
-            Ok(None) => return Ok(None),
-            Ok(Some(Err(_))) => return Err(Refused::Wrong(TooMuch::Malformed)),
-            Ok(Some(Ok(frame))) => {
+        match reader.wait(body.frame()).await? {
+            None => return Ok(None),
+            Some(Err(_)) => return Err(Refused::Wrong(TooMuch::Malformed)),
+            Some(Ok(frame)) => {
                 if let Ok(data) = frame.into_data() {
+                    reader.came += data.len() as u64;
                     return Ok(Some(data));
                 }
             }
@@ -395,11 +485,12 @@ async fn next(server: &Server, body: &mut Body) -> Result<Option<Bytes>, Refused
 }
 
 async fn multipart(
-    server: &Server,
+    reader: &mut Reader<'_>,
     bag: &mut Bag,
     body: Body,
     boundary: String,
 ) -> Result<Option<Upload>, Refused> {
+    let server = reader.server;
     let options = &server.options;
     let limits = multer::SizeLimit::new()
         .whole_stream(options.file_bytes.saturating_add(options.body_bytes as u64))
@@ -407,10 +498,9 @@ async fn multipart(
     let limits = multer::Constraints::new().size_limit(limits);
     let mut parts = multer::Multipart::with_constraints(body.into_data_stream(), boundary, limits);
     let mut file = None;
-    let mut text_bytes = 0;
     loop {
-        let part = tokio::time::timeout(options.patience, parts.next_field()).await;
-        let Some(mut part) = part.map_err(|_| Refused::TooSlow)?.map_err(wrong)? else {
+        let part = reader.wait(parts.next_field()).await?;
+        let Some(mut part) = part.map_err(wrong)? else {
             return Ok(file);
         };
         let name = part.name().unwrap_or_default().to_owned();
@@ -427,19 +517,18 @@ async fn multipart(
             None => Into::Text(Vec::new()),
         };
         loop {
-            let chunk = tokio::time::timeout(options.patience, part.chunk()).await;
-            let Some(chunk) = chunk.map_err(|_| Refused::TooSlow)?.map_err(wrong)? else {
+            let chunk = reader.wait(part.chunk()).await?;
+            let Some(chunk) = chunk.map_err(wrong)? else {
                 break;
             };
+            reader.came += chunk.len() as u64;
             match &mut sink {
                 Into::Nothing => {}
                 Into::Text(text) => {
-                    text_bytes += chunk.len();
-                    if text.len() + chunk.len() > MOST_FIELD as usize
-                        || text_bytes > options.body_bytes
-                    {
+                    if text.len() + chunk.len() > MOST_FIELD {
                         return Err(Refused::TooLarge);
                     }
+                    reader.hold(chunk.len()).await?;
                     text.extend_from_slice(&chunk);
                 }
                 Into::File(upload, out) => {
@@ -455,7 +544,8 @@ async fn multipart(
             Into::Nothing => {}
             Into::Text(text) => bag.add(&name, String::from_utf8_lossy(&text).into_owned())?,
             Into::File(upload, mut out) => {
-                let synced = out.flush().and_then(|()| out.sync_all());
+                let synced =
+                    tokio::task::block_in_place(|| out.flush().and_then(|()| out.sync_all()));
                 if let Err(error) = synced {
                     tracing::error!(%error, "an upload could not be stored");
                     return Err(Refused::Ours);

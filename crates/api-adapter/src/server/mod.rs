@@ -6,6 +6,7 @@
 //! no HTTP, gets another status and no envelope.
 
 mod http;
+mod lines;
 mod methods;
 mod render;
 
@@ -25,11 +26,16 @@ pub struct ServerOptions {
     pub body_bytes: usize,
     /// Bytes of an uploaded file. The default is 256 MiB.
     pub file_bytes: u64,
+    /// Bytes of all bodies that are held at a time, but for the first 64 KiB of each and files;
+    /// others wait. The default is 256 MiB.
+    pub bodies_bytes: usize,
     /// Connections at a time; others wait. The default is 1024.
     pub connections: usize,
-    /// How long a client may take for its headers, and for each further part of its body. The
-    /// default is 15 seconds.
+    /// How long a client may take for its headers, for each further part of its body, and for a
+    /// body as a whole beyond what [`ServerOptions::slowest`] gives it. The default is 15 seconds.
     pub patience: Duration,
+    /// Bytes of a body that must come in a second on average. The default is 4096.
+    pub slowest: u32,
     /// How long requests may go on after the server was told to stop. The default is 5 seconds.
     pub grace: Duration,
     /// Values of a request, and how deeply they are nested.
@@ -41,8 +47,10 @@ impl Default for ServerOptions {
         ServerOptions {
             body_bytes: 16 << 20,
             file_bytes: 256 << 20,
+            bodies_bytes: 256 << 20,
             connections: 1024,
             patience: Duration::from_secs(15),
+            slowest: 4096,
             grace: Duration::from_secs(5),
             bag: crate::Limits::default(),
         }

@@ -1,0 +1,220 @@
+//! Request lines longer than the HTTP library takes.
+//!
+//! Some clients send everything by GET, 64 KiB of it and more, and the `http` crate ends a URI at
+//! 65,534 bytes. The query of a longer line is moved into a header of our own before the library
+//! sees it.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+/// The header that carries a long query.
+pub(super) const LONG_QUERY: &str = "x-long-query";
+
+/// Lines up to here are left to the library.
+const SHORT: usize = 32 << 10;
+
+/// Lines from here on are left to it, too: it refuses them.
+const LONG: usize = 160 << 10;
+
+/// Bytes read while the end of a line is looked for.
+const STEP: usize = 8 << 10;
+
+/// A connection whose long request lines are parted.
+pub(super) struct LongLines<T> {
+    io: T,
+    state: State,
+}
+
+enum State {
+    /// A request begins; what came of it so far.
+    Line(Vec<u8>),
+    /// Bytes that are handed out before anything is read again, from a place on.
+    Rest(Vec<u8>, usize),
+}
+
+impl<T> LongLines<T> {
+    pub(super) fn new(io: T) -> LongLines<T> {
+        LongLines {
+            io,
+            state: State::Line(Vec::new()),
+        }
+    }
+
+    /// What follows an answer is the next request.
+    fn answered(&mut self, bytes: &[u8]) {
+        let is_interim = bytes.starts_with(b"HTTP/1.1 1");
+        if let State::Rest(held, at) = &self.state
+            && *at == held.len()
+            && !is_interim
+        {
+            self.state = State::Line(Vec::new());
+        }
+    }
+}
+
+/// What the library is to see, once that can be told.
+fn parted(held: &[u8]) -> Option<Vec<u8>> {
+    let is_request = [&b"GET /"[..], b"POST /"].iter().any(|start| {
+        let length = start.len().min(held.len());
+        held[..length] == start[..length]
+    });
+    if !is_request {
+        return Some(held.to_vec());
+    }
+    let end = match memchr::memchr(b'\n', held) {
+        Some(end) => end,
+        None if held.len() > LONG => return Some(held.to_vec()),
+        None => return None,
+    };
+    let whole = || Some(held.to_vec());
+    if end <= SHORT || end > LONG {
+        return whole();
+    }
+    let line = held[..end].strip_suffix(b"\r").unwrap_or(&held[..end]);
+    let Some(query) = memchr::memchr(b'?', line) else {
+        return whole();
+    };
+    let Some(version) = memchr::memrchr(b' ', line).filter(|&version| version > query) else {
+        return whole();
+    };
+    let mut out = Vec::with_capacity(held.len() + 32);
+    for part in [
+        &line[..query],
+        &line[version..],
+        b"\r\n",
+        LONG_QUERY.as_bytes(),
+        b": ",
+        &line[query + 1..version],
+        b"\r\n",
+        &held[end + 1..],
+    ] {
+        out.extend_from_slice(part);
+    }
+    Some(out)
+}
+
+impl<T: AsyncRead + Unpin> AsyncRead for LongLines<T> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        out: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let LongLines { io, state } = &mut *self;
+        loop {
+            match state {
+                State::Rest(held, at) if *at < held.len() => {
+                    let length = (held.len() - *at).min(out.remaining());
+                    out.put_slice(&held[*at..*at + length]);
+                    *at += length;
+                    return Poll::Ready(Ok(()));
+                }
+                State::Rest(..) => return Pin::new(io).poll_read(context, out),
+                State::Line(held) => {
+                    let mut bytes = [0; STEP];
+                    let mut read = ReadBuf::new(&mut bytes);
+                    ready!(Pin::new(&mut *io).poll_read(context, &mut read))?;
+                    held.extend_from_slice(read.filled());
+                    if read.filled().is_empty() {
+                        // The end: what came is all there is.
+                        *state = State::Rest(std::mem::take(held), 0);
+                    } else if let Some(rest) = parted(held) {
+                        *state = State::Rest(rest, 0);
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl<T: AsyncWrite + Unpin> AsyncWrite for LongLines<T> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let written = ready!(Pin::new(&mut self.io).poll_write(context, bytes))?;
+        self.answered(&bytes[..written]);
+        Poll::Ready(Ok(written))
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let written = ready!(Pin::new(&mut self.io).poll_write_vectored(context, slices))?;
+        self.answered(
+            slices
+                .iter()
+                .find(|slice| !slice.is_empty())
+                .map_or(&[], |slice| slice),
+        );
+        Poll::Ready(Ok(written))
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.io.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_shutdown(context)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn request(query: &str) -> Vec<u8> {
+        format!("GET /service/a/b?{query} HTTP/1.1\r\nHost: x\r\n\r\nrest").into_bytes()
+    }
+
+    #[test]
+    fn long_queries_become_a_header() {
+        let query = format!("a=%20?{}", "b".repeat(SHORT));
+        let expected =
+            format!("GET /service/a/b HTTP/1.1\r\nx-long-query: {query}\r\nHost: x\r\n\r\nrest");
+        assert_eq!(parted(&request(&query)).unwrap(), expected.as_bytes());
+        for whole in [
+            request("a=1"),
+            request(&"b".repeat(LONG + 1)),
+            format!("GET /{} HTTP/1.1\r\n", "b".repeat(SHORT)).into_bytes(),
+            b"\x16\x03\x01 no HTTP at all".to_vec(),
+            b"a=1&b=2".to_vec(),
+        ] {
+            assert_eq!(parted(&whole), Some(whole));
+        }
+        assert_eq!(parted(b"PO"), None);
+    }
+
+    proptest! {
+        /// Whatever pieces the bytes come in.
+        #[test]
+        fn pieces_make_no_difference(size in 1usize..70_000, length in 1usize..100_000) {
+            let bytes = request(&"b".repeat(length));
+            let mut held = Vec::new();
+            let mut out = Vec::new();
+            let mut is_told = false;
+            for piece in bytes.chunks(size) {
+                match is_told {
+                    true => out.extend_from_slice(piece),
+                    false => {
+                        held.extend_from_slice(piece);
+                        if let Some(rest) = parted(&held) {
+                            out = rest;
+                            is_told = true;
+                        }
+                    }
+                }
+            }
+            prop_assert_eq!(Some(out), parted(&bytes));
+        }
+    }
+}
