@@ -1,8 +1,9 @@
 //! How the columns of one file serve a text (decision D17).
 
 use crate::error::HeaderError;
+use recipients_core::Reason;
 use recipients_ingest::{Confidence, Source};
-use recipients_template::{Missing, MissingValue, Template, is_placeholder_name};
+use recipients_template::{Missing, Template, Unfilled, is_placeholder_name};
 use std::collections::BTreeMap;
 
 /// Where the values of a text's placeholders stand in the rows of one file.
@@ -130,7 +131,7 @@ impl Binding {
         number: &str,
         field: impl Fn(usize) -> Option<&'v str>,
         out: &mut String,
-    ) -> Result<(), MissingValue> {
+    ) -> Result<(), Unfilled> {
         let value = |name: &str| field(*self.columns.get(name)?);
         fill(template, missing, number, value, out)
     }
@@ -148,19 +149,19 @@ impl Binding {
 /// let mut text = String::new();
 /// fill(&template, Missing::Reject, "380971112233", value, &mut text)?;
 /// assert_eq!(text, "Olha, your number is 380971112233");
-/// # Ok::<(), recipients_template::MissingValue>(())
+/// # Ok::<(), recipients_template::Unfilled>(())
 /// ```
 ///
 /// # Errors
 ///
-/// Only under [`Missing::Reject`], if a value is missing.
+/// As [`Template::fill`].
 pub fn fill<'v>(
     template: &Template,
     missing: Missing,
     number: &str,
     value: impl Fn(&str) -> Option<&'v str>,
     out: &mut String,
-) -> Result<(), MissingValue> {
+) -> Result<(), Unfilled> {
     // One lifetime for the number and the values, though only the number may be shorter.
     fn shorter<'n, 'v: 'n>(value: Option<&'v str>) -> Option<&'n str> {
         value
@@ -173,6 +174,14 @@ pub fn fill<'v>(
         missing,
         out,
     )
+}
+
+/// The verdict's reason where a text was not filled.
+pub fn unfilled_reason(unfilled: &Unfilled) -> Reason {
+    match unfilled {
+        Unfilled::NoValue { .. } => Reason::MissingPlaceholder,
+        Unfilled::TooLong => Reason::TextTooLong,
+    }
 }
 
 /// The column whose name differs only in case, spaces, `_` and `-`, or else by a slip or two.

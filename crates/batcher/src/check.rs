@@ -1,7 +1,7 @@
 //! One batch of rows, judged: the part that runs on many threads. It knows no other batch.
 
 use crate::annotate::{self, Prior};
-use crate::binding::Binding;
+use crate::binding::{Binding, unfilled_reason};
 use recipients_core::{Checker, Code, Reason, SeveralNumbers, Verdict, is_blank};
 use recipients_ingest::{Batch, Format, Layout, Row};
 use recipients_template::{Encoding, Missing, Segments, Template, non_gsm};
@@ -332,9 +332,10 @@ fn fill(
                 judged.extra_of_last().culprits = Some(culprits.into());
             }
         }
-        Err(missing) => {
-            judged.verdicts[at] = judged.verdicts[at].but(Reason::MissingPlaceholder);
-            let detail = format!("there is {missing}");
+        Err(unfilled) => {
+            let reason = unfilled_reason(&unfilled);
+            judged.verdicts[at] = judged.verdicts[at].but(reason);
+            let detail = format!("there is {unfilled}");
             judged.extra_of_last().detail = Some(detail.into());
         }
     }

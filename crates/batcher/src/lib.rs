@@ -52,7 +52,7 @@ mod sums;
 mod winner;
 
 pub use batches::{Batches, Limits, Size};
-pub use binding::{Binding, Lacking, check_header, fill};
+pub use binding::{Binding, Lacking, check_header, fill, unfilled_reason};
 pub use error::{Error, HeaderError};
 pub use feed::{CheckedRow, Feed, Verdicts};
 pub use mapped::{open_number_set, write_number_set};

@@ -11,7 +11,7 @@ use crate::sums::Sums;
 use crate::winner::Winner;
 use recipients_core::{Checker, Msisdn, Origin, Reason, Verdict};
 use recipients_ingest::{Batch, Layout, Row, Source};
-use recipients_template::{Missing, MissingValue, Segments, Template};
+use recipients_template::{Missing, Segments, Template, Unfilled};
 use std::io;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -390,7 +390,7 @@ impl<'r> Checked<'r> {
         template: &Template,
         missing: Missing,
         out: &mut String,
-    ) -> Result<(), MissingValue> {
+    ) -> Result<(), Unfilled> {
         let check = self.file().check();
         let number = self.msisdn().map(|number| number.to_string());
         let number = number.as_deref().unwrap_or_default();

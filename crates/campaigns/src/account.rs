@@ -9,6 +9,7 @@ use rusqlite::{OptionalExtension, Row};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::{Arc, PoisonError};
 use subtle::ConstantTimeEq;
 
@@ -104,6 +105,9 @@ impl Settings {
         {
             return Err(format!("{sender:?}: a sender has 1 to 15 characters"));
         }
+        if let Some(address) = self.addresses.iter().find(|a| a.parse::<IpAddr>().is_err()) {
+            return Err(format!("{address}: this is no IP address"));
+        }
         self.policy().map(drop)
     }
 
@@ -158,14 +162,21 @@ impl Account {
     }
 
     fn from_row(row: &Row<'_>) -> rusqlite::Result<(Account, Vec<u8>)> {
+        use rusqlite::types::Type;
         let settings: String = row.get("settings")?;
-        let settings: Settings = serde_json::from_str(&settings).unwrap_or_default();
-        let zone = Zone::named(&settings.zone).or_else(|| Zone::named("UTC"));
+        // An account whose settings cannot be read is no account that may do everything.
+        let unreadable = |error: Box<dyn std::error::Error + Send + Sync>| {
+            rusqlite::Error::FromSqlConversionFailure(0, Type::Text, error)
+        };
+        let settings: Settings =
+            serde_json::from_str(&settings).map_err(|error| unreadable(error.into()))?;
+        let zone =
+            Zone::named(&settings.zone).ok_or_else(|| unreadable("an unknown time zone".into()))?;
         Ok((
             Account {
                 id: row.get("id")?,
                 name: row.get("name")?,
-                zone: zone.expect("UTC is built in"),
+                zone,
                 settings,
                 balance: Money(row.get("balance")?),
                 version: row.get("version")?,

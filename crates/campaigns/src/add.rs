@@ -8,7 +8,7 @@ use crate::contact::{self, Book};
 use crate::error::{Conflict, Error, Flaw};
 use crate::link::Link;
 use crate::status::{CampaignStatus, MessageStatus};
-use recipients_batcher::fill;
+use recipients_batcher::{fill, unfilled_reason};
 use recipients_core::{Code, Msisdn, Reason, Verdict};
 use recipients_template::{Missing, Segments, Template};
 use rusqlite::{OptionalExtension, Transaction};
@@ -139,7 +139,7 @@ impl Texts {
     }
 
     /// The verdict, now that the text is known, and the text where it is the recipient's own.
-    fn fill<'v>(
+    pub(crate) fn fill<'v>(
         &self,
         verdict: Verdict,
         value: impl Fn(&str) -> Option<&'v str>,
@@ -151,7 +151,7 @@ impl Texts {
         let mut text = String::new();
         match fill(template, self.missing, &number, value, &mut text) {
             Ok(()) => (verdict, Some(text)),
-            Err(_) => (verdict.but(Reason::MissingPlaceholder), None),
+            Err(unfilled) => (verdict.but(unfilled_reason(&unfilled)), None),
         }
     }
 }
@@ -165,8 +165,16 @@ pub(crate) struct Adder<'a> {
     pub(crate) texts: &'a Texts,
     /// Links of which each recipient gets its own.
     pub(crate) links: &'a [Link],
-    pub(crate) sum: Count,
+    pub(crate) sums: Sums,
+}
+
+/// What was added, and what was not.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Sums {
+    pub(crate) added: Count,
     pub(crate) rejected: i64,
+    /// The first message that was added.
+    pub(crate) first: Option<i64>,
 }
 
 impl Adder<'_> {
@@ -185,7 +193,7 @@ impl Adder<'_> {
                 message: None,
             },
         };
-        self.rejected += i64::from(added.message.is_none());
+        self.sums.rejected += i64::from(added.message.is_none());
         Ok(added)
     }
 
@@ -211,7 +219,11 @@ impl Adder<'_> {
                 return Ok(refused(Reason::Duplicate));
             }
             let whole = text.as_deref().unwrap_or(&self.campaign.text);
-            match self.campaigns.personal(self.links, whole) {
+            let is_free = |code: &str| {
+                let query = "SELECT 1 FROM personal_link WHERE code = ?";
+                Ok(!change.prepare_cached(query)?.exists([code])?)
+            };
+            match self.campaigns.personal(self.links, whole, is_free) {
                 Ok((own, made)) => {
                     text = Some(Cow::Owned(own));
                     codes = made;
@@ -247,9 +259,10 @@ impl Adder<'_> {
                 .prepare_cached("INSERT INTO personal_link VALUES (?, ?, ?, 0)")?
                 .execute((code, link, message))?;
         }
-        self.sum.messages += 1;
-        self.sum.segments += segments;
-        self.sum.cost.0 += segments * price;
+        self.sums.added.messages += 1;
+        self.sums.added.segments += segments;
+        self.sums.added.cost.0 += segments * price;
+        self.sums.first.get_or_insert(message);
         Ok(Added {
             verdict,
             message: Some(message),
@@ -293,7 +306,7 @@ pub(crate) fn swap(
     change.execute("DELETE FROM counter WHERE campaign = ?", [campaign.id])?;
     change.execute(
         "UPDATE campaign SET generation = ?, messages = 0, segments = 0, cost = 0, rejected = 0, \
-         groups = NULL WHERE id = ?",
+         first = NULL, groups = NULL WHERE id = ?",
         [generation, campaign.id],
     )?;
     Ok(())
@@ -303,26 +316,27 @@ pub(crate) fn swap(
 pub(crate) fn tally(
     change: &Transaction<'_>,
     campaign: i64,
-    sum: Count,
-    rejected: i64,
+    sums: &Sums,
     source: i64,
     now: Millis,
 ) -> Result<(), Error> {
     change
         .prepare_cached(
             "UPDATE campaign SET messages = messages + ?, segments = segments + ?, \
-             cost = cost + ?, rejected = rejected + ?, source = ?, counted = ? WHERE id = ?",
+             cost = cost + ?, rejected = rejected + ?, first = coalesce(first, ?), source = ?, \
+             counted = ? WHERE id = ?",
         )?
         .execute((
-            sum.messages,
-            sum.segments,
-            sum.cost.0,
-            rejected,
+            sums.added.messages,
+            sums.added.segments,
+            sums.added.cost.0,
+            sums.rejected,
+            sums.first,
             source,
             now,
             campaign,
         ))?;
-    campaign::count(change, campaign, None, Some(MessageStatus::New), sum)
+    campaign::count(change, campaign, None, Some(MessageStatus::New), sums.added)
 }
 
 /// Holds a campaign while recipients are added to it.
@@ -438,14 +452,13 @@ impl Campaigns {
                 rules: &rules,
                 texts: &texts,
                 links: &links,
-                sum: Count::default(),
-                rejected: 0,
+                sums: Sums::default(),
             };
             let mut added = Vec::with_capacity(judged.len());
             for (verdict, text, contact) in &judged {
                 added.push(adder.add(change, *verdict, text.as_deref(), *contact)?);
             }
-            tally(change, id, adder.sum, adder.rejected, source, now)?;
+            tally(change, id, &adder.sums, source, now)?;
             Ok(added)
         })
     }

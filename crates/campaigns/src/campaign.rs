@@ -406,13 +406,10 @@ impl Campaigns {
         self.store.read(|look| {
             let campaign = find(look, account.id, id, self.clock.now())?;
             let mut query = look.prepare_cached(
-                "SELECT text FROM message WHERE id = (SELECT min(id) FROM \
-                 (SELECT id FROM message WHERE campaign = ? AND generation = ? \
-                  ORDER BY number LIMIT 1000))",
+                "SELECT text FROM message WHERE id = (SELECT first FROM campaign WHERE id = ?)",
             )?;
-            let text: Option<Option<String>> = query
-                .query_row([id, campaign.generation], |row| row.get(0))
-                .optional()?;
+            let text: Option<Option<String>> =
+                query.query_row([id], |row| row.get(0)).optional()?;
             Ok(text.flatten().unwrap_or(campaign.text))
         })
     }
@@ -490,7 +487,8 @@ impl Campaigns {
             if campaign.counters.total.messages == 0 {
                 return Err(Error::Conflict(Conflict::NoRecipients));
             }
-            launch(change, account, id, campaign.counters.total.cost)
+            let due = campaign.deferred.unwrap_or(now).max(now);
+            launch(change, account, id, campaign.counters.total.cost, due)
         })
     }
 
@@ -518,8 +516,9 @@ impl Campaigns {
                 )?;
             }
             change.execute(
-                "UPDATE campaign SET status = ?, comment = ? WHERE id = ?",
-                (status, comment, id),
+                "UPDATE campaign SET status = ?, comment = ?, due = max(coalesce(deferred, 0), ?) \
+                 WHERE id = ?",
+                (status, comment, now, id),
             )?;
             Ok(())
         })
@@ -544,6 +543,7 @@ pub(crate) fn launch(
     account: &Account,
     id: i64,
     cost: Money,
+    due: Millis,
 ) -> Result<bool, Error> {
     let paid = change.execute(
         "UPDATE account SET balance = balance - ?2 WHERE id = ?1 AND balance >= ?2",
@@ -557,7 +557,8 @@ pub(crate) fn launch(
         true => CampaignStatus::Moderation,
         false => CampaignStatus::AutoReadyForSend,
     };
-    change.execute("UPDATE campaign SET status = ? WHERE id = ?", (status, id))?;
+    let query = "UPDATE campaign SET status = ?, due = ? WHERE id = ?";
+    change.execute(query, (status, due, id))?;
     Ok(moderation)
 }
 
@@ -737,6 +738,37 @@ impl Conditions {
         self.sql.push(format!("{column} IN ({})", ids.join(",")));
     }
 
+    /// What is asked of the campaign `c`: that one of these groups was added to it, and that it
+    /// has the status of this name.
+    pub(crate) fn campaign(&mut self, groups: Option<&[i64]>, status: Option<&str>, now: Millis) {
+        if let Some(groups) = groups {
+            let ids: Vec<String> = groups.iter().map(i64::to_string).collect();
+            self.add(
+                "EXISTS (SELECT 1 FROM json_each(?) \
+                 WHERE instr(',' || c.groups || ',', ',' || value || ',') > 0)",
+                format!("[{}]", ids.join(",")),
+            );
+        }
+        let Some(name) = status else { return };
+        match (name, CampaignStatus::from_name(name)) {
+            ("NOT_YET_SENT", _) => self.plain("c.status IN (0, 1, 3, 4)".to_owned()),
+            (_, Some(CampaignStatus::Deferred)) => {
+                self.plain("c.status IN (3, 4)".to_owned());
+                self.add("c.deferred > ?", now);
+            }
+            (_, Some(status)) => {
+                self.add("c.status = ?", status as i64);
+                if matches!(
+                    status,
+                    CampaignStatus::ReadyForSend | CampaignStatus::AutoReadyForSend
+                ) {
+                    self.add("coalesce(c.deferred, 0) <= ?", now);
+                }
+            }
+            (_, None) => self.never(),
+        }
+    }
+
     pub(crate) fn text(&self) -> String {
         match self.sql.is_empty() {
             true => "1".to_owned(),
@@ -789,16 +821,14 @@ impl Campaigns {
             None => when.plain("deleted IS NULL".to_owned()),
         }
         let sent = filter.sent.window(account);
-        if filter.ids.is_none() {
-            let created = filter.created.window(account).or_else(|| {
-                let is_default = account.settings.list_window && sent.is_none();
-                is_default.then(|| (account.zone.day_of(now - DAY), now))
-            });
-            for (column, range) in [("created", created), ("started", sent)] {
-                if let Some((from, to)) = range {
-                    when.add(&format!("{column} >= ?"), from);
-                    when.add(&format!("{column} <= ?"), to);
-                }
+        let created = filter.created.window(account).or_else(|| {
+            let is_default = account.settings.list_window && sent.is_none() && filter.ids.is_none();
+            is_default.then(|| (account.zone.day_of(now - DAY), now))
+        });
+        for (column, range) in [("created", created), ("started", sent)] {
+            if let Some((from, to)) = range {
+                when.add(&format!("{column} >= ?"), from);
+                when.add(&format!("{column} <= ?"), to);
             }
         }
         if let Some(from) = &filter.from {
@@ -824,31 +854,7 @@ impl Campaigns {
                 ),
             }
         }
-        if let Some(groups) = &filter.groups {
-            let has = |id: &i64| format!("instr(',' || groups || ',', ',{id},') > 0");
-            let any: Vec<String> = groups.iter().map(has).collect();
-            when.plain(format!("({})", any.join(" OR ")));
-        }
-        if let Some(name) = &filter.status {
-            let ready = "status IN (3, 4)";
-            match (name.as_str(), CampaignStatus::from_name(name)) {
-                ("NOT_YET_SENT", _) => when.plain("status IN (0, 1, 3, 4)".to_owned()),
-                (_, Some(CampaignStatus::Deferred)) => {
-                    when.plain(ready.to_owned());
-                    when.add("deferred > ?", now);
-                }
-                (_, Some(status)) => {
-                    when.add("status = ?", status as i64);
-                    if matches!(
-                        status,
-                        CampaignStatus::ReadyForSend | CampaignStatus::AutoReadyForSend
-                    ) {
-                        when.add("coalesce(deferred, 0) <= ?", now);
-                    }
-                }
-                (_, None) => when.never(),
-            }
-        }
+        when.campaign(filter.groups.as_deref(), filter.status.as_deref(), now);
         let order = order(
             sort,
             &[
@@ -896,59 +902,65 @@ impl Campaigns {
     ///
     /// If the store fails.
     pub fn recount(&self, mend: bool) -> Result<Vec<i64>, Error> {
-        self.store.write(|change| {
-            let query = "SELECT id, generation, messages, segments, cost FROM campaign";
-            let mut query = change.prepare(query)?;
-            type Stored = (i64, i64, Count);
-            let campaigns = query.query_map([], |row| {
-                let total = Count {
-                    messages: row.get(2)?,
-                    segments: row.get(3)?,
-                    cost: Money(row.get(4)?),
-                };
-                Ok((row.get(0)?, row.get(1)?, total))
-            })?;
-            let campaigns: Vec<Stored> = campaigns.collect::<Result<_, _>>()?;
-            let mut recount = change.prepare(
-                "SELECT status, count(*), sum(segments), sum(segments * price) FROM message \
-                 WHERE campaign = ? AND generation = ? GROUP BY status",
-            )?;
-            let mut wrong = Vec::new();
-            for (id, generation, total) in campaigns {
-                let mut counted = HashMap::new();
-                let mut rows = recount.query([id, generation])?;
-                while let Some(row) = rows.next()? {
-                    let count = Count {
-                        messages: row.get(1)?,
-                        segments: row.get(2)?,
-                        cost: Money(row.get(3)?),
-                    };
-                    counted.insert(row.get::<_, i64>(0)? as usize, count);
-                }
-                let mut by_status = [Count::default(); 10];
-                let mut sum = Count::default();
-                for (&status, count) in &counted {
-                    by_status[status] = *count;
-                    sum.messages += count.messages;
-                    sum.segments += count.segments;
-                    sum.cost.0 += count.cost.0;
-                }
-                if sum == total && by_status == counters_by_status(change, id)? {
-                    continue;
-                }
-                wrong.push(id);
-                if mend {
-                    change.execute("DELETE FROM counter WHERE campaign = ?", [id])?;
-                    for status in MessageStatus::ALL {
-                        count(change, id, None, Some(*status), by_status[*status as usize])?;
-                    }
-                    change.execute(
-                        "UPDATE campaign SET messages = ?, segments = ?, cost = ? WHERE id = ?",
-                        (sum.messages, sum.segments, sum.cost.0, id),
-                    )?;
-                }
-            }
-            Ok(wrong)
-        })
+        // Whoever only looks keeps nobody from writing.
+        match mend {
+            true => self.store.write(|change| recount(change, true)),
+            false => self.store.read(|look| recount(look, false)),
+        }
     }
+}
+
+fn recount(change: &Transaction<'_>, mend: bool) -> Result<Vec<i64>, Error> {
+    let query = "SELECT id, generation, messages, segments, cost FROM campaign";
+    let mut query = change.prepare(query)?;
+    type Stored = (i64, i64, Count);
+    let campaigns = query.query_map([], |row| {
+        let total = Count {
+            messages: row.get(2)?,
+            segments: row.get(3)?,
+            cost: Money(row.get(4)?),
+        };
+        Ok((row.get(0)?, row.get(1)?, total))
+    })?;
+    let campaigns: Vec<Stored> = campaigns.collect::<Result<_, _>>()?;
+    let mut recount = change.prepare(
+        "SELECT status, count(*), sum(segments), sum(segments * price) FROM message \
+                 WHERE campaign = ? AND generation = ? GROUP BY status",
+    )?;
+    let mut wrong = Vec::new();
+    for (id, generation, total) in campaigns {
+        let mut counted = HashMap::new();
+        let mut rows = recount.query([id, generation])?;
+        while let Some(row) = rows.next()? {
+            let count = Count {
+                messages: row.get(1)?,
+                segments: row.get(2)?,
+                cost: Money(row.get(3)?),
+            };
+            counted.insert(row.get::<_, i64>(0)? as usize, count);
+        }
+        let mut by_status = [Count::default(); 10];
+        let mut sum = Count::default();
+        for (&status, count) in &counted {
+            by_status[status] = *count;
+            sum.messages += count.messages;
+            sum.segments += count.segments;
+            sum.cost.0 += count.cost.0;
+        }
+        if sum == total && by_status == counters_by_status(change, id)? {
+            continue;
+        }
+        wrong.push(id);
+        if mend {
+            change.execute("DELETE FROM counter WHERE campaign = ?", [id])?;
+            for status in MessageStatus::ALL {
+                count(change, id, None, Some(*status), by_status[*status as usize])?;
+            }
+            change.execute(
+                "UPDATE campaign SET messages = ?, segments = ?, cost = ? WHERE id = ?",
+                (sum.messages, sum.segments, sum.cost.0, id),
+            )?;
+        }
+    }
+    Ok(wrong)
 }

@@ -5,16 +5,16 @@
 //! transaction that ends the task.
 
 use crate::account::{Account, Rules};
-use crate::add::{AddParams, Adder, How, Texts, find_number, next_generation, swap, tally};
+use crate::add::{AddParams, Adder, How, Sums, Texts, find_number, next_generation, swap, tally};
 use crate::campaign::{self, Campaign, Count, Kind};
 use crate::clock::{MINUTE, Millis};
-use crate::contact::MOBILE;
+use crate::contact::{CARD_FIELDS, MOBILE};
 use crate::error::{Conflict, Error, Flaw};
 use crate::link::Link;
 use crate::status::{CampaignStatus, TaskStatus};
 use crate::{Campaigns, Money};
 use recipients_batcher::{Checked, FileInfo, Format, Pipeline, Rows, Sink, Wants, annotate};
-use recipients_core::{Code, Reason};
+use recipients_core::{Code, Reason, Verdict};
 use recipients_ingest::{Choice, Column, Encoding, Source};
 use recipients_template::{Missing, Template};
 use rusqlite::{Connection, OptionalExtension, Row, Transaction};
@@ -34,6 +34,15 @@ const LEASE: Millis = MINUTE;
 
 /// What the files of rejected rows end with.
 const REJECTS: &str = ".rejects.csv";
+
+/// Groups that one import may name, and that a campaign remembers.
+const MOST_GROUPS: usize = 500;
+
+/// Rows that one import may bring.
+const MOST_ROWS: i64 = 20_000_000;
+
+/// How often this computer may fail at a task in a row before that is given up.
+const MOST_FAILURES: i64 = 20;
 
 /// Cards that are looked up together.
 const CARDS: usize = 1000;
@@ -141,7 +150,7 @@ impl Job {
             }
         };
         let mut character = |field, value: &Option<String>, default: char| match value.as_deref() {
-            None | Some("") => default,
+            None => default,
             Some("\\t") => '\t',
             Some(text) => {
                 let mut chars = text.chars();
@@ -163,7 +172,7 @@ impl Job {
             file: None,
             groups: Vec::new(),
             replace: how.replace,
-            missing: how.missing as u8,
+            missing: how.missing.flag(),
             encoding: encoding.trim().to_owned(),
             skip_header,
             delimiter,
@@ -229,8 +238,17 @@ impl Campaigns {
         if !flaws.is_empty() {
             return Err(Error::Invalid(flaws));
         }
-        if campaign.kind == Kind::Single {
-            return Err(Error::Incorrect(Flaw::SingleRecipient));
+        let is_single = campaign.kind == Kind::Single;
+        // How many more a campaign of one message can take.
+        let free = match is_single {
+            true if how.replace || campaign.counters.total.messages == 0 => 1,
+            true => 0,
+            false => usize::MAX,
+        };
+        if let Import::Groups(groups) = import
+            && groups.len() > MOST_GROUPS
+        {
+            return Err(Error::Incorrect(Flaw::TooMany(MOST_GROUPS)));
         }
         match import {
             Import::Groups(groups) => job.groups.clone_from(groups),
@@ -239,7 +257,7 @@ impl Campaigns {
                     .file_name()
                     .map(|name| name.to_string_lossy().into_owned());
                 job.file = Some((in_folder.unwrap_or_default(), name.clone()));
-                self.try_file(&campaign, &job, path)?;
+                self.try_file(&campaign, &job, path, free)?;
             }
         }
         let json = serde_json::to_string(&job).map_err(|e| Error::Internal(e.to_string()))?;
@@ -272,13 +290,31 @@ impl Campaigns {
                      (SELECT value FROM json_each(?)) AND account = ? AND deleted IS NULL",
                     (task, groups, account.id),
                 )?;
+                if is_single {
+                    let count = "SELECT count(*) FROM task_card WHERE task = ?";
+                    let count: i64 = change.query_row(count, [task], |row| row.get(0))?;
+                    if count > free as i64 {
+                        return Err(Error::Incorrect(Flaw::SingleRecipient));
+                    }
+                }
             }
             Ok(task)
         })
     }
 
-    /// Whether the file can be read as far as its header, and that serves.
-    fn try_file(&self, campaign: &Campaign, job: &Job, path: &Path) -> Result<(), Error> {
+    /// Whether the file can be read as far as its header, that serves, and the file has no more
+    /// rows than the campaign can take.
+    fn try_file(
+        &self,
+        campaign: &Campaign,
+        job: &Job,
+        path: &Path,
+        free: usize,
+    ) -> Result<(), Error> {
+        // A workbook is read whole: one at a time.
+        let _turn = self.trying.lock().unwrap_or_else(PoisonError::into_inner);
+        #[cfg(unix)]
+        File::open(&self.folder)?.sync_all()?;
         let flaw = |words: String| Error::invalid("recipientsFile", Flaw::File(words));
         let source = job
             .open(path, campaign.kind)
@@ -286,6 +322,9 @@ impl Campaigns {
         if let Some(template) = campaign.template() {
             recipients_batcher::Binding::new(&template, &source, false)
                 .map_err(|error| flaw(error.to_string()))?;
+        }
+        if campaign.kind == Kind::Single && source.into_rows().take(free + 1).count() > free {
+            return Err(Error::Incorrect(Flaw::SingleRecipient));
         }
         Ok(())
     }
@@ -358,12 +397,36 @@ impl Campaigns {
         match ended {
             Ok(notes) => self.complete(&task, &notes)?,
             Err(Failure::Refused(why)) => self.refuse(&task, &why)?,
-            Err(Failure::Store(error)) => return Err(error),
-        }
-        if let Some((file, _)) = &task.job.file {
-            let _ = std::fs::remove_file(self.folder.join(file));
+            Err(Failure::Store(error)) => {
+                self.put_task_off(&task)?;
+                return Err(error);
+            }
         }
         Ok(true)
+    }
+
+    /// Leaves a task at which this computer failed for a while, a longer one each time, so that
+    /// others get their turn; in the end for good.
+    fn put_task_off(&self, task: &Task) -> Result<(), Error> {
+        let failures: i64 = self.store.write(|change| {
+            let query = "UPDATE task SET failures = failures + 1, owner = '', \
+                         leased = ? + min(1000 << failures, 60000) \
+                         WHERE id = ? AND owner = ? RETURNING failures";
+            let key = (self.now(), task.id, &self.worker);
+            let failures = change.query_row(query, key, |row| row.get(0));
+            Ok(failures.optional()?.unwrap_or(0))
+        })?;
+        match failures {
+            ..MOST_FAILURES => Ok(()),
+            _ => {
+                self.store.write(|change| {
+                    let query = "UPDATE task SET owner = ? WHERE id = ?";
+                    change.execute(query, (&self.worker, task.id))?;
+                    Ok(())
+                })?;
+                self.give_up()
+            }
+        }
     }
 
     /// The oldest task that is open and nobody's, which is ours from now on.
@@ -415,6 +478,9 @@ impl Campaigns {
         };
         for file in files {
             let file = file?;
+            if file.file_type()?.is_dir() {
+                continue;
+            }
             let name = file.file_name();
             let is_ours = open
                 .iter()
@@ -473,11 +539,16 @@ impl Campaigns {
         let mut pipeline = Pipeline::new(&rules.checker)
             .threads(self.threads)
             .cancel(&self.stop);
-        if let Some(template) = campaign.template() {
-            pipeline = pipeline.message(template, task.job.missing());
-        }
         let mut failed = None;
+        let mut rejects = None;
         let mut notes = String::new();
+        if let Some(template) = campaign.template() {
+            match task.job.file {
+                Some(_) => pipeline = pipeline.message(template, task.job.missing()),
+                // Of cards it is known which fields they have: texts are filled when added.
+                None => notes = unknown_fields(&template),
+            }
+        }
         let sink = Carrier {
             campaigns: self,
             campaign: &campaign,
@@ -485,7 +556,7 @@ impl Campaigns {
             rules: &rules,
             texts: &texts,
             links: &links,
-            rejects: None,
+            rejects: &mut rejects,
             path: &path,
             at: 0,
             read: 0,
@@ -494,8 +565,15 @@ impl Campaigns {
             notes: &mut notes,
         };
         let report = pipeline.run(vec![source], sink);
-        if let Some(error) = failed {
-            return Err(Failure::Store(error));
+        if let Some(rejects) = rejects {
+            let file = rejects.finish().map_err(Error::from)?;
+            let file = file
+                .into_inner()
+                .map_err(|error| Error::from(error.into_error()))?;
+            file.sync_all().map_err(Error::from)?;
+        }
+        if let Some(failure) = failed {
+            return Err(failure);
         }
         report.map_err(|error| {
             let file = task.job.file.as_ref().map_or("", |(file, _)| file);
@@ -558,12 +636,34 @@ impl Campaigns {
             if task.job.replace {
                 swap(change, &campaign, task.generation)?;
                 let source = if task.job.file.is_some() { 4 } else { 3 };
-                tally(change, task.campaign, task.sum, task.rejected, source, now)?;
+                let first = "SELECT min(id) FROM message WHERE campaign = ? AND generation = ?";
+                let sums = Sums {
+                    added: task.sum,
+                    rejected: task.rejected,
+                    first: change
+                        .query_row(first, [task.campaign, task.generation], |row| row.get(0))?,
+                };
+                tally(change, task.campaign, &sums, source, now)?;
             }
             if !task.job.groups.is_empty() {
-                let ids: Vec<String> = task.job.groups.iter().map(i64::to_string).collect();
+                let groups: Option<String> = change.query_row(
+                    "SELECT groups FROM campaign WHERE id = ?",
+                    [task.campaign],
+                    |row| row.get(0),
+                )?;
+                let mut ids: Vec<String> = groups
+                    .iter()
+                    .flat_map(|groups| groups.split(','))
+                    .map(str::to_owned)
+                    .collect();
+                for group in &task.job.groups {
+                    let group = group.to_string();
+                    if !ids.contains(&group) && ids.len() < MOST_GROUPS {
+                        ids.push(group);
+                    }
+                }
                 change.execute(
-                    "UPDATE campaign SET groups = coalesce(groups || ',', '') || ? WHERE id = ?",
+                    "UPDATE campaign SET groups = ? WHERE id = ?",
                     (ids.join(","), task.campaign),
                 )?;
             }
@@ -578,7 +678,17 @@ impl Campaigns {
             )?;
             change.execute("DELETE FROM task_card WHERE task = ?", [task.id])?;
             Ok(())
-        })
+        })?;
+        self.drop_file(task);
+        Ok(())
+    }
+
+    /// Deletes the file of a task that is over.
+    fn drop_file(&self, task: &Task) {
+        if let Some((file, _)) = &task.job.file {
+            // What is left is swept away when the next server starts.
+            let _ = std::fs::remove_file(self.folder.join(file));
+        }
     }
 
     /// The task stays ours for another while; an error if it is not ours any more.
@@ -596,6 +706,11 @@ impl Campaigns {
 
     fn refuse(&self, task: &Task, why: &str) -> Result<(), Error> {
         let now = self.now();
+        // What was rejected until then is of use, too.
+        let part = self.folder.join(format!("{}.rejects.part", task.id));
+        if part.is_file() {
+            std::fs::rename(part, self.folder.join(format!("{}{REJECTS}", task.id)))?;
+        }
         self.store.write(|change| {
             self.renew(change, task.id, now)?;
             if task.job.replace {
@@ -614,7 +729,9 @@ impl Campaigns {
             )?;
             change.execute("DELETE FROM task_card WHERE task = ?", [task.id])?;
             Ok(())
-        })
+        })?;
+        self.drop_file(task);
+        Ok(())
     }
 }
 
@@ -638,6 +755,16 @@ fn page_of_cards(
         cards.push(fields.unwrap_or_default());
     }
     Ok(cards)
+}
+
+/// What to tell about placeholders that no card can fill.
+fn unknown_fields(template: &Template) -> String {
+    let unknown = template
+        .names()
+        .into_iter()
+        .filter(|&name| name != Template::RECIPIENT && !CARD_FIELDS.contains(&name));
+    let notes = unknown.map(|name| format!("`{{{name}}}` is no field of contact cards"));
+    notes.collect::<Vec<String>>().join("\n")
 }
 
 /// Why a task cannot go on.
@@ -688,18 +815,49 @@ struct Carrier<'a> {
     rules: &'a Rules,
     texts: &'a Texts,
     links: &'a [Link],
-    rejects: Option<recipients_ingest::Writer<BufWriter<File>>>,
+    rejects: &'a mut Option<recipients_ingest::Writer<BufWriter<File>>>,
     path: &'a Path,
     /// Verdicts that came so far.
     at: i64,
     /// Bytes of the file that are done with, and all of them.
     read: u64,
     bytes: u64,
-    failed: &'a mut Option<Error>,
+    failed: &'a mut Option<Failure>,
     notes: &'a mut String,
 }
 
 impl Carrier<'_> {
+    /// The verdict before the list is asked, and the text where it is the recipient's own.
+    fn judged(&self, row: &Checked<'_>) -> Result<(Verdict, Option<String>), Error> {
+        let mut verdict = row.verdict();
+        let Some(template) = &self.texts.template else {
+            return Ok((verdict, None));
+        };
+        if self.task.job.file.is_none() {
+            // A card without a field that must be there does not shadow a later one (D1), so the
+            // pipeline's word on duplicates is not the last.
+            if verdict.code() == Code::Duplicate {
+                verdict = self.rules.checker.check(row.input());
+            }
+            let fields = row.fields();
+            let columns = row.file().columns();
+            let value = |name: &str| {
+                let at = columns.iter().position(|column| column == name)?;
+                // Cards keep no empty values.
+                fields.get(at).copied().filter(|value| !value.is_empty())
+            };
+            return Ok(self.texts.fill(verdict, value));
+        }
+        if !verdict.is_accepted() {
+            return Ok((verdict, None));
+        }
+        let mut text = String::new();
+        // The pipeline has filled it before: nothing that must be there is missing.
+        row.fill(template, self.texts.missing, &mut text)
+            .map_err(|error| Error::Internal(error.to_string()))?;
+        Ok((verdict, Some(text)))
+    }
+
     /// What became of rows that an earlier life of the task has carried out.
     fn again(&mut self, rows: &[Checked<'_>]) -> Result<Vec<Option<Reason>>, Error> {
         let now = self.campaigns.now();
@@ -710,14 +868,18 @@ impl Carrier<'_> {
         self.campaigns.store.read(|look| {
             let mut later = Vec::with_capacity(rows.len());
             for row in rows {
-                let added = match row.msisdn().filter(|_| row.verdict().is_accepted()) {
+                let (verdict, _) = self.judged(row)?;
+                let added = match verdict.msisdn().filter(|_| verdict.is_accepted()) {
                     Some(number) => find_number(look, campaign, generation, number)?,
                     None => None,
                 };
-                // Whatever this task added has a number behind those before it.
+                // Whatever this task added has an id behind those before it.
                 let is_ours = added.is_some_and(|id| id > self.task.base);
-                let is_rejected = row.verdict().is_accepted() && !is_ours;
-                later.push(is_rejected.then_some(Reason::Duplicate));
+                let reason = match verdict.is_accepted() && !is_ours {
+                    true => Reason::Duplicate,
+                    false => verdict.reason(),
+                };
+                later.push((reason != row.verdict().reason()).then_some(reason));
             }
             Ok(later)
         })
@@ -739,42 +901,33 @@ impl Carrier<'_> {
                 rules: self.rules,
                 texts: self.texts,
                 links: self.links,
-                sum: Count::default(),
-                rejected: 0,
+                sums: Sums::default(),
             };
-            let mut text = String::new();
             let mut later = Vec::with_capacity(rows.len());
             for row in rows {
-                let verdict = row.verdict();
-                let mut own = None;
-                if let (Some(template), true) = (&self.texts.template, verdict.is_accepted()) {
-                    // The pipeline has filled it before: nothing that must be there is missing.
-                    let filled = row.fill(template, self.texts.missing, &mut text);
-                    filled.map_err(|error| Error::Internal(error.to_string()))?;
-                    own = Some(text.as_str());
-                }
-                let added = adder.add(change, verdict, own, None)?;
-                let is_news = added.verdict.code() != verdict.code();
-                later.push(is_news.then(|| added.verdict.reason()));
+                let (verdict, text) = self.judged(row)?;
+                let added = adder.add(change, verdict, text.as_deref(), None)?;
+                let reason = added.verdict.reason();
+                later.push((reason != row.verdict().reason()).then_some(reason));
             }
-            let (sum, rejected) = (adder.sum, adder.rejected);
+            let sums = adder.sums;
             change
                 .prepare_cached(
-                    "UPDATE task SET done = done + ?, progress = max(progress, ?), \
+                    "UPDATE task SET failures = 0, done = done + ?, progress = max(progress, ?), \
                      messages = messages + ?, segments = segments + ?, cost = cost + ?, \
                      rejected = rejected + ? WHERE id = ?",
                 )?
                 .execute((
                     rows.len() as i64,
                     progress,
-                    sum.messages,
-                    sum.segments,
-                    sum.cost.0,
-                    rejected,
+                    sums.added.messages,
+                    sums.added.segments,
+                    sums.added.cost.0,
+                    sums.rejected,
                     self.task.id,
                 ))?;
             if !self.task.job.replace {
-                tally(change, self.task.campaign, sum, rejected, source, now)?;
+                tally(change, self.task.campaign, &sums, source, now)?;
             }
             Ok(later)
         })
@@ -788,7 +941,7 @@ impl Carrier<'_> {
         let later = match later {
             Ok(later) => later,
             Err(error) => {
-                *self.failed = Some(error);
+                *self.failed = Some(Failure::Store(error));
                 return Err(io::Error::other("the store failed"));
             }
         };
@@ -821,17 +974,26 @@ impl Sink for Carrier<'_> {
             self.notes.push_str(&lacking.to_string());
         }
         let out = BufWriter::new(File::create(self.path)?);
-        self.rejects = Some(annotate::writer(files, out)?);
+        *self.rejects = Some(annotate::writer(files, out)?);
         Ok(())
     }
 
     fn rows(&mut self, rows: &Rows<'_>, (): <() as Format>::Part) -> io::Result<()> {
         let rows: Vec<Checked<'_>> = rows.iter().collect();
+        if self.at + rows.len() as i64 > MOST_ROWS {
+            *self.failed = Some(Failure::Refused(format!(
+                "the list has more than {MOST_ROWS} rows; send it in parts"
+            )));
+            return Err(io::Error::other("too many rows"));
+        }
         let done = (self.task.done - self.at).clamp(0, rows.len() as i64) as usize;
         self.at += rows.len() as i64;
         let (before, new) = rows.split_at(done);
         for (part, done) in [(before, true), (new, false)] {
             for part in part.chunks(self.campaigns.import_rows) {
+                if self.campaigns.stop.load(Ordering::Relaxed) {
+                    return Err(io::ErrorKind::Interrupted.into());
+                }
                 self.take(part, done)?;
             }
         }

@@ -60,7 +60,7 @@ use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicI64};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// What the campaigns work with.
@@ -156,6 +156,12 @@ pub struct Campaigns {
     /// When each task was asked about last.
     asked: Mutex<HashMap<i64, Millis>>,
     stop: AtomicBool,
+    /// When the scheduler looked last.
+    stepped: AtomicI64,
+    /// The campaign that the scheduler is at; 0 is none.
+    advancing: AtomicI64,
+    /// Held while the head of an uploaded file is looked at.
+    trying: Mutex<()>,
     /// Who carries out tasks for us.
     worker: String,
     /// Locked as long as we are in charge.
@@ -170,7 +176,7 @@ impl fmt::Debug for Campaigns {
 
 impl Campaigns {
     /// Opens a database, making or migrating it if need be. Uploaded files lie beside it, in a
-    /// folder of the same name with `-files` behind it.
+    /// folder of the same name with `-files` behind it. Both are readable by their owner only.
     ///
     /// # Errors
     ///
@@ -192,6 +198,9 @@ impl Campaigns {
             adding: Mutex::default(),
             asked: Mutex::default(),
             stop: AtomicBool::new(false),
+            stepped: AtomicI64::new(Millis::MAX),
+            advancing: AtomicI64::new(0),
+            trying: Mutex::default(),
             worker: account::random_text(16)?,
             charge: Mutex::default(),
         })
@@ -240,7 +249,10 @@ impl Campaigns {
     ///
     /// If it cannot be made.
     pub fn folder(&self) -> Result<&Path, Error> {
-        std::fs::create_dir_all(&self.folder)?;
+        let mut folder = std::fs::DirBuilder::new();
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut folder, 0o700);
+        folder.recursive(true).create(&self.folder)?;
         Ok(&self.folder)
     }
 

@@ -209,6 +209,17 @@ impl Campaigns {
     /// If the store fails.
     pub fn follow_link(&self, code: &str) -> Result<Option<String>, Error> {
         let now = self.clock.now();
+        // Most of what strangers try is no link, and takes no write.
+        let is_known = self.store.read(|look| {
+            let query = "SELECT EXISTS (SELECT 1 FROM link WHERE code = ?1) \
+                         OR EXISTS (SELECT 1 FROM personal_link WHERE code = ?1)";
+            Ok(look
+                .prepare_cached(query)?
+                .query_row([code], |row| row.get::<_, bool>(0))?)
+        })?;
+        if !is_known {
+            return Ok(None);
+        }
         self.store.write(|change| {
             let personal: Option<i64> = change
                 .prepare_cached(
@@ -277,12 +288,17 @@ impl Campaigns {
         &self,
         links: &[Link],
         text: &str,
+        is_free: impl Fn(&str) -> Result<bool, Error>,
     ) -> Result<(String, Vec<(String, i64)>), Error> {
         let base = bare(&self.link_base);
         let mut text = text.to_owned();
         let mut codes = Vec::new();
         for link in links {
-            let code = self.links.code(PERSONAL_CODE)?;
+            let mut code = self.links.code(PERSONAL_CODE)?;
+            let is_made = |code: &String| codes.iter().any(|(made, _)| made == code);
+            while is_made(&code) || !is_free(&code)? {
+                code = self.links.code(PERSONAL_CODE)?;
+            }
             let old = format!("{base}{}", link.code);
             let mut out = String::with_capacity(text.len() + 8);
             let mut rest = text.as_str();

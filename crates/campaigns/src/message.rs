@@ -1,13 +1,13 @@
 //! Messages: looked for, asked about, and sent one by one.
 
 use crate::account::Account;
-use crate::add::{Adder, Texts, tally};
+use crate::add::{Adder, Sums, Texts, tally};
 use crate::campaign::{
-    self, Campaign, Conditions, Count, Found, NewCampaign, Page, Range, number_part, order,
+    self, Campaign, Conditions, Found, NewCampaign, Page, Range, number_part, order,
 };
 use crate::clock::Millis;
 use crate::error::{Error, Flaw};
-use crate::status::{CampaignStatus, MessageStatus};
+use crate::status::MessageStatus;
 use crate::stop::msisdn;
 use crate::{Campaigns, Money};
 use recipients_core::{Msisdn, Plan};
@@ -170,19 +170,12 @@ impl Campaigns {
         };
         let rules = self.rules(account)?;
         let verdict = rules.checker.check(&new.recipient);
-        let mut flaws = Vec::new();
         if !verdict.is_accepted() {
-            flaws.push(("recipient", Flaw::Number(verdict.reason().message())));
+            // Before the rest, which may make short links.
+            let flaw = Flaw::Number(verdict.reason().message());
+            return Err(Error::invalid("recipient", flaw));
         }
-        let checked = match self.checked(account, &wanted, now) {
-            Ok(checked) if flaws.is_empty() => checked,
-            Ok(_) => return Err(Error::Invalid(flaws)),
-            Err(Error::Invalid(more)) => {
-                flaws.extend(more);
-                return Err(Error::Invalid(flaws));
-            }
-            Err(error) => return Err(error),
-        };
+        let checked = self.checked(account, &wanted, now)?;
         self.store.write(|change| {
             let id = campaign::insert(change, account.id, &checked, now)?;
             let campaign = campaign::find(change, account.id, id, now)?;
@@ -194,8 +187,7 @@ impl Campaigns {
                 rules: &rules,
                 texts: &texts,
                 links: &[],
-                sum: Count::default(),
-                rejected: 0,
+                sums: Sums::default(),
             };
             let added = adder.add(change, verdict, None, None)?;
             let Some(message) = added.message else {
@@ -203,8 +195,9 @@ impl Campaigns {
                     "the message could not be stored".to_owned(),
                 ));
             };
-            tally(change, id, adder.sum, 0, 1, now)?;
-            let moderation = campaign::launch(change, account, id, adder.sum.cost)?;
+            tally(change, id, &adder.sums, 1, now)?;
+            let due = campaign.deferred.unwrap_or(now).max(now);
+            let moderation = campaign::launch(change, account, id, adder.sums.added.cost, due)?;
             Ok(SentMessage {
                 campaign: id,
                 message,
@@ -284,17 +277,11 @@ impl Campaigns {
                 None => when.never(),
             }
         }
-        if let Some(name) = &filter.campaign_status {
-            match CampaignStatus::from_name(name) {
-                Some(status) => when.add("c.status = ?", status),
-                None => when.never(),
-            }
-        }
-        if let Some(groups) = &filter.groups {
-            let has = |id: &i64| format!("instr(',' || c.groups || ',', ',{id},') > 0");
-            let any: Vec<String> = groups.iter().map(has).collect();
-            when.plain(format!("({})", any.join(" OR ")));
-        }
+        when.campaign(
+            filter.groups.as_deref(),
+            filter.campaign_status.as_deref(),
+            now,
+        );
         for (column, range) in [
             ("c.created", &filter.campaign_created),
             ("c.started", &filter.campaign_sent),

@@ -16,3 +16,15 @@ INSERT OR IGNORE INTO task_card
   JOIN card_in_group ON card_in_group.card_group = wanted.value
   JOIN card ON card.id = card_in_group.card AND card.account = task.account
   WHERE task.status < 2 AND card.deleted IS NULL;
+
+-- When something is to be done about a campaign that is under way; `due` says so for each of them.
+DROP INDEX campaign_active;
+UPDATE campaign SET due = CASE WHEN status IN (3, 4) THEN coalesce(deferred, 0) ELSE coalesce(due, 0) END
+  WHERE status IN (3, 4, 5, 6);
+CREATE INDEX campaign_due ON campaign (due) WHERE status IN (3, 4, 5, 6) AND deleted IS NULL;
+
+ALTER TABLE task ADD COLUMN failures INTEGER NOT NULL DEFAULT 0; -- in a row, of this computer
+
+ALTER TABLE campaign ADD COLUMN first INTEGER; -- the message that was added first
+UPDATE campaign SET first = (SELECT min(id) FROM message
+  WHERE message.campaign = campaign.id AND message.generation = campaign.generation);

@@ -1,7 +1,7 @@
 //! The scheduler: campaigns that are due start, messages leave in packets, reports come back.
 
 use crate::campaign::{self, Campaign, Count};
-use crate::clock::{DAY, Millis};
+use crate::clock::{DAY, MINUTE, Millis};
 use crate::error::Error;
 use crate::status::{CampaignStatus, MessageStatus};
 use crate::stop::msisdn;
@@ -20,6 +20,11 @@ const RATED_PACKET: i64 = 10;
 /// How long statuses are waited for.
 const WAIT: Millis = DAY;
 
+/// How long a campaign is left alone whose messages cannot be handed over now, and one at which
+/// this program has failed.
+const PUT_OFF: Millis = 5_000;
+const PUT_OFF_LONG: Millis = MINUTE;
+
 /// Rows of replaced lists that are swept away at a time.
 const SWEEP: usize = 2000;
 
@@ -31,23 +36,88 @@ impl Campaigns {
     ///
     /// If the store or the transport fails; what was not done is due the next time.
     pub fn step(&self) -> Result<bool, Error> {
+        let now = self.now();
+        if now < self.stepped.swap(now, Ordering::Relaxed) {
+            self.mend_due(now)?;
+        }
+        let left = self.advancing.swap(0, Ordering::Relaxed);
+        if left != 0 {
+            // The last step did not come to its end.
+            self.put_off(left, now + PUT_OFF_LONG)?;
+        }
         let mut more = self.apply_reports()?;
-        for id in self.active()? {
+        let mut failed = None;
+        for id in self.due(now)? {
             if self.stop.load(Ordering::Relaxed) {
                 return Ok(false);
             }
-            more |= self.advance(id)?;
+            self.advancing.store(id, Ordering::Relaxed);
+            match self.advance(id) {
+                Ok(can_go_on) => more |= can_go_on,
+                // The others are not to blame.
+                Err(error) => {
+                    self.put_off(id, now + PUT_OFF)?;
+                    failed = Some(error);
+                }
+            }
+            self.advancing.store(0, Ordering::Relaxed);
         }
-        Ok(more | self.sweep()?)
+        more |= self.sweep()?;
+        match failed {
+            Some(error) => Err(error),
+            None => Ok(more),
+        }
     }
 
-    fn active(&self) -> Result<Vec<i64>, Error> {
+    /// How long [`Campaigns::step`] has nothing to do about campaigns; at most so long.
+    ///
+    /// # Errors
+    ///
+    /// If the store fails.
+    pub fn idle(&self, most: Millis) -> Result<Millis, Error> {
+        let next: Option<Millis> = self.store.read(|look| {
+            let query = "SELECT min(due) FROM campaign INDEXED BY campaign_due \
+                         WHERE status IN (3, 4, 5, 6) AND deleted IS NULL";
+            Ok(look
+                .prepare_cached(query)?
+                .query_row([], |row| row.get(0))?)
+        })?;
+        Ok(next.map_or(most, |next| (next - self.now()).clamp(0, most)))
+    }
+
+    fn due(&self, now: Millis) -> Result<Vec<i64>, Error> {
         self.store.read(|look| {
             let mut query = look.prepare_cached(
-                "SELECT id FROM campaign WHERE status IN (3, 4, 5, 6) AND deleted IS NULL ORDER BY id",
+                "SELECT id FROM campaign INDEXED BY campaign_due \
+                 WHERE status IN (3, 4, 5, 6) AND deleted IS NULL AND due <= ? ORDER BY due, id",
             )?;
-            let ids = query.query_map([], |row| row.get(0))?;
+            let ids = query.query_map([now], |row| row.get(0))?;
             Ok(ids.collect::<Result<_, _>>()?)
+        })
+    }
+
+    /// No packet is further away than the interval between two: the clock was set back, or stood
+    /// wrong when the last one left.
+    fn mend_due(&self, now: Millis) -> Result<(), Error> {
+        self.store.write(|change| {
+            let gap = "coalesce((min(rate_limit, 10) * rate_period * 1000 + rate_limit - 1) \
+                       / rate_limit, 0)";
+            change.execute(
+                &format!(
+                    "UPDATE campaign SET due = ?1 + {gap} \
+                     WHERE status = 5 AND deleted IS NULL AND due > ?1 + {gap}"
+                ),
+                [now],
+            )?;
+            Ok(())
+        })
+    }
+
+    fn put_off(&self, id: i64, until: Millis) -> Result<(), Error> {
+        self.store.write(|change| {
+            let query = "UPDATE campaign SET due = max(due, ?) WHERE id = ?";
+            change.execute(query, [until, id])?;
+            Ok(())
         })
     }
 
@@ -87,21 +157,14 @@ impl Campaigns {
                     .collect()
             };
             let (there, missing) = (part(true), part(false));
-            self.settle(campaign.id, &there, &self.transport.receipts(&there), now)?;
-            self.hand_over(campaign.id, &missing, now)?;
+            self.settle(campaign, &there, &self.transport.receipts(&there))?;
+            self.hand_over(campaign, &missing)?;
             return Ok(true);
         }
         if campaign.due.is_some_and(|due| due > now) {
             return Ok(false);
         }
-        let (size, gap) = match (campaign.rate_limit, campaign.rate_period) {
-            (Some(limit), Some(period)) => {
-                let size = limit.min(RATED_PACKET);
-                // Rounded up: never more than was asked for.
-                (size, (size * period * 1000 + limit - 1) / limit)
-            }
-            _ => (PACKET as i64, 0),
-        };
+        let (size, gap) = packets(campaign);
         let packet = self.store.write(|change| {
             let campaign = by_id(change, campaign.id, now)?;
             if campaign.stored != CampaignStatus::Running {
@@ -115,10 +178,7 @@ impl Campaigns {
             let packet = query.query_map(key, |row| outgoing(row, &campaign, now))?;
             let packet: Vec<Outgoing> = packet.collect::<Result<_, _>>()?;
             let Some(last) = packet.last() else {
-                change.execute(
-                    "UPDATE campaign SET status = ?, sent = ? WHERE id = ?",
-                    (CampaignStatus::Sent, now, campaign.id),
-                )?;
+                end(change, campaign.id, now)?;
                 return Ok(packet);
             };
             change.execute(
@@ -133,7 +193,7 @@ impl Campaigns {
         if packet.is_empty() {
             return Ok(true);
         }
-        self.hand_over(campaign.id, &packet, now)?;
+        self.hand_over(campaign, &packet)?;
         Ok(gap == 0)
     }
 
@@ -162,7 +222,7 @@ impl Campaigns {
         })
     }
 
-    fn hand_over(&self, campaign: i64, messages: &[Outgoing], now: Millis) -> Result<(), Error> {
+    fn hand_over(&self, campaign: &Campaign, messages: &[Outgoing]) -> Result<(), Error> {
         if messages.is_empty() {
             return Ok(());
         }
@@ -170,27 +230,30 @@ impl Campaigns {
             .transport
             .hand_over(messages)
             .map_err(Error::Internal)?;
-        self.settle(campaign, messages, &receipts, now)
+        self.settle(campaign, messages, &receipts)
     }
 
-    /// Writes down what the transport said.
+    /// Writes down what the transport said. The next packet leaves an interval after this moment,
+    /// not after that at which this one was due: it may have taken its time.
     fn settle(
         &self,
-        campaign: i64,
+        campaign: &Campaign,
         messages: &[Outgoing],
         receipts: &[Receipt],
-        now: Millis,
     ) -> Result<(), Error> {
         if messages.is_empty() {
             return Ok(());
         }
         if messages.len() != receipts.len() {
             return Err(Error::Internal(format!(
-                "campaign {campaign}: {} messages, {} receipts",
+                "campaign {}: {} messages, {} receipts",
+                campaign.id,
                 messages.len(),
                 receipts.len()
             )));
         }
+        let now = self.now();
+        let (_, gap) = packets(campaign);
         self.store.write(|change| {
             let to = messages
                 .iter()
@@ -204,20 +267,32 @@ impl Campaigns {
                     query.execute((at, message.id, status))?;
                 }
             }
+            let is_last = change
+                .prepare_cached(
+                    "UPDATE campaign SET due = max(due, ?) WHERE id = ? RETURNING NOT EXISTS \
+                     (SELECT 1 FROM message m WHERE m.campaign = campaign.id \
+                      AND m.generation = campaign.generation AND m.number > campaign.cursor)",
+                )?
+                .query_row([now + gap, campaign.id], |row| row.get(0))?;
+            if is_last {
+                end(change, campaign.id, now)?;
+            }
             Ok(())
         })
     }
 
     /// SENT becomes DONE when all statuses are final, or a day has passed (D28).
     fn finish(&self, campaign: &Campaign, now: Millis) -> Result<bool, Error> {
-        let is_over = campaign.sent.is_none_or(|sent| now >= sent + WAIT);
+        let over = campaign.sent.map_or(now, |sent| sent + WAIT);
         self.store.write(|change| {
             let counts = campaign::counters_by_status(change, campaign.id)?;
             let open = MessageStatus::ALL
                 .iter()
                 .filter(|status| !status.is_final())
                 .any(|&status| counts[status as usize].messages > 0);
-            if open && !is_over {
+            if open && now < over {
+                let query = "UPDATE campaign SET due = ? WHERE id = ?";
+                change.execute(query, [over, campaign.id])?;
                 return Ok(());
             }
             change.execute(
@@ -302,6 +377,38 @@ impl Campaigns {
     }
 }
 
+/// How many messages leave together, and how long after them no others do (D29).
+fn packets(campaign: &Campaign) -> (i64, Millis) {
+    match (campaign.rate_limit, campaign.rate_period) {
+        (Some(limit), Some(period)) => {
+            let size = limit.min(RATED_PACKET);
+            // Rounded up: never more than was asked for.
+            (size, (size * period * 1000 + limit - 1) / limit)
+        }
+        _ => (PACKET as i64, 0),
+    }
+}
+
+/// All messages are handed over.
+fn end(change: &Transaction<'_>, campaign: i64, now: Millis) -> Result<(), Error> {
+    change
+        .prepare_cached("UPDATE campaign SET status = ?, sent = ?, due = ? WHERE id = ?")?
+        .execute((CampaignStatus::Sent, now, now + WAIT, campaign))?;
+    wake(change, campaign, now)
+}
+
+/// A campaign of which nothing is awaited any more is due at once.
+fn wake(change: &Transaction<'_>, campaign: i64, now: Millis) -> Result<(), Error> {
+    change
+        .prepare_cached(
+            "UPDATE campaign SET due = ?1 WHERE id = ?2 AND status = 6 AND NOT EXISTS \
+             (SELECT 1 FROM counter WHERE campaign = ?2 AND messages > 0 \
+              AND status NOT IN (4, 5, 6, 7, 8))",
+        )?
+        .execute([now, campaign])?;
+    Ok(())
+}
+
 fn by_id(look: &rusqlite::Connection, id: i64, now: Millis) -> Result<Campaign, Error> {
     let mut query = look.prepare_cached("SELECT * FROM campaign WHERE id = ?")?;
     Ok(query.query_row([id], |row| Campaign::from_row(row, now))?)
@@ -351,7 +458,8 @@ fn set_statuses(
         let Some((campaign, before, segments, cost, state)) = found else {
             continue;
         };
-        if before.is_final() || before == status || state == CampaignStatus::Done {
+        let goes_back = !status.is_final() && (status as u8) <= before as u8;
+        if before.is_final() || goes_back || state == CampaignStatus::Done {
             continue;
         }
         update.execute((status, now, handed_over.then_some(now), message))?;
@@ -375,6 +483,7 @@ fn set_statuses(
             "UPDATE campaign SET counted = ? WHERE id = ?",
             [now, campaign],
         )?;
+        wake(change, campaign, now)?;
     }
     Ok(())
 }

@@ -16,6 +16,9 @@ const MOST_RANGE: u64 = 100_000;
 /// Bytes of a table of prices.
 const MOST_TABLE: u64 = 16 << 20;
 
+/// Of a segment: what a campaign costs must be a number that can be reckoned with.
+const MOST_PRICE: Money = Money(1000_0000);
+
 const MOST_COMMENT: usize = 255;
 
 /// A number that is not to be written to.
@@ -191,7 +194,10 @@ impl Campaigns {
         };
         let plan = recipients_core::Plan::builtin();
         let mut bytes = Vec::new();
-        table.take(MOST_TABLE).read_to_end(&mut bytes)?;
+        table.take(MOST_TABLE + 1).read_to_end(&mut bytes)?;
+        if bytes.len() as u64 > MOST_TABLE {
+            return Err(flaw(1, "the table has more than 16 MiB"));
+        }
         let options = Options::api()
             .enclosure(Choice::Given(Some('"')))
             .skip_header(Choice::Given(true));
@@ -213,15 +219,21 @@ impl Campaigns {
             let territory = plan
                 .territory(territory.trim())
                 .map_err(|error| flaw(line, &error.to_string()))?;
-            let operator = operator.trim();
-            if !operator.is_empty() {
-                plan.operator(operator)
-                    .map_err(|error| flaw(line, &error.to_string()))?;
-            }
+            let operator = match operator.trim() {
+                "" => "",
+                // As the plan writes it, for that is how it is looked up.
+                operator => plan.operator_name(
+                    plan.operator(operator)
+                        .map_err(|error| flaw(line, &error.to_string()))?,
+                ),
+            };
             let price: Money = price
                 .trim()
                 .parse()
                 .map_err(|()| flaw(line, "the price is no number with at most 4 decimals"))?;
+            if !(Money(0)..=MOST_PRICE).contains(&price) {
+                return Err(flaw(line, "a price lies between 0 and 1000"));
+            }
             prices.push((territory.to_string(), operator.to_owned(), price.0));
         }
         self.store.write(|change| {

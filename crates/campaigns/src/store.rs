@@ -4,7 +4,7 @@ use crate::error::Error;
 use crate::{Faults, Moment};
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// The schema's versions: the n-th leads from version n to n + 1.
@@ -16,13 +16,16 @@ const APPLICATION_ID: i32 = 0x7263_7074;
 /// How long another process may hold the file.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Readers that are kept open.
+/// Readers at a time; others wait.
 const READERS: usize = 16;
 
 pub(crate) struct Store {
     path: PathBuf,
     writer: Mutex<Connection>,
-    readers: Mutex<Vec<Connection>>,
+    /// Those that are not in use, and how many there are in all.
+    readers: Mutex<(Vec<Connection>, usize)>,
+    /// A reader came back.
+    returned: Condvar,
     faults: Arc<dyn Faults>,
 }
 
@@ -35,6 +38,12 @@ impl std::fmt::Debug for Store {
 impl Store {
     /// Opens the file, making or migrating it if need be.
     pub(crate) fn open(path: &Path, faults: Arc<dyn Faults>) -> Result<Store, Error> {
+        // It holds numbers and texts: for its owner only, if it is new.
+        let mut file = std::fs::File::options();
+        file.append(true).create(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut file, 0o600);
+        file.open(path)?;
         let mut writer = Connection::open(path)?;
         writer.busy_timeout(PATIENCE)?;
         let marked: i32 = writer.pragma_query_value(None, "application_id", |row| row.get(0))?;
@@ -66,7 +75,8 @@ impl Store {
         Ok(Store {
             path: path.to_owned(),
             writer: Mutex::new(writer),
-            readers: Mutex::new(Vec::new()),
+            readers: Mutex::default(),
+            returned: Condvar::new(),
             faults,
         })
     }
@@ -108,23 +118,46 @@ impl Store {
         &self,
         look: impl FnOnce(&Transaction<'_>) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        let spare = self
-            .readers
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .pop();
-        let mut reader = match spare {
-            Some(reader) => reader,
-            None => self.reader()?,
+        let lock = || self.readers.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_none_free =
+            |(spare, all): &mut (Vec<Connection>, usize)| spare.is_empty() && *all >= READERS;
+        let mut readers = self
+            .returned
+            .wait_while(lock(), is_none_free)
+            .unwrap_or_else(PoisonError::into_inner);
+        let spare = readers.0.pop();
+        readers.1 += usize::from(spare.is_none());
+        drop(readers);
+        // Counted down again if anything fails or panics.
+        let mut reader = Lent {
+            store: self,
+            reader: spare,
         };
-        let state = reader.transaction()?;
-        let value = look(&state);
-        drop(state);
-        let mut readers = self.readers.lock().unwrap_or_else(PoisonError::into_inner);
-        if readers.len() < READERS {
-            readers.push(reader);
+        let connection = match &mut reader.reader {
+            Some(connection) => connection,
+            none => none.insert(self.reader()?),
+        };
+        let state = connection.transaction()?;
+        look(&state)
+    }
+}
+
+/// A reader in use, which goes back when that is over.
+struct Lent<'s> {
+    store: &'s Store,
+    reader: Option<Connection>,
+}
+
+impl Drop for Lent<'_> {
+    fn drop(&mut self) {
+        let readers = self.store.readers.lock();
+        let mut readers = readers.unwrap_or_else(PoisonError::into_inner);
+        match self.reader.take() {
+            // After a panic its transaction has been rolled back.
+            Some(reader) => readers.0.push(reader),
+            None => readers.1 -= 1,
         }
-        value
+        self.store.returned.notify_one();
     }
 }
 

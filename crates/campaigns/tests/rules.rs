@@ -827,3 +827,210 @@ fn accounts_see_nothing_of_each_other() {
         .unwrap();
     assert_eq!(codes(&added), [0]);
 }
+
+/// Takes its time: the clock goes on while messages are handed over.
+#[derive(Debug)]
+struct Slow {
+    clock: Arc<ManualClock>,
+    takes: i64,
+    handed: std::sync::Mutex<Vec<i64>>,
+    fails_for: i64,
+}
+
+impl Transport for Slow {
+    fn knows(&self, messages: &[Outgoing]) -> Result<Vec<bool>, String> {
+        Ok(vec![false; messages.len()])
+    }
+
+    fn hand_over(&self, messages: &[Outgoing]) -> Result<Vec<Receipt>, String> {
+        if messages
+            .iter()
+            .any(|m| m.number.as_u64() as i64 == self.fails_for)
+        {
+            return Err("out of order".to_owned());
+        }
+        self.clock.advance(self.takes);
+        let now = self.clock.now();
+        let mut handed = self.handed.lock().unwrap();
+        handed.extend(messages.iter().map(|_| now));
+        Ok(self.receipts(messages))
+    }
+}
+
+fn slow_world(takes: i64, fails_for: i64) -> (World, Arc<Slow>) {
+    let clock = Arc::new(ManualClock::at(NOON));
+    let slow = Arc::new(Slow {
+        clock: Arc::clone(&clock),
+        takes,
+        handed: std::sync::Mutex::default(),
+        fails_for,
+    });
+    let mut world = world_with(&Settings::default(), |options| {
+        options.transport = Arc::clone(&slow) as Arc<dyn Transport>;
+        options.clock = Arc::clone(&clock) as Arc<dyn Clock>;
+    });
+    world.clock = clock;
+    (world, slow)
+}
+
+fn rated(world: &World, limit: &str, period: &str, count: u64) -> i64 {
+    let new = NewCampaign {
+        rate_limit: Some(limit.to_owned()),
+        rate_period: Some(period.to_owned()),
+        ..campaign("Hello")
+    };
+    let id = world.campaigns.create(&world.account, &new).unwrap();
+    let list: Vec<String> = (0..count)
+        .map(|n| (380_971_112_200u64 + n).to_string())
+        .collect();
+    let list: Vec<&str> = list.iter().map(String::as_str).collect();
+    add(world, id, &list);
+    world.campaigns.send(&world.account, id).unwrap();
+    id
+}
+
+/// In every window of so many milliseconds there are at most limit * window / period + 10.
+fn assert_rate(handed: &[i64], limit: i64, period: i64) {
+    for (at, &from) in handed.iter().enumerate() {
+        for (further, &to) in handed[at..].iter().enumerate() {
+            let most = limit * (to - from) / (period * 1000) + 10;
+            assert!(
+                further as i64 + 1 <= most,
+                "{} in {} ms",
+                further + 1,
+                to - from
+            );
+        }
+    }
+}
+
+/// D29: a hand-over that takes its time, a clock that jumps, and restarts do not bring packets
+/// closer together.
+#[test]
+fn d29_rates_hold_whatever_happens() {
+    let (world, slow) = slow_world(3_000, 0);
+    let id = rated(&world, "600", "60", 200);
+    for turn in 0..300 {
+        settle(&world.campaigns);
+        world.clock.advance(match turn {
+            50 => -3_600_000,
+            90 => 0,
+            _ => 170,
+        });
+    }
+    let handed = slow.handed.lock().unwrap().clone();
+    assert_eq!(
+        handed.len(),
+        200,
+        "a clock that was set back does not stop it"
+    );
+    // Before and after the clock was set back.
+    let back = handed.windows(2).position(|two| two[1] < two[0]);
+    let (before, after) = handed.split_at(back.map_or(handed.len(), |at| at + 1));
+    for part in [before, after] {
+        assert_rate(part, 600, 60);
+    }
+    assert_eq!(status(&world, id), "SENT");
+}
+
+/// A packet that was marked and not handed over before a crash leaves alone.
+#[test]
+fn d29_rates_hold_across_a_crash() {
+    let ledger = Arc::new(common::Ledger::default());
+    let transport = Arc::clone(&ledger);
+    let world = world_with(&Settings::default(), |options| {
+        options.transport = transport
+    });
+    rated(&world, "600", "60", 40);
+    *ledger.crash.lock().unwrap() = Some((0, false));
+    let crashed = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        settle(&world.campaigns);
+    }));
+    assert!(crashed.is_err());
+    let handed = || {
+        let handed = ledger.handed.lock();
+        handed
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .len()
+    };
+    assert_eq!(handed(), 0);
+    // Five minutes later, a new life.
+    world.clock.advance(5 * MINUTE);
+    let options = Options {
+        clock: Arc::clone(&world.clock) as Arc<dyn Clock>,
+        transport: Arc::clone(&ledger) as Arc<dyn Transport>,
+        ..Options::default()
+    };
+    let again = common::open(world.folder.path(), options);
+    settle(&again);
+    assert_eq!(handed(), 10);
+    world.clock.advance(999);
+    settle(&again);
+    assert_eq!(handed(), 10);
+    world.clock.advance(1);
+    settle(&again);
+    assert_eq!(handed(), 20);
+}
+
+/// The last packet ends it, not the interval behind it.
+#[test]
+fn d28_sent_when_the_last_message_is_handed_over() {
+    let (world, _) = slow_world(0, 0);
+    let id = rated(&world, "1", "86400", 1);
+    settle(&world.campaigns);
+    assert_eq!(status(&world, id), "SENT");
+    assert_eq!(world.campaigns.idle(HOUR).unwrap(), HOUR);
+}
+
+/// A campaign whose messages cannot be handed over does not keep others waiting.
+#[test]
+fn one_campaign_does_not_stop_the_others() {
+    let (world, slow) = slow_world(0, 380_971_112_200);
+    let bad = rated(&world, "600", "60", 1);
+    let good = world
+        .campaigns
+        .create(&world.account, &campaign("Hello"))
+        .unwrap();
+    add(&world, good, &[C]);
+    world.campaigns.send(&world.account, good).unwrap();
+    let mut failures = 0;
+    for _ in 0..20 {
+        failures += usize::from(world.campaigns.step().is_err());
+        world.clock.advance(1000);
+    }
+    assert!((2..=6).contains(&failures), "{failures}");
+    assert_eq!(slow.handed.lock().unwrap().len(), 1);
+    assert_eq!(
+        (status(&world, bad), status(&world, good)),
+        ("RUNNING", "SENT")
+    );
+}
+
+#[test]
+fn criteria_that_name_nothing() {
+    let world = world(&Settings::default());
+    world
+        .campaigns
+        .create(&world.account, &campaign("Hello"))
+        .unwrap();
+    let list = |filter: &CampaignFilter| {
+        let page = Page::default();
+        let found = world.campaigns.list(&world.account, filter, &[], page);
+        found.unwrap().total
+    };
+    for groups in [Vec::new(), (0..5000).collect()] {
+        let filter = CampaignFilter {
+            groups: Some(groups.clone()),
+            ..CampaignFilter::default()
+        };
+        assert_eq!(list(&filter), 0);
+        let filter = MessageFilter {
+            groups: Some(groups),
+            ..MessageFilter::default()
+        };
+        let found = world
+            .campaigns
+            .list_messages(&world.account, &filter, &[], Page::default());
+        assert_eq!(found.unwrap().0.total, 0);
+    }
+}

@@ -146,6 +146,7 @@ fn a_task_that_cannot_be_carried_out_is_given_up() {
 }
 
 fn card(world: &World, name: &str, mobile: u64) -> i64 {
+    // A name that is empty is not kept.
     let fields = [("name", name.to_owned()), ("mobile", mobile.to_string())];
     let fields: BTreeMap<String, String> =
         fields.map(|(name, value)| (name.to_owned(), value)).into();
@@ -207,35 +208,159 @@ fn an_older_database_is_migrated() {
     old.execute_batch(include_str!("../src/schema.sql"))
         .unwrap();
     old.execute_batch(
-        "PRAGMA application_id = 0x72637074; PRAGMA user_version = 1;
-         INSERT INTO card VALUES (5, 1, '{\"mobile\":\"380971112233\"}', 0, NULL);
-         INSERT INTO card_group VALUES (3, 1, 'a', 0);
-         INSERT INTO card_in_group VALUES (3, 5);",
-    )
-    .unwrap();
-    old.execute(
-        "INSERT INTO account VALUES (1, 'test', x'00', 0, '{}', 0, 0)",
-        [],
+        r#"
+        PRAGMA application_id = 0x72637074;
+        PRAGMA user_version = 1;
+        INSERT INTO account VALUES (1, 'test', x'00', 0, '{}', 0, 0);
+        INSERT INTO card VALUES (5, 1, '{"mobile":"380971112233"}', 0, NULL);
+        INSERT INTO card_group VALUES (3, 1, 'a', 0);
+        INSERT INTO card_in_group VALUES (3, 5);
+        INSERT INTO campaign (id, account, text, type, sender, mclass, validity, track, status,
+          created, generation, generations, source, messages, segments, cost, rejected, counted,
+          cursor, task)
+          VALUES (1, 1, 'Hello', 2, 'SMS', 1, 1440, 0, 0, 0, 0, 0, 1, 1, 1, 0, 0, 0, 0, 1),
+                 (2, 1, 'Hello', 2, 'SMS', 1, 1440, 0, 4, 0, 0, 0, 1, 1, 1, 0, 0, 0, 0, NULL);
+        INSERT INTO counter VALUES (1, 0, 1, 1, 0), (2, 0, 1, 1, 0);
+        INSERT INTO message (campaign, generation, number, text, segments, price, status)
+          VALUES (1, 0, 380971112234, 'Of the first', 1, 0, 0), (2, 0, 380971112234, NULL, 1, 0, 0);
+        INSERT INTO task VALUES (1, 1, 1, 1, 0, '{"file":null,"groups":[3],"replace":false,
+          "missing":1,"encoding":"UTF-8","skip_header":false,"delimiter":",","enclosure":"''"}',
+          2, 0, 0, 0, 0, 0, 0, NULL, 0, NULL);
+        "#,
     )
     .unwrap();
     drop(old);
     let campaigns = open(folder.path(), Options::default());
     let account = campaigns.account_by_name("test").unwrap();
-    let id = campaigns.create(&account, &campaign("Hello")).unwrap();
-    // Its task as the first version would have written it.
-    let import = Import::Groups(vec![3]);
-    campaigns
-        .import(&account, id, &import, &AddParams::default())
-        .unwrap();
-    drop(campaigns);
-    let back = rusqlite::Connection::open(path).unwrap();
-    back.execute_batch(
-        "DROP TABLE task_card; ALTER TABLE task DROP COLUMN owner;
-         ALTER TABLE task DROP COLUMN leased; PRAGMA user_version = 1;",
-    )
-    .unwrap();
-    drop(back);
-    let campaigns = open(folder.path(), Options::default());
     assert!(campaigns.work().unwrap());
-    assert_eq!(total(&campaigns, &account, id), 1);
+    assert_eq!(total(&campaigns, &account, 1), 2);
+    assert_eq!(campaigns.filled_text(&account, 1).unwrap(), "Of the first");
+    settle(&campaigns);
+    let sent = campaigns.campaign(&account, 2).unwrap();
+    assert_eq!(sent.status, CampaignStatus::Sent);
+    assert!(campaigns.recount(false).unwrap().is_empty());
+}
+
+/// D10: a field that a card lacks is missing, as it is for contacts that are named one by one.
+#[test]
+fn d10_groups() {
+    let world = world(&Settings::default());
+    let campaigns = &world.campaigns;
+    let group = campaigns.create_group(&world.account, "a").unwrap();
+    // The same number without a name and with one: the first does not shadow the second.
+    for (name, mobile) in [("", 380_971_112_233), ("Olha", 380_971_112_233)] {
+        let card = card(&world, name, mobile);
+        campaigns
+            .set_card_groups(&world.account, card, &[group])
+            .unwrap();
+    }
+    for (flag, text, counts) in [
+        ("1", "Dear {name}{sum}", (1, 1)),
+        ("2", "Dear ", (1, 1)),
+        ("3", "Dear Olha", (1, 1)),
+    ] {
+        let text_of = if flag == "3" {
+            "Dear {name}"
+        } else {
+            "Dear {name}{sum}"
+        };
+        let new = NewCampaign {
+            kind: Some("3".to_owned()),
+            ..campaign(text_of)
+        };
+        let id = campaigns.create(&world.account, &new).unwrap();
+        let params = AddParams {
+            placeholders: Some(flag.to_owned()),
+            ..AddParams::default()
+        };
+        let import = Import::Groups(vec![group]);
+        let task = campaigns
+            .import(&world.account, id, &import, &params)
+            .unwrap();
+        settle(campaigns);
+        let found = campaigns.find_task(task).unwrap();
+        assert_eq!((found.added, found.rejected), counts, "{flag}");
+        assert_eq!(campaigns.filled_text(&world.account, id).unwrap(), text);
+        let rejects = campaigns.rejects(Some(&world.account), task).unwrap();
+        let rejects = std::fs::read_to_string(rejects).unwrap();
+        match flag {
+            "3" => assert!(rejects.contains("missing_placeholder"), "{rejects}"),
+            _ => {
+                assert!(rejects.contains("duplicate"), "{rejects}");
+                let note = found.note.unwrap();
+                assert!(note.contains("`{sum}` is no field"), "{note}");
+            }
+        }
+    }
+}
+
+/// A list that is refused half-way says why, and what was rejected until then can be had.
+#[test]
+fn d27_a_broken_list() {
+    let world = world_with(&Settings::default(), |options| options.import_rows = 10);
+    let id = world
+        .campaigns
+        .create(&world.account, &campaign("Hello"))
+        .unwrap();
+    // The fault lies beyond what is read when the file comes.
+    let mut text = format!("none\n{}", list(150_000)).into_bytes();
+    text.extend(b"380\xff\n");
+    let path = world.campaigns.folder().unwrap().join("list.import");
+    std::fs::write(&path, &text).unwrap();
+    let import = Import::File {
+        path: path.clone(),
+        name: "list.csv".to_owned(),
+    };
+    let task = world
+        .campaigns
+        .import(&world.account, id, &import, &AddParams::default())
+        .unwrap();
+    settle(&world.campaigns);
+    let found = world.campaigns.find_task(task).unwrap();
+    assert_eq!(found.status, TaskStatus::Rejected);
+    let note = found.note.unwrap();
+    assert!(
+        note.starts_with("list.csv, line 150002") && note.contains("UTF-8"),
+        "{note}"
+    );
+    assert!(!path.exists());
+    let rejects = world.campaigns.rejects(None, task).unwrap();
+    let rejects = std::fs::read_to_string(rejects).unwrap();
+    assert!(rejects.contains("none,2,no_digits"), "{rejects}");
+    assert!(total(&world.campaigns, &world.account, id) > 0);
+    world.campaigns.send(&world.account, id).unwrap();
+}
+
+/// A campaign of one message takes a file of one row.
+#[test]
+fn d26_single_messages_from_files() {
+    let world = world(&Settings::default());
+    let new = NewCampaign {
+        kind: Some("1".to_owned()),
+        ..campaign("Hello")
+    };
+    let id = world.campaigns.create(&world.account, &new).unwrap();
+    let path = world.campaigns.folder().unwrap().join("list.import");
+    let import = |text: &str| {
+        std::fs::write(&path, text).unwrap();
+        let import = Import::File {
+            path: path.clone(),
+            name: "list.csv".to_owned(),
+        };
+        let begun = world
+            .campaigns
+            .import(&world.account, id, &import, &AddParams::default());
+        settle(&world.campaigns);
+        begun
+    };
+    assert!(matches!(
+        import(&list(2)),
+        Err(Error::Incorrect(Flaw::SingleRecipient))
+    ));
+    import(&list(1)).unwrap();
+    assert_eq!(total(&world.campaigns, &world.account, id), 1);
+    assert!(matches!(
+        import("380971112299\n"),
+        Err(Error::Incorrect(Flaw::SingleRecipient))
+    ));
 }

@@ -86,6 +86,9 @@ reasons! {
     /// The row has more or fewer fields than the list has columns (D18).
     RowShape = NoNumber, "row_shape", "the row has another number of fields than the list has columns",
         "look for a missing or an extra delimiter, or a quote that was not closed";
+    /// The row's values make the text longer than any message.
+    TextTooLong = NoNumber, "text_too_long", "its values make the text longer than any message can be",
+        "look for a quote that was not closed, or shorten the values";
 
     /// Starts with 0 once the international prefix is gone (D6).
     LeadingZero = NotInternational, "leading_zero",

@@ -60,8 +60,8 @@ pub use recipients_core::{
 };
 pub use recipients_ingest as ingest;
 pub use recipients_template::{
-    Encoding as TextEncoding, Missing, MissingValue, Segments, Template, gsm_twin,
-    is_placeholder_name, non_gsm,
+    Encoding as TextEncoding, Missing, Segments, Template, Unfilled, gsm_twin, is_placeholder_name,
+    non_gsm,
 };
 
 /// The README's examples are compiled and run as tests.

@@ -36,4 +36,4 @@ mod segments;
 mod text;
 
 pub use segments::{Encoding, Segments, gsm_twin, non_gsm};
-pub use text::{Missing, MissingValue, Template, is_placeholder_name};
+pub use text::{Missing, Template, Unfilled, is_placeholder_name};

@@ -40,20 +40,28 @@ impl Missing {
     }
 }
 
-/// A placeholder had no value and [`Missing::Reject`] was asked for.
+/// Why a text was not filled.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct MissingValue {
-    /// The first such placeholder of the text.
-    pub name: String,
+pub enum Unfilled {
+    /// A placeholder had no value and [`Missing::Reject`] was asked for.
+    NoValue {
+        /// The first such placeholder of the text.
+        name: String,
+    },
+    /// It would have more than [`Template::MOST_BYTES`].
+    TooLong,
 }
 
-impl fmt::Display for MissingValue {
+impl fmt::Display for Unfilled {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "no value for {{{}}}", self.name)
+        match self {
+            Unfilled::NoValue { name } => write!(f, "no value for {{{name}}}"),
+            Unfilled::TooLong => write!(f, "more than {} bytes of text", Template::MOST_BYTES),
+        }
     }
 }
 
-impl core::error::Error for MissingValue {}
+impl core::error::Error for Unfilled {}
 
 /// A text and where its placeholders are.
 ///
@@ -79,6 +87,10 @@ impl Template {
     /// The placeholder that stands for the number itself (D17), and so the name of the column
     /// that holds it.
     pub const RECIPIENT: &'static str = "recipient";
+
+    /// The longest text that is filled, in bytes: more than any 255 segments can carry. A long
+    /// value that a text names again and again would else take all memory.
+    pub const MOST_BYTES: usize = 160_000;
 
     /// Finds the placeholders of a text.
     pub fn parse(text: impl Into<String>) -> Template {
@@ -151,13 +163,14 @@ impl Template {
     ///
     /// # Errors
     ///
-    /// Only under [`Missing::Reject`], if a placeholder has no value; `out` is then of no use.
+    /// Under [`Missing::Reject`] if a placeholder has no value, and if the text becomes longer than
+    /// [`Template::MOST_BYTES`]; `out` is then of no use.
     pub fn fill<'v>(
         &self,
         value: impl Fn(&str) -> Option<&'v str>,
         missing: Missing,
         out: &mut String,
-    ) -> Result<(), MissingValue> {
+    ) -> Result<(), Unfilled> {
         out.clear();
         let mut done = 0;
         for span in &self.spans {
@@ -167,7 +180,10 @@ impl Template {
                 (Some(value), _) => out.push_str(value),
                 (None, Missing::Keep) => out.push_str(&self.text[span.clone()]),
                 (None, Missing::Remove) => {}
-                (None, Missing::Reject) => return Err(MissingValue { name: name.into() }),
+                (None, Missing::Reject) => return Err(Unfilled::NoValue { name: name.into() }),
+            }
+            if out.len() > Self::MOST_BYTES {
+                return Err(Unfilled::TooLong);
             }
             done = span.end;
         }
@@ -188,8 +204,23 @@ mod tests {
         let value = |name: &str| values.iter().find(|v| v.0 == name).map(|v| v.1);
         match Template::parse(text).fill(value, missing, &mut out) {
             Ok(()) => Ok(out),
-            Err(MissingValue { name }) => Err(name),
+            Err(Unfilled::NoValue { name }) => Err(name),
+            Err(Unfilled::TooLong) => panic!("too long"),
         }
+    }
+
+    #[test]
+    fn a_text_does_not_grow_without_bounds() {
+        let text = "{a}".repeat(1000);
+        let value = "x".repeat(1000);
+        let mut out = String::new();
+        let filled = Template::parse(text).fill(|_| Some(&value), Missing::Keep, &mut out);
+        assert_eq!(filled, Err(Unfilled::TooLong));
+        assert!(out.len() <= Template::MOST_BYTES + value.len());
+        // Without placeholders it is what was given.
+        let long = "y".repeat(2 * Template::MOST_BYTES);
+        let filled = Template::parse(long.as_str()).fill(|_| None, Missing::Keep, &mut out);
+        assert_eq!((filled, out), (Ok(()), long));
     }
 
     #[test]
@@ -259,7 +290,8 @@ mod tests {
                     .fill(|n| values.get(n).map(String::as_str), missing, &mut out);
                 let lacking = pattern.captures_iter(&text).find(|c| !values.contains_key(&c[1]));
                 if let (Missing::Reject, Some(lacking)) = (missing, lacking) {
-                    prop_assert_eq!(result.unwrap_err().name, &lacking[1]);
+                    let name = lacking[1].to_owned();
+                    prop_assert_eq!(result, Err(Unfilled::NoValue { name }));
                     continue;
                 }
                 let expected = pattern.replace_all(&text, |c: &regex::Captures<'_>| {
