@@ -45,7 +45,10 @@ const EDGES: &[(&str, &[&str])] = &[
             "recipients-template",
         ],
     ),
-    ("recipients-api-adapter", &["recipients-campaigns"]),
+    (
+        "recipients-api-adapter",
+        &["recipients-campaigns", "recipients-core"],
+    ),
     (
         "recipients",
         &[

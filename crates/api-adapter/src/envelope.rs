@@ -104,10 +104,18 @@ impl Envelope {
     /// Its bytes.
     pub fn encode(&self, output: Output) -> Vec<u8> {
         let code = self.code as u16;
-        let whole = json!({"code": code, "data": self.data, "message": self.message});
         match output {
-            Output::Json => whole.to_string().into_bytes(),
+            // Not by way of a whole value: the data of 500 recipients would be copied for it.
+            Output::Json => {
+                let message = Json::String(self.message.clone());
+                format!(
+                    "{{\"code\":{code},\"data\":{},\"message\":{message}}}",
+                    self.data
+                )
+                .into_bytes()
+            }
             Output::Xml => {
+                let whole = json!({"code": code, "data": self.data, "message": self.message});
                 let mut writer = Writer::new(Vec::new());
                 let declaration = BytesDecl::new("1.0", Some("UTF-8"), None);
                 // Writing to memory does not fail.

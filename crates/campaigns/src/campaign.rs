@@ -358,11 +358,16 @@ impl Campaigns {
         if !flaws.is_empty() {
             return Err(Error::Invalid(flaws));
         }
-        let text = match shorten {
+        let mut text = match shorten {
             true => self.shortened(account, &text)?,
             false => text,
         };
         let links = self.links_in(account.id, &text)?;
+        // Older clients put tracked links in double brackets.
+        for link in &links {
+            let address = self.link_address(&link.code);
+            text = text.replace(&format!("[[{address}]]"), &address);
+        }
         if track && links.is_empty() {
             return Err(Error::invalid(
                 "trackShortLinkRecipients",

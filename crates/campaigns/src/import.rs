@@ -188,17 +188,24 @@ impl Job {
     fn open(&self, path: &Path, kind: Kind) -> Result<Source, recipients_ingest::Error> {
         let encoding = self.encoding.parse().unwrap_or(Encoding::Utf8);
         let is_template = kind == Kind::Template;
-        let column = match is_template {
-            true => Column::Named(Template::RECIPIENT.to_owned()),
-            false => Column::Number(1),
-        };
         let options = recipients_ingest::Options::api()
             .encoding(Choice::Given(encoding))
             .delimiter(Choice::Given(Some(self.delimiter)))
             .enclosure(Choice::Given(Some(self.enclosure)))
-            .skip_header(Choice::Given(self.skip_header || is_template))
-            .column(Some(column));
-        Source::open(path, &options)
+            .skip_header(Choice::Given(self.skip_header || is_template));
+        let named = options
+            .clone()
+            .column(Some(Column::Named(Template::RECIPIENT.to_owned())));
+        if is_template {
+            return Source::open(path, &named);
+        }
+        let source = Source::open(path, &options.column(Some(Column::Number(1))))?;
+        // A plain list whose skipped line names the column.
+        let is_named = |header: &[String]| header.iter().any(|name| name == Template::RECIPIENT);
+        match source.header().is_some_and(is_named) {
+            true => Source::open(path, &named),
+            false => Ok(source),
+        }
     }
 }
 

@@ -589,12 +589,14 @@ pub(crate) enum CampaignCommand {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum TaskCommand {
+    /// Print how far an import is, and why it ended early
+    Show(TaskArgs),
     /// Print the rows that an import rejected, in the format of check --rejected
-    Rejects(RejectsArgs),
+    Rejects(TaskArgs),
 }
 
 #[derive(Args, Debug)]
-pub(crate) struct RejectsArgs {
+pub(crate) struct TaskArgs {
     /// Number of the task
     pub(crate) id: i64,
 

@@ -21,7 +21,7 @@ mod stop_list;
 mod summary;
 mod template;
 
-use args::{Cli, Command, PricesCommand, StoplistCommand, TaskCommand};
+use args::{Cli, Command, PricesCommand, StoplistCommand};
 use clap::{CommandFactory, Parser};
 use failure::Failure;
 use std::io::{self, Write};
@@ -44,7 +44,7 @@ fn main() -> ExitCode {
         Command::Serve(args) => serve::serve(&args),
         Command::Account(command) => serve::account(&command),
         Command::Campaign(command) => serve::campaign(&command),
-        Command::Task(TaskCommand::Rejects(args)) => serve::rejects(&args),
+        Command::Task(command) => serve::task(&command),
         Command::Prices(PricesCommand::Load(args)) => serve::prices(&args),
         Command::Db(command) => serve::database(&command),
         Command::Completions { shell } => {

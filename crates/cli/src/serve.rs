@@ -2,7 +2,7 @@
 
 use crate::args::{
     AccountArgs, AccountCommand, AccountSettings, CampaignCommand, DatabaseCommand, PricesArgs,
-    RejectsArgs, ServeArgs,
+    ServeArgs, TaskArgs, TaskCommand,
 };
 use crate::failure::{ACCEPTED, Failure, NONE_ACCEPTED};
 use crate::print;
@@ -37,6 +37,11 @@ pub(crate) fn serve(args: &ServeArgs) -> Result<ExitCode, Failure> {
         Some(url) => url.trim_end_matches('/').to_owned(),
         None => format!("http://{address}"),
     };
+    if address.ip().is_unspecified() && args.public_url.is_none() {
+        tracing::warn!(
+            "short links begin with {public}/l/, which others cannot reach; give --public-url"
+        );
+    }
     // A demonstration leaves nothing behind unless it is told where.
     let temporary = match args.demo && args.db.is_none() {
         true => Some(tempfile::tempdir()?),
@@ -220,16 +225,33 @@ pub(crate) fn campaign(command: &CampaignCommand) -> Result<ExitCode, Failure> {
     Ok(ExitCode::from(ACCEPTED))
 }
 
-pub(crate) fn rejects(args: &RejectsArgs) -> Result<ExitCode, Failure> {
-    let path = open_existing(&args.db)?
-        .rejects(None, args.id)
-        .map_err(|error| match error {
-            Error::NotFound => Failure::Usage(format!(
-                "{}: there is no such task, or it is not over",
-                args.id
-            )),
-            error => told(&error),
-        })?;
+pub(crate) fn task(command: &TaskCommand) -> Result<ExitCode, Failure> {
+    let (TaskCommand::Show(TaskArgs { id, db }) | TaskCommand::Rejects(TaskArgs { id, db })) =
+        command;
+    let campaigns = open_existing(db)?;
+    let task = campaigns.find_task(*id).map_err(|error| match error {
+        Error::NotFound => Failure::Usage(format!("{id}: there is no such task")),
+        error => told(&error),
+    })?;
+    if let TaskCommand::Show(_) = command {
+        let mut text = format!(
+            "Task {id} of campaign {}: {}, {} %; {} added, {} rejected\n",
+            task.campaign,
+            task.status.name(),
+            task.progress,
+            task.added,
+            task.rejected
+        );
+        if let Some(note) = task.note {
+            text.push_str(&note);
+            text.push('\n');
+        }
+        return print(text.as_bytes());
+    }
+    let path = campaigns.rejects(None, *id).map_err(|error| match error {
+        Error::NotFound => Failure::Usage(format!("{id}: the task is not over")),
+        error => told(&error),
+    })?;
     io::copy(&mut File::open(path)?, &mut io::stdout().lock())?;
     Ok(ExitCode::from(ACCEPTED))
 }

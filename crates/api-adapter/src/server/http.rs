@@ -5,12 +5,13 @@ use super::lines::{LONG_QUERY, LongLines};
 use super::methods::{self, Call, Gate};
 use crate::{ApiCode, Bag, Envelope, Output, TooMuch};
 use axum::Router;
-use axum::body::{Body, Bytes};
+use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use http_body_util::BodyExt;
+use hyper::body::Frame;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
@@ -18,8 +19,10 @@ use recipients_campaigns::{Campaigns, Error};
 use std::io::{self, Write};
 use std::net::{IpAddr, TcpListener};
 use std::path::{Path, PathBuf};
+use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tower_http::services::ServeFile;
@@ -36,6 +39,15 @@ const FREE: usize = 64 << 10;
 /// Bytes of bodies are counted in these.
 const ROOM_UNIT: usize = 1 << 10;
 
+/// A body that is larger is parsed where it keeps no other request waiting.
+const LARGE: usize = 64 << 10;
+
+/// Bytes of a multipart body that may come before a part begins or goes on: the parser holds them.
+const MOST_BEHIND: usize = 256 << 10;
+
+/// Files that are taken at a time before it is known whose they are.
+const STRANGERS: usize = 8;
+
 #[derive(Clone)]
 pub(super) struct Server {
     campaigns: Arc<Campaigns>,
@@ -43,6 +55,8 @@ pub(super) struct Server {
     gate: Arc<Gate>,
     /// Room for bodies.
     room: Arc<Semaphore>,
+    /// Files of callers whose key has not come yet.
+    strangers: Arc<Semaphore>,
 }
 
 /// Who is asking.
@@ -64,6 +78,7 @@ pub(super) fn serve(
         options,
         gate: Arc::default(),
         room: Arc::new(Semaphore::new(options.bodies_bytes / ROOM_UNIT)),
+        strangers: Arc::new(Semaphore::new(STRANGERS)),
     };
     let served = runtime.block_on(accept(server, listener, Arc::clone(stop)));
     // Calls that are in the store are carried out; what hangs is left.
@@ -72,6 +87,7 @@ pub(super) fn serve(
 }
 
 async fn accept(server: Server, listener: TcpListener, stop: Arc<AtomicBool>) -> io::Result<()> {
+    let campaigns = Arc::clone(&server.campaigns);
     listener.set_nonblocking(true)?;
     let listener = tokio::net::TcpListener::from_std(listener)?;
     let options = server.options;
@@ -88,7 +104,7 @@ async fn accept(server: Server, listener: TcpListener, stop: Arc<AtomicBool>) ->
         .timer(TokioTimer::new())
         .header_read_timeout(options.patience)
         .half_close(true);
-    let told = told_to_stop(stop);
+    let told = told_to_stop(Arc::clone(&stop));
     tokio::pin!(told);
     loop {
         let slot = tokio::select! {
@@ -121,6 +137,9 @@ async fn accept(server: Server, listener: TcpListener, stop: Arc<AtomicBool>) ->
         });
     }
     drop(listener);
+    // Work in the background ends while requests under way are answered.
+    stop.store(true, Ordering::Relaxed);
+    campaigns.stop_work();
     let _ = tokio::time::timeout(options.grace, graceful.shutdown()).await;
     Ok(())
 }
@@ -203,7 +222,7 @@ async fn rejects(
             gate: &server.gate,
             bag: &read.bag,
             file: None,
-            peer: peer.0,
+            peer: peer.0.to_canonical(),
             host: host.as_deref(),
         };
         methods::rejects(&call, &id)
@@ -247,9 +266,10 @@ async fn service(
     };
     let (module, method) = (module.to_owned(), method.to_owned());
     let host = host(request.headers());
+    let wanted = wanted_output(request.uri().query().unwrap_or_default());
     let read = match read(&server, request).await {
         Ok(read) => read,
-        Err(refused) => return refused.response(Output::Json),
+        Err(refused) => return refused.response(wanted),
     };
     let output = read.bag.text("output").unwrap_or_default();
     let Some(output) = Output::from_name(output) else {
@@ -267,17 +287,14 @@ async fn service(
                 gate: &server.gate,
                 bag: &read.bag,
                 file: read.file.as_ref(),
-                peer: peer.0,
+                peer: peer.0.to_canonical(),
                 host: host.as_deref(),
             };
             methods::answer(&call, &module, &method)
         })
         .await
     };
-    let (account, envelope) = answer.unwrap_or_else(|| {
-        let words = Error::Internal(String::new()).words(Default::default());
-        (None, Envelope::new(ApiCode::Fault, (), words))
-    });
+    let (account, envelope) = answer.unwrap_or_else(|| (None, fault()));
     let code = envelope.code as u16;
     let ms = started.elapsed().as_millis();
     // Names of modules and methods that do not exist come from outside.
@@ -292,6 +309,17 @@ async fn service(
     };
     tracing::info!(method = name, account, code, ms, "answered");
     response(&envelope, output)
+}
+
+/// The format of the answer to a request that cannot be read.
+fn wanted_output(query: &str) -> Output {
+    match query
+        .split('&')
+        .any(|pair| pair.eq_ignore_ascii_case("output=xml"))
+    {
+        true => Output::Xml,
+        false => Output::Json,
+    }
 }
 
 fn response(envelope: &Envelope, output: Output) -> Response {
@@ -311,7 +339,11 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) 
 
 fn host(headers: &HeaderMap) -> Option<String> {
     let host = headers.get(header::HOST)?.to_str().ok()?;
-    let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
+    let has_port = |port: &str| port.bytes().all(|byte| byte.is_ascii_digit());
+    let name = match host.rsplit_once(':') {
+        Some((name, port)) if has_port(port) => name,
+        _ => host,
+    };
     Some(name.to_ascii_lowercase())
 }
 
@@ -339,9 +371,15 @@ impl Refused {
                 let words = format!("The request cannot be read: {why}.");
                 response(&Envelope::new(ApiCode::Incorrect, (), words), output)
             }
-            Refused::Ours => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+            Refused::Ours => response(&fault(), output),
         }
     }
+}
+
+/// Something went wrong here; what, is for the log.
+fn fault() -> Envelope {
+    let words = Error::Internal(String::new()).words(Default::default());
+    Envelope::new(ApiCode::Fault, (), words)
 }
 
 impl From<TooMuch> for Refused {
@@ -355,7 +393,6 @@ pub(super) struct Upload {
     pub(super) path: PathBuf,
     /// The name that it was sent under.
     pub(super) name: String,
-    pub(super) bytes: u64,
 }
 
 impl Drop for Upload {
@@ -369,7 +406,7 @@ struct Read {
     bag: Bag,
     file: Option<Upload>,
     /// What its body takes, until it is answered.
-    _held: Option<OwnedSemaphorePermit>,
+    _held: (Option<OwnedSemaphorePermit>, Option<OwnedSemaphorePermit>),
 }
 
 /// Reads a body, but not for ever, and not beyond what may be held.
@@ -381,6 +418,8 @@ struct Reader<'s> {
     /// Bytes that are held.
     holds: usize,
     held: Option<OwnedSemaphorePermit>,
+    /// Taken for a file, if it is not known whose it is.
+    stranger: Option<OwnedSemaphorePermit>,
 }
 
 impl<'s> Reader<'s> {
@@ -391,6 +430,7 @@ impl<'s> Reader<'s> {
             came: 0,
             holds: 0,
             held: None,
+            stranger: None,
         }
     }
 
@@ -403,6 +443,19 @@ impl<'s> Reader<'s> {
         let left = whole.saturating_sub(self.started.elapsed()).min(patience);
         let work = tokio::time::timeout(left, work).await;
         work.map_err(|_| Refused::TooSlow)
+    }
+
+    /// A file comes: of an account, or one of a few whose key may come behind it.
+    fn meet(&mut self, bag: &Bag) -> Result<(), Refused> {
+        let key = bag.text("apiKey").unwrap_or_default();
+        let campaigns = &self.server.campaigns;
+        let is_known = !key.is_empty()
+            && tokio::task::block_in_place(|| campaigns.account_by_key(key)).is_ok();
+        if !is_known && self.stranger.is_none() {
+            let place = Arc::clone(&self.server.strangers).try_acquire_owned();
+            self.stranger = Some(place.map_err(|_| Refused::Busy)?);
+        }
+        Ok(())
     }
 
     /// Takes room for so many more bytes.
@@ -454,18 +507,21 @@ async fn read(server: &Server, request: Request) -> Result<Read, Refused> {
             reader.hold(part.len()).await?;
             bytes.extend_from_slice(&part);
         }
-        // Clients send a content type along with no body at all.
-        if !bytes.is_empty() {
-            match lower.starts_with("application/json") {
-                true => bag.add_json(&bytes)?,
-                false => bag.add_form(&bytes)?,
-            }
+        let mut parse = || match lower.starts_with("application/json") {
+            // Clients send a content type along with no body at all.
+            _ if bytes.is_empty() => Ok(()),
+            true => bag.add_json(&bytes),
+            false => bag.add_form(&bytes),
+        };
+        match bytes.len() > LARGE {
+            true => tokio::task::block_in_place(parse)?,
+            false => parse()?,
         }
     }
     Ok(Read {
         bag,
         file,
-        _held: reader.held,
+        _held: (reader.held, reader.stranger),
     })
 }
 
@@ -496,16 +552,23 @@ async fn multipart(
         .whole_stream(options.file_bytes.saturating_add(options.body_bytes as u64))
         .per_field(options.file_bytes);
     let limits = multer::Constraints::new().size_limit(limits);
+    let behind = Arc::new(AtomicUsize::new(0));
+    let body = Body::new(Watched {
+        body,
+        behind: Arc::clone(&behind),
+    });
     let mut parts = multer::Multipart::with_constraints(body.into_data_stream(), boundary, limits);
     let mut file = None;
     loop {
         let part = reader.wait(parts.next_field()).await?;
+        behind.store(0, Ordering::Relaxed);
         let Some(mut part) = part.map_err(wrong)? else {
             return Ok(file);
         };
         let name = part.name().unwrap_or_default().to_owned();
         let mut sink = match part.file_name() {
             Some(own) if name == "recipientsFile" => {
+                reader.meet(bag)?;
                 let (upload, out) = new_file(server, own).map_err(|error| {
                     tracing::error!(%error, "an upload could not be stored");
                     Refused::Ours
@@ -518,6 +581,7 @@ async fn multipart(
         };
         loop {
             let chunk = reader.wait(part.chunk()).await?;
+            behind.store(0, Ordering::Relaxed);
             let Some(chunk) = chunk.map_err(wrong)? else {
                 break;
             };
@@ -531,8 +595,7 @@ async fn multipart(
                     reader.hold(chunk.len()).await?;
                     text.extend_from_slice(&chunk);
                 }
-                Into::File(upload, out) => {
-                    upload.bytes += chunk.len() as u64;
+                Into::File(_, out) => {
                     if let Err(error) = out.write_all(&chunk) {
                         tracing::error!(%error, "an upload could not be stored");
                         return Err(Refused::Ours);
@@ -553,6 +616,32 @@ async fn multipart(
                 file = Some(upload);
             }
         }
+    }
+}
+
+/// A body that fails when too much of it comes without any part going on.
+struct Watched {
+    body: Body,
+    behind: Arc<AtomicUsize>,
+}
+
+impl HttpBody for Watched {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        let frame = Pin::new(&mut self.body).poll_frame(context);
+        if let Poll::Ready(Some(Ok(frame))) = &frame
+            && let Some(data) = frame.data_ref()
+            && self.behind.fetch_add(data.len(), Ordering::Relaxed) > MOST_BEHIND
+        {
+            let error = "a part has too long a head";
+            return Poll::Ready(Some(Err(axum::Error::new(error))));
+        }
+        frame
     }
 }
 
@@ -591,7 +680,6 @@ fn new_file(server: &Server, own: &str) -> Result<(Upload, std::fs::File), Error
     let upload = Upload {
         path,
         name: own.unwrap_or_default(),
-        bytes: 0,
     };
     Ok((upload, out))
 }

@@ -89,15 +89,20 @@ const METHODS: &[(&str, &[(&str, Method)])] = &[
 
 /// How often each account has called each method in the current minute.
 #[derive(Debug, Default)]
-pub(super) struct Gate(Mutex<HashMap<(i64, &'static str), Calls>>);
+pub(super) struct Gate(Mutex<HashMap<(i64, &'static str, &'static str), Calls>>);
+
+/// Module and method in lower case.
+type Name = (&'static str, &'static str);
 
 /// A minute, and how many calls came in it.
 type Calls = (i64, u32);
 
 impl Gate {
-    fn passes(&self, account: i64, method: &'static str, rate: u32, minute: i64) -> bool {
+    fn passes(&self, account: &Account, (module, method): Name, minute: i64) -> bool {
+        let rate = account.settings.rate;
         let mut calls = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (since, count) = calls.entry((account, method)).or_insert((minute, 0));
+        let key = (account.id(), module, method);
+        let (since, count) = calls.entry(key).or_insert((minute, 0));
         if *since != minute {
             (*since, *count) = (minute, 0);
         }
@@ -108,7 +113,7 @@ impl Gate {
 
 /// The answer, and the account that it is for, for the log.
 pub(super) fn answer(call: &Call<'_>, module: &str, method: &str) -> (Option<i64>, Envelope) {
-    let Some((_, methods)) = METHODS.iter().find(|(name, _)| *name == module) else {
+    let Some((module, methods)) = METHODS.iter().find(|(name, _)| *name == module) else {
         let words = "There is no such module.";
         return (None, Envelope::new(ApiCode::UnknownModule, (), words));
     };
@@ -116,7 +121,7 @@ pub(super) fn answer(call: &Call<'_>, module: &str, method: &str) -> (Option<i64
         let words = "The module has no such method.";
         return (None, Envelope::new(ApiCode::UnknownMethod, (), words));
     };
-    let account = match admit(call, module, name) {
+    let account = match admit(call, (module, name)) {
         Ok(account) => account,
         Err((account, envelope)) => return (account, *envelope),
     };
@@ -154,7 +159,7 @@ fn refused(error: &Error, account: &Account) -> Envelope {
 type Denied = (Option<i64>, Box<Envelope>);
 
 /// Who calls, if they may (D34).
-fn admit(call: &Call<'_>, module: &str, method: &'static str) -> Result<Account, Denied> {
+fn admit(call: &Call<'_>, (module, method): Name) -> Result<Account, Denied> {
     let key = call.bag.text("apiKey").unwrap_or_default();
     let found = match key.is_empty() {
         true => Err(Error::NotFound),
@@ -224,11 +229,7 @@ fn admit(call: &Call<'_>, module: &str, method: &'static str) -> Result<Account,
         );
     }
     let minute = call.campaigns.now() / recipients_campaigns::MINUTE;
-    if settings.rate > 0
-        && !call
-            .gate
-            .passes(account.id(), method, settings.rate, minute)
-    {
+    if settings.rate > 0 && !call.gate.passes(&account, (module, method), minute) {
         let envelope = refused(&Error::TooOften, &account);
         return Err((Some(account.id()), Box::new(envelope)));
     }
@@ -237,7 +238,7 @@ fn admit(call: &Call<'_>, module: &str, method: &'static str) -> Result<Account,
 
 /// The file of rejected rows that a call asks for.
 pub(super) fn rejects(call: &Call<'_>, id: &str) -> Result<PathBuf, Box<Envelope>> {
-    let account = admit(call, "taskqueue", "rejects").map_err(|(_, envelope)| envelope)?;
+    let account = admit(call, ("taskqueue", "rejects")).map_err(|(_, envelope)| envelope)?;
     let id = id.parse().map_err(|_| Error::NotFound);
     id.and_then(|id| call.campaigns.rejects(Some(&account), id))
         .map_err(|error| Box::new(refused(&error, &account)))
@@ -332,10 +333,6 @@ fn is_sent(value: &Value) -> bool {
         Value::Text(text) => !texts(&Value::Text(text.clone())).is_empty(),
         map => map.items().next().is_some(),
     }
-}
-
-fn single(value: &str) -> Json {
-    Json::String(value.to_owned())
 }
 
 // Campaign.
@@ -469,18 +466,26 @@ const CONTACTS: &[&str] = &[
 const GROUPS: &[&str] = &["recipientGroups", "recipientsGroupIds", "recipientGroupIds"];
 
 fn add_recipients(call: &Call<'_>, account: &Account) -> Result<Envelope, Error> {
-    let id = call.id("id")?;
-    let sent = |names| call.bag.first(names).filter(|value| is_sent(value));
+    let id = match call.id("id") {
+        // Whether there is such a campaign comes after the sources (D26).
+        Err(Error::NotFound) => None,
+        id => Some(id?),
+    };
+    let mut sources = 0;
+    let mut sent = |names: &[&str]| {
+        let values = names.iter().filter_map(|name| call.bag.get(name));
+        let mut values = values
+            .filter(|value| is_sent(value))
+            .inspect(|_| sources += 1);
+        let first = values.next();
+        values.for_each(drop);
+        first
+    };
     let (numbers, contacts, groups) = (sent(NUMBERS), sent(CONTACTS), sent(GROUPS));
-    let kinds = [
-        numbers.is_some(),
-        contacts.is_some(),
-        groups.is_some(),
-        call.file.is_some(),
-    ];
-    if kinds.iter().filter(|&&sent| sent).count() != 1 {
+    if sources + usize::from(call.file.is_some()) != 1 {
         return Err(Error::Incorrect(Flaw::Sources));
     }
+    let id = id.ok_or(Error::NotFound)?;
     let own = |key| call.own("params", key);
     let params = AddParams {
         replace: own("replace"),
@@ -504,16 +509,20 @@ fn add_recipients(call: &Call<'_>, account: &Account) -> Result<Envelope, Error>
         });
     }
     if let Some(groups) = groups {
-        let groups = texts(groups);
-        return background(Import::Groups(
-            groups.iter().filter_map(|id| id.parse().ok()).collect(),
-        ));
+        let ids = texts(groups).iter().map(|id| id.parse()).collect();
+        let Ok(ids) = ids else {
+            let flaws = vec![("recipientGroups", Flaw::Malformed)];
+            return Err(Error::Invalid(flaws));
+        };
+        return background(Import::Groups(ids));
     }
     let (added, data) = match (numbers, contacts) {
         (Some(numbers), _) => {
             let entries = entries(numbers);
-            let given: Vec<Option<String>> =
-                entries.iter().map(|entry| entry.number.clone()).collect();
+            let given: Vec<Option<String>> = entries
+                .iter()
+                .map(|entry| entry.number.clone().filter(|number| number != NO_NUMBER))
+                .collect();
             let added = call
                 .campaigns
                 .add(account, id, &Entries::Numbers(entries), &params)?;
@@ -558,9 +567,10 @@ fn add_recipients(call: &Call<'_>, account: &Account) -> Result<Envelope, Error>
     Ok(Envelope::new(code, data, words[language as usize]))
 }
 
+/// Stands for what is no text, and so no number: code 2.
+const NO_NUMBER: &str = "[]";
+
 fn entries(numbers: &Value) -> Vec<Entry> {
-    /// Stands for what is no text, and so no number: code 2.
-    const NO_NUMBER: &str = "[]";
     match numbers {
         Value::Text(_) => texts(numbers).into_iter().map(Entry::number).collect(),
         list => list
@@ -589,6 +599,7 @@ fn task_status(call: &Call<'_>, account: &Account) -> Result<Envelope, Error> {
         "id": task.id,
         "progress": task.progress,
         "status": task.status as u8,
+        "note": task.note,
     })))
 }
 
@@ -883,7 +894,7 @@ fn stop(call: &Call<'_>, account: &Account) -> Result<Envelope, Error> {
     }
     let number = filled("number").ok_or(Error::Missing("number"))?;
     let id = call.campaigns.stop(account, number, comment)?;
-    Ok(Envelope::ok(single(&id.to_string())))
+    Ok(Envelope::ok(id.to_string()))
 }
 
 fn unstop(call: &Call<'_>, account: &Account) -> Result<Envelope, Error> {

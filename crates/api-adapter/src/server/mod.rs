@@ -36,7 +36,7 @@ pub struct ServerOptions {
     pub patience: Duration,
     /// Bytes of a body that must come in a second on average. The default is 4096.
     pub slowest: u32,
-    /// How long requests may go on after the server was told to stop. The default is 5 seconds.
+    /// How long requests may go on after the server was told to stop. The default is 3 seconds.
     pub grace: Duration,
     /// Values of a request, and how deeply they are nested.
     pub bag: crate::Limits,
@@ -51,7 +51,7 @@ impl Default for ServerOptions {
             connections: 1024,
             patience: Duration::from_secs(15),
             slowest: 4096,
-            grace: Duration::from_secs(5),
+            grace: Duration::from_secs(3),
             bag: crate::Limits::default(),
         }
     }
@@ -86,9 +86,10 @@ pub fn run(
             Campaigns::work,
             Campaigns::give_up,
         )?,
-        work("scheduler", campaigns, stop, Campaigns::step, |_| Ok(()))?,
+        work("scheduler", campaigns, stop, step, |_| Ok(()))?,
     ];
     let served = http::serve(campaigns, listener, options, stop);
+    // Nobody has told them, if the listener failed.
     stop.store(true, Ordering::Relaxed);
     campaigns.stop_work();
     for worker in workers {
@@ -97,6 +98,20 @@ pub fn run(
         }
     }
     served
+}
+
+/// A step of the scheduler, and a rest that does not go beyond what is due next.
+fn step(campaigns: &Campaigns) -> Result<bool, Error> {
+    if campaigns.step()? {
+        return Ok(true);
+    }
+    let nap = NAP.as_millis() as i64;
+    let rest = campaigns.idle(nap)?;
+    if rest < nap {
+        thread::sleep(Duration::from_millis(rest as u64));
+        return Ok(true);
+    }
+    Ok(false)
 }
 
 /// Does one kind of work in a thread of its own, again and again. One that panics is tried again,
