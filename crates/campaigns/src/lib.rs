@@ -33,6 +33,8 @@ mod import;
 mod link;
 mod message;
 mod money;
+#[cfg(test)]
+mod plans;
 mod sending;
 mod status;
 mod stop;

@@ -104,8 +104,9 @@ impl Campaigns {
                        / rate_limit, 0)";
             change.execute(
                 &format!(
-                    "UPDATE campaign SET due = ?1 + {gap} \
-                     WHERE status = 5 AND deleted IS NULL AND due > ?1 + {gap}"
+                    "UPDATE campaign INDEXED BY campaign_due SET due = ?1 + {gap} \
+                     WHERE status IN (3, 4, 5, 6) AND deleted IS NULL AND due > ?1 \
+                     AND status = 5 AND due > ?1 + {gap}"
                 ),
                 [now],
             )?;

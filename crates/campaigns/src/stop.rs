@@ -52,10 +52,13 @@ fn add(
 
 /// Verdicts depend on it: rules that are kept in memory are out of date.
 fn touch(change: &Transaction<'_>, account: i64) -> Result<(), Error> {
-    change.execute(
-        "UPDATE account SET version = version + 1 WHERE id = ?1 OR ?1 = 0",
-        [account],
-    )?;
+    match account {
+        0 => change.execute("UPDATE account SET version = version + 1", [])?,
+        own => change.execute(
+            "UPDATE account SET version = version + 1 WHERE id = ?",
+            [own],
+        )?,
+    };
     Ok(())
 }
 

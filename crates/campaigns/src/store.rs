@@ -56,7 +56,7 @@ impl Store {
             )));
         }
         writer.pragma_update(None, "journal_mode", "wal")?;
-        prepare(&writer)?;
+        prepare(&mut writer)?;
         let change = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let version: i64 = change.pragma_query_value(None, "user_version", |row| row.get(0))?;
         let version = usize::try_from(version).unwrap_or(usize::MAX);
@@ -107,9 +107,9 @@ impl Store {
     /// A connection of one's own that can only read.
     pub(crate) fn reader(&self) -> Result<Connection, Error> {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let reader = Connection::open_with_flags(&self.path, flags)?;
+        let mut reader = Connection::open_with_flags(&self.path, flags)?;
         reader.busy_timeout(PATIENCE)?;
-        prepare(&reader)?;
+        prepare(&mut reader)?;
         Ok(reader)
     }
 
@@ -161,11 +161,16 @@ impl Drop for Lent<'_> {
     }
 }
 
-fn prepare(connection: &Connection) -> Result<(), Error> {
+fn prepare(connection: &mut Connection) -> Result<(), Error> {
     connection.pragma_update(None, "synchronous", "full")?;
     connection.pragma_update(None, "foreign_keys", true)?;
     connection.pragma_update(None, "cache_size", -16_384)?; // KiB
     connection.set_prepared_statement_cache_capacity(64);
+    #[cfg(test)]
+    connection.trace_v2(
+        rusqlite::trace::TraceEventCodes::SQLITE_TRACE_STMT,
+        Some(crate::plans::record),
+    )?;
     Ok(())
 }
 
