@@ -658,7 +658,7 @@ pub struct Range {
 
 impl Range {
     /// The ends, if one is given at all; `None` in the result is an end that is not given.
-    fn read(&self, account: &Account) -> Option<(Option<Millis>, Option<Millis>)> {
+    pub(crate) fn ends(&self, account: &Account) -> Option<(Option<Millis>, Option<Millis>)> {
         let part = |text: &Option<String>| -> Option<String> {
             let text = text.as_deref().map(str::trim);
             text.filter(|text| !text.is_empty()).map(str::to_owned)
@@ -680,7 +680,7 @@ impl Range {
     /// D30: both ends, the missing one 90 days away, and never longer than that.
     pub(crate) fn window(&self, account: &Account) -> Option<(Millis, Millis)> {
         const WINDOW: Millis = 90 * DAY;
-        let (from, to) = self.read(account)?;
+        let (from, to) = self.ends(account)?;
         Some(match (from, to) {
             (Some(from), Some(to)) => (from.max(to - WINDOW), to),
             (Some(from), None) => (from, later(from, WINDOW)),

@@ -50,7 +50,7 @@ pub use clock::{Clock, DAY, HOUR, MINUTE, ManualClock, Millis, SystemClock, Zone
 pub use contact::{CARD_FIELDS, Card, Group, MOBILE};
 pub use error::{Conflict, Error, Flaw, Language};
 pub use import::{Import, Task};
-pub use link::{Link, LinkBy, LinkMaker, NewLink, RandomCodes};
+pub use link::{Clicks, Link, LinkBy, LinkFilter, LinkMaker, NewLink, Period, RandomCodes};
 pub use message::{Message, MessageFilter, NewMessage, SentMessage};
 pub use money::Money;
 pub use status::{CampaignStatus, MessageStatus, TaskStatus};

@@ -1,10 +1,12 @@
 //! Short links, the redirect that counts clicks, and links that belong to one recipient.
 
+use crate::Campaigns;
 use crate::account::{Account, random_text};
-use crate::clock::Millis;
+use crate::campaign::{self, Conditions, Found, Page, Range, order};
+use crate::clock::{DAY, HOUR, MINUTE, Millis};
 use crate::error::{Error, Flaw};
-use crate::{Campaigns, campaign};
 use rusqlite::{Connection, OptionalExtension, Row};
+use std::collections::BTreeMap;
 use std::fmt;
 
 /// Characters of a link's code, and of one that belongs to a recipient.
@@ -70,6 +72,10 @@ pub struct Link {
     pub redirects: i64,
     /// When it was made.
     pub created: Millis,
+    /// When it was changed last.
+    pub updated: Option<Millis>,
+    /// When it was deleted. It does not work any more, and is not listed.
+    pub deleted: Option<Millis>,
 }
 
 impl Link {
@@ -85,8 +91,66 @@ impl Link {
             clicks: row.get("clicks")?,
             redirects: row.get("redirects")?,
             created: row.get("created")?,
+            updated: row.get("updated")?,
+            deleted: row.get("deleted")?,
         })
     }
+}
+
+/// Which links are looked for.
+#[derive(Clone, Debug, Default)]
+pub struct LinkFilter {
+    /// 1 those that work, 0 those that were switched off.
+    pub status: Option<String>,
+    /// Part of the address that it leads to, of the code or of the comment.
+    pub query: Option<String>,
+    /// When it was made.
+    pub created: Range,
+}
+
+/// The length of a period whose clicks are counted together.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Period {
+    /// Of three years at most.
+    Month,
+    /// Of 90 days at most.
+    Day,
+    /// Of a week at most.
+    Hour,
+    /// Of three hours at most.
+    Minute,
+}
+
+impl Period {
+    /// How far back is looked.
+    fn reach(self) -> Millis {
+        match self {
+            Period::Month => 3 * 366 * DAY,
+            Period::Day => 90 * DAY,
+            Period::Hour => 7 * DAY,
+            Period::Minute => 3 * HOUR,
+        }
+    }
+
+    /// The name of the period of a time, written `YYYY-MM-DD HH:MM:SS`.
+    fn of(self, time: &str) -> &str {
+        let length = match self {
+            Period::Month => 7,
+            Period::Day => 10,
+            Period::Hour => 13,
+            Period::Minute => 16,
+        };
+        &time[..length]
+    }
+}
+
+/// Clicks and redirects of several links in one period.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Clicks {
+    /// `2026-11`, `2026-11-25`, `2026-11-25 13` or `2026-11-25 13:50`, in the account's zone.
+    pub period: String,
+    /// Of each link, in the order in which they were asked for.
+    pub of_links: Vec<(i64, i64)>,
 }
 
 /// How a link is asked for.
@@ -106,6 +170,7 @@ impl Campaigns {
     /// [`Error::Invalid`] with the fields that cannot be used.
     pub fn create_link(&self, account: &Account, new: &NewLink) -> Result<Link, Error> {
         let mut flaws = Vec::new();
+        let settings = settings(account, new, &mut flaws);
         let target = new.target.as_deref().map(str::trim).unwrap_or_default();
         let target = match target.contains("://") || target.is_empty() {
             true => target.to_owned(),
@@ -117,31 +182,6 @@ impl Campaigns {
             flaws.push(("fullLink", Flaw::TooLong(MOST_TARGET)));
         } else if !is_web_address(&target) {
             flaws.push(("fullLink", Flaw::NotAUrl));
-        }
-        let status = match new.status.as_deref().map(str::trim) {
-            None | Some("" | "1") => 1,
-            Some("0") => 0,
-            Some(_) => {
-                flaws.push(("status", Flaw::OneOf("0, 1")));
-                0
-            }
-        };
-        let day = new
-            .expires
-            .as_deref()
-            .map(str::trim)
-            .filter(|day| !day.is_empty());
-        let expires = day.and_then(|day| account.zone.to(day, None));
-        if day.is_some() && expires.is_none() {
-            flaws.push(("expirationDate", Flaw::Malformed));
-        }
-        let comment = new
-            .comment
-            .as_deref()
-            .map(str::trim)
-            .filter(|text| !text.is_empty());
-        if comment.is_some_and(|comment| comment.chars().count() > MOST_COMMENT) {
-            flaws.push(("comment", Flaw::TooLong(MOST_COMMENT)));
         }
         if !flaws.is_empty() {
             return Err(Error::Invalid(flaws));
@@ -156,7 +196,14 @@ impl Campaigns {
                      expires_on, comment, clicks, redirects, created) \
                      VALUES (?, ?, ?, ?, ?, ?, ?, 0, 0, ?)",
                     (
-                        account.id, &code, &target, status, expires, day, comment, now,
+                        account.id,
+                        &code,
+                        &target,
+                        settings.status,
+                        settings.expires,
+                        settings.day,
+                        settings.comment,
+                        now,
                     ),
                 )?;
                 match added {
@@ -171,13 +218,173 @@ impl Campaigns {
         Err(Error::Internal("no free code for a link".to_owned()))
     }
 
+    /// Changes a link's status, last day and comment; what is not given is as if new.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Invalid`], [`Error::NotFound`].
+    pub fn update_link(&self, account: &Account, by: &LinkBy, new: &NewLink) -> Result<(), Error> {
+        let mut flaws = Vec::new();
+        let settings = settings(account, new, &mut flaws);
+        if !flaws.is_empty() {
+            return Err(Error::Invalid(flaws));
+        }
+        self.store.write(|change| {
+            let link = one(change, account.id, by)?;
+            change.execute(
+                "UPDATE link SET status = ?, expires = ?, expires_on = ?, comment = ?, updated = ? \
+                 WHERE id = ?",
+                (
+                    settings.status,
+                    settings.expires,
+                    settings.day,
+                    settings.comment,
+                    self.clock.now(),
+                    link.id,
+                ),
+            )?;
+            Ok(())
+        })
+    }
+
+    /// Deletes links, which do not work any more; which of them there were.
+    ///
+    /// # Errors
+    ///
+    /// If the store fails.
+    pub fn delete_links(&self, account: &Account, ids: &[i64]) -> Result<Vec<bool>, Error> {
+        self.store.write(|change| {
+            let mut query = change.prepare_cached(
+                "UPDATE link SET deleted = ? WHERE id = ? AND account = ? AND deleted IS NULL",
+            )?;
+            ids.iter()
+                .map(|id| Ok(query.execute([self.clock.now(), *id, account.id])? > 0))
+                .collect()
+        })
+    }
+
+    /// The links that a filter lets through, sorted as [`Campaigns::list`] does it.
+    ///
+    /// # Errors
+    ///
+    /// If the store fails.
+    pub fn links(
+        &self,
+        account: &Account,
+        filter: &LinkFilter,
+        sort: &[(String, bool)],
+        page: Page,
+    ) -> Result<Found<Link>, Error> {
+        let mut when = Conditions::default();
+        when.add("account = ?", account.id);
+        when.plain("deleted IS NULL".to_owned());
+        match filter.status.as_deref().map(str::trim) {
+            None | Some("") => {}
+            Some(status @ ("0" | "1")) => when.add("status = ?", i64::from(status == "1")),
+            Some(_) => when.never(),
+        }
+        if let Some(query) = filter.query.as_deref().map(str::trim)
+            && !query.is_empty()
+        {
+            let text = "instr(target || char(10) || code || char(10) || coalesce(comment, ''), ?)";
+            when.add(&format!("{text} > 0"), query.to_owned());
+        }
+        if let Some((from, to)) = filter.created.window(account) {
+            when.add("created >= ?", from);
+            when.add("created <= ?", to);
+        }
+        let order = order(
+            sort,
+            &[
+                ("createTs", "created"),
+                ("expirationDate", "expires"),
+                ("clickCnt", "clicks"),
+                ("code", "code"),
+                ("fullLink", "target"),
+            ],
+        );
+        self.store.read(|look| {
+            let count = format!("SELECT count(*) FROM link WHERE {}", when.text());
+            let total = look.query_row(&count, &*when.values(), |row| row.get(0))?;
+            let query = format!(
+                "SELECT * FROM link WHERE {} ORDER BY {order} LIMIT {} OFFSET {}",
+                when.text(),
+                page.size,
+                u64::from(page.size) * u64::from(page.number)
+            );
+            let mut query = look.prepare(&query)?;
+            let items = query.query_map(&*when.values(), Link::from_row)?;
+            Ok(Found {
+                items: items.collect::<Result<_, _>>()?,
+                total,
+            })
+        })
+    }
+
+    /// Clicks of links in each period that had any, the earliest first. Links that are not the
+    /// account's have none.
+    ///
+    /// # Errors
+    ///
+    /// If the store fails.
+    pub fn clicks(
+        &self,
+        account: &Account,
+        ids: &[i64],
+        period: Period,
+        range: &Range,
+    ) -> Result<Vec<Clicks>, Error> {
+        let now = self.clock.now();
+        let (from, to) = range
+            .ends(account)
+            .unwrap_or((Some(now - period.reach()), None));
+        let to = to.unwrap_or(now);
+        let from = from
+            .unwrap_or(Millis::MIN)
+            .max(to.saturating_sub(period.reach()));
+        let mut periods: BTreeMap<String, Vec<(i64, i64)>> = BTreeMap::new();
+        self.store.read(|look| {
+            let mut query = look.prepare_cached(
+                "SELECT minute, link_minute.clicks, link_minute.redirects FROM link_minute \
+                 JOIN link ON link.id = link_minute.link \
+                 WHERE link_minute.link = ? AND account = ? AND minute BETWEEN ? AND ?",
+            )?;
+            for (at, id) in ids.iter().enumerate() {
+                let range = (
+                    *id,
+                    account.id,
+                    from.div_euclid(MINUTE),
+                    to.div_euclid(MINUTE),
+                );
+                let mut rows = query.query(range)?;
+                while let Some(row) = rows.next()? {
+                    let time = account.zone.write(row.get::<_, i64>(0)? * MINUTE);
+                    let of_links = periods
+                        .entry(period.of(&time).to_owned())
+                        .or_insert_with(|| vec![(0, 0); ids.len()]);
+                    of_links[at].0 += row.get::<_, i64>(1)?;
+                    of_links[at].1 += row.get::<_, i64>(2)?;
+                }
+            }
+            Ok(())
+        })?;
+        let all = periods.into_iter();
+        Ok(all
+            .map(|(period, of_links)| Clicks { period, of_links })
+            .collect())
+    }
+
     /// A link of the account.
     ///
     /// # Errors
     ///
     /// [`Error::NotFound`] if there is none.
     pub fn link(&self, account: &Account, by: &LinkBy) -> Result<Link, Error> {
-        self.store.read(|look| one(look, account.id, by))
+        let link = self.store.read(|look| one(look, account.id, by))?;
+        match link.deleted {
+            None => Ok(link),
+            Some(_) => Err(Error::NotFound),
+        }
     }
 
     /// The links in a campaign's text.
@@ -238,11 +445,21 @@ impl Campaigns {
             let Some(link) = link.optional()? else {
                 return Ok(None);
             };
+            if link.deleted.is_some() {
+                return Ok(None);
+            }
             let works = link.status == 1 && link.expires.is_none_or(|end| now <= end);
-            change.execute(
-                "UPDATE link SET clicks = clicks + 1, redirects = redirects + ? WHERE id = ?",
-                (works, link.id),
-            )?;
+            change
+                .prepare_cached(
+                    "UPDATE link SET clicks = clicks + 1, redirects = redirects + ? WHERE id = ?",
+                )?
+                .execute((works, link.id))?;
+            change
+                .prepare_cached(
+                    "INSERT INTO link_minute VALUES (?, ?, 1, ?3) ON CONFLICT DO UPDATE \
+                     SET clicks = clicks + 1, redirects = redirects + ?3",
+                )?
+                .execute((link.id, now.div_euclid(MINUTE), works))?;
             Ok(works.then_some(link.target))
         })
     }
@@ -258,7 +475,8 @@ impl Campaigns {
                 .store
                 .read(|look| one(look, account, &LinkBy::Code(code.to_owned())));
             match found {
-                Ok(link) => links.push(link),
+                Ok(link) if link.deleted.is_none() => links.push(link),
+                Ok(_) => {}
                 Err(Error::NotFound) => {}
                 Err(error) => return Err(error),
             }
@@ -350,6 +568,48 @@ impl Campaigns {
         }
         out.push_str(rest);
         Ok(out)
+    }
+}
+
+/// What can be changed of a link.
+struct LinkSettings<'n> {
+    status: i64,
+    expires: Option<Millis>,
+    day: Option<&'n str>,
+    comment: Option<&'n str>,
+}
+
+fn settings<'n>(
+    account: &Account,
+    new: &'n NewLink,
+    flaws: &mut Vec<(&'static str, Flaw)>,
+) -> LinkSettings<'n> {
+    fn given(text: &Option<String>) -> Option<&str> {
+        let text = text.as_deref().map(str::trim);
+        text.filter(|text| !text.is_empty())
+    }
+    let status = match given(&new.status) {
+        None | Some("1") => 1,
+        Some("0") => 0,
+        Some(_) => {
+            flaws.push(("status", Flaw::OneOf("0, 1")));
+            0
+        }
+    };
+    let day = given(&new.expires);
+    let expires = day.and_then(|day| account.zone.to(day, None));
+    if day.is_some() && expires.is_none() {
+        flaws.push(("expirationDate", Flaw::Malformed));
+    }
+    let comment = given(&new.comment);
+    if comment.is_some_and(|comment| comment.chars().count() > MOST_COMMENT) {
+        flaws.push(("comment", Flaw::TooLong(MOST_COMMENT)));
+    }
+    LinkSettings {
+        status,
+        expires,
+        day,
+        comment,
     }
 }
 

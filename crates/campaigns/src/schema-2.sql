@@ -28,3 +28,16 @@ ALTER TABLE task ADD COLUMN failures INTEGER NOT NULL DEFAULT 0; -- in a row, of
 ALTER TABLE campaign ADD COLUMN first INTEGER; -- the message that was added first
 UPDATE campaign SET first = (SELECT min(id) FROM message
   WHERE message.campaign = campaign.id AND message.generation = campaign.generation);
+
+ALTER TABLE link ADD COLUMN updated INTEGER;
+ALTER TABLE link ADD COLUMN deleted INTEGER;
+CREATE INDEX link_account ON link (account, created);
+
+-- Clicks and redirects of each minute that had any; minutes since 1970 (UTC).
+CREATE TABLE link_minute (
+  link      INTEGER NOT NULL,
+  minute    INTEGER NOT NULL,
+  clicks    INTEGER NOT NULL,
+  redirects INTEGER NOT NULL,
+  PRIMARY KEY (link, minute)
+) STRICT, WITHOUT ROWID;

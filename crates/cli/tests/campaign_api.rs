@@ -881,7 +881,11 @@ fn sending_moderation_and_deleting() {
 fn lists() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::new(folder.path(), &["--sender", "Alpha", "--sender", "Beta"]);
-    let create = |fields: &[(&str, &str)]| text(&server.ok("campaign/create", fields)).to_owned();
+    let create = |fields: &[(&str, &str)]| {
+        // None is made in the same millisecond as another.
+        std::thread::sleep(Duration::from_millis(5));
+        text(&server.ok("campaign/create", fields)).to_owned()
+    };
     let first = create(&[
         ("data[text]", "One"),
         ("data[from]", "Beta"),
@@ -1214,4 +1218,126 @@ fn accounts_are_apart() {
     // Nor does the other's stop list count.
     let answer = server.call("campaign/addRecipients", &[("id", &id), ("recipients", B)]);
     assert_eq!(codes(&answer), [0]);
+}
+
+#[test]
+fn links() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::new(folder.path(), &[]);
+    let create = |target: &str, comment: &str| {
+        let data = [("data[fullLink]", target), ("data[comment]", comment)];
+        server.ok("link/create", &data)
+    };
+    let (a, b) = (
+        create("https://example.com/a", "first"),
+        create("example.org", ""),
+    );
+    let (id_a, id_b) = (text(&a["id"]), text(&b["id"]));
+    let address = text(&a["shortLink"]);
+    server.follow(address);
+    server.follow(address);
+    server.ok("link/update", &[("id", id_a), ("data[status]", "0")]);
+    assert_eq!(server.follow(address).0, 404, "it is switched off");
+    let shown = server.ok("link/get", &[("id", id_a)]);
+    assert_eq!(
+        (&shown["status"], &shown["comment"]),
+        (&json!("0"), &json!(null))
+    );
+    assert_eq!(
+        (&shown["clickCnt"], &shown["redirectCnt"]),
+        (&json!("3"), &json!("2"))
+    );
+    for (fields, code) in [
+        (&[][..], 11),
+        (&[("id", id_a)], 11),
+        (&[("id", "999"), ("data[status]", "1")], 2),
+        (&[("id", id_a), ("data[status]", "2")], 1),
+        (&[("id", id_a), ("data[expirationDate]", "soon")], 1),
+        (
+            &[
+                ("code", text(&a["code"])),
+                ("data[status]", "1"),
+                ("data[expirationDate]", "2020-01-01"),
+            ],
+            0,
+        ),
+    ] {
+        assert_eq!(server.code("link/update", fields), code, "{fields:?}");
+    }
+    assert_eq!(server.follow(address).0, 404, "its last day is over");
+
+    let list = |fields: &[(&str, &str)]| {
+        let data = server.ok("link/list", fields);
+        let items = data["items"].as_array().unwrap().iter();
+        items
+            .map(|item| text(&item["id"]).to_owned())
+            .collect::<Vec<String>>()
+    };
+    assert_eq!(list(&[]), [id_b, id_a]);
+    assert_eq!(list(&[("sort[clickCnt]", "DESC")]), [id_a, id_b]);
+    assert_eq!(list(&[("criteria[query]", "example.org")]), [id_b]);
+    assert_eq!(list(&[("criteria[status]", "0")]), [""; 0]);
+    assert_eq!(list(&[("criteria[moderatorStatus]", "2")]), [""; 0]);
+    assert_eq!(
+        list(&[("criteria[createTsTo]", "2020-01-01 00:00:00")]),
+        [""; 0]
+    );
+    assert_eq!(
+        list(&[
+            ("pagination[pageSize]", "1"),
+            ("pagination[currentPage]", "1")
+        ]),
+        [id_a]
+    );
+
+    let both = format!("{id_b},{id_a},999");
+    for kind in ["", "monthly", "daily", "hourly", "minute"] {
+        let stats = server.ok("link/getStats", &[("ids", &both), ("type", kind)]);
+        assert_eq!(stats["totals"]["totalClicks0"], 0, "{kind}");
+        // The clicks may lie on both sides of a minute's end.
+        assert_eq!(
+            (
+                &stats["totals"]["totalClicks1"],
+                &stats["totals"]["totalRedirects1"],
+                &stats["totals"]["totalClicks2"]
+            ),
+            (&json!("4"), &json!("2"), &json!(0)),
+            "{kind}"
+        );
+        let item = &stats["items"][0];
+        assert!(
+            item["param"].is_string() && item["clicks1"].is_string() && item["clicks0"] == 0,
+            "{stats}"
+        );
+    }
+    let before = [
+        ("ids", id_a),
+        ("type", "daily"),
+        ("criteria[dateTo]", "2020-01-01"),
+    ];
+    assert_eq!(server.ok("link/getStats", &before)["items"], json!([]));
+    assert_eq!(server.code("link/getStats", &[]), 11);
+    assert_eq!(server.code("link/getStats", &[("ids", "1,2,3,4,5,6")]), 12);
+    assert_eq!(
+        server.code("link/getStats", &[("ids", "1"), ("type", "yearly")]),
+        12
+    );
+
+    assert_eq!(server.code("link/delete", &[]), 11);
+    let deleted = server.ok("link/delete", &[("ids[]", id_b), ("ids[]", "999")]);
+    assert_eq!(
+        deleted,
+        json!({"processed": [id_b], "notProcessed": ["999"]})
+    );
+    assert_eq!(
+        (list(&[]), server.code("link/get", &[("id", id_b)])),
+        (vec![id_a.to_owned()], 2)
+    );
+    assert_eq!(server.follow(text(&b["shortLink"])).0, 404);
+    // As on the live service, what asks about it or changes it is answered.
+    assert_eq!(
+        server.code("link/update", &[("id", id_b), ("data[status]", "1")]),
+        0
+    );
+    assert_eq!(server.code("link/getStats", &[("ids", id_b)]), 0);
 }

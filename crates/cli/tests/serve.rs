@@ -657,7 +657,59 @@ fn it_ends_when_it_is_told_to() {
     server.recounts();
 }
 
-/// `RECIPIENTS_KILLS` sets how often; the default is 5.
+/// Numbers that look random: the same for the same seed.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, limit: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % limit
+    }
+}
+
+/// What is done while a kill comes.
+struct Victim<'a> {
+    server: &'a Server,
+    /// Numbers whose adding to `added` was acknowledged.
+    acknowledged: &'a mut Vec<String>,
+    added: &'a str,
+}
+
+impl Victim<'_> {
+    /// An answer, unless the server is gone.
+    fn call(&self, method: &str, fields: &[(&str, &str)]) -> Option<Value> {
+        let answer = ureq::post(self.server.url(method))
+            .header("content-type", "application/x-www-form-urlencoded")
+            .send(form(fields).as_bytes());
+        let text = answer.ok()?.body_mut().read_to_string().ok()?;
+        serde_json::from_str(&text).ok()
+    }
+
+    /// Adds until the server is gone.
+    fn add(&mut self, turn: u64) {
+        for round in 0u64.. {
+            let first = 380_971_000_000 + turn * 20_000 + round * 20;
+            let batch: Vec<String> = (first..first + 20).map(|n| n.to_string()).collect();
+            let fields = [("id", self.added), ("recipients", &batch.join(","))];
+            let Some(answer) = self.call("campaign/addrecipients", &fields) else {
+                return;
+            };
+            assert_eq!(answer["code"], 0, "{answer}");
+            self.acknowledged.extend(batch);
+        }
+    }
+}
+
+/// A list of `size` numbers, each of them twice.
+fn doubled(size: u64) -> Vec<u8> {
+    let numbers = (0..2 * size).map(|n| format!("{}\n", 380_671_000_000 + n % size));
+    numbers.collect::<String>().into_bytes()
+}
+
+/// Kills at random moments while recipients are added, files imported, a list replaced and
+/// campaigns sent. `RECIPIENTS_KILLS` sets how many; the default is 5.
 #[test]
 fn kills_lose_nothing_that_was_acknowledged() {
     let kills = std::env::var("RECIPIENTS_KILLS")
@@ -666,71 +718,94 @@ fn kills_lose_nothing_that_was_acknowledged() {
         .unwrap_or(5);
     let folder = tempfile::tempdir().unwrap();
     let mut server = Server::new(folder.path(), &[]);
-    let sent = server.campaign("Hello");
-    let all: Vec<String> = (0..400u64)
-        .map(|n| (380_971_120_000 + n).to_string())
-        .collect();
-    server.ok(
-        "campaign/addrecipients",
-        &[("id", &sent), ("recipients", &all.join(","))],
-    );
-    server.ok("campaign/send", &[("id", &sent)]);
-    let (added, imported) = (server.campaign("Hello"), server.campaign("Hello"));
-    let list: String = (0..60_000u64)
-        .map(|n| format!("{}\n", 380_671_000_000 + n % 50_000))
-        .collect();
-    let task = server.upload(&imported, "list.csv", list.as_bytes(), &[]);
-    assert_eq!(task["code"], 100);
+    let mut random = Random(0x9e37_79b9_7f4a_7c15);
+    let (added, replaced) = (server.campaign("Hello"), server.campaign("Hello"));
     let mut acknowledged = Vec::new();
-    for kill in 0..kills {
-        // Adds go on while the kill comes.
-        let victim = server.process.id();
+    let (mut sent, mut imported) = (Vec::new(), Vec::new());
+    // The sizes that the replaced list may have.
+    let mut sizes = vec![0];
+    for turn in 0..kills {
+        let (import, send) = (server.campaign("Hello"), server.campaign("Hello"));
+        let list = (0..500u64).map(|n| (380_501_000_000 + n).to_string());
+        let list = list.collect::<Vec<String>>().join(",");
+        server.ok(
+            "campaign/addrecipients",
+            &[("id", &send), ("recipients", &list)],
+        );
+        let victim = server.process.id().to_string();
+        let delay = Duration::from_millis(random.below(400));
         let killer = std::thread::spawn(move || {
-            std::thread::sleep(Duration::from_millis(20 + 37 * kill % 150));
-            let _ = Command::new("kill")
-                .args(["-KILL", &victim.to_string()])
-                .status();
+            std::thread::sleep(delay);
+            let _ = Command::new("kill").args(["-KILL", &victim]).status();
         });
-        for round in 0u64.. {
-            let batch: Vec<String> = (0..20u64)
-                .map(|n| (380_971_200_000 + kill * 10_000 + round * 20 + n).to_string())
-                .collect();
-            let body = form(&[("id", &added), ("recipients", &batch.join(","))]);
-            let kind = "application/x-www-form-urlencoded";
-            let answer = ureq::post(server.url("campaign/addrecipients"))
-                .header("content-type", kind)
-                .send(body.as_bytes());
-            let Ok(mut answer) = answer else { break };
-            let Ok(text) = answer.body_mut().read_to_string() else {
-                break;
-            };
-            assert!(text.starts_with("{\"code\":0,"), "{text}");
-            acknowledged.extend(batch);
+        let mut call = Victim {
+            server: &server,
+            acknowledged: &mut acknowledged,
+            added: &added,
+        };
+        if let Some(answer) = call.call("campaign/send", &[("id", &send)]) {
+            assert_eq!(answer["code"], 0, "{answer}");
+            sent.push(send);
         }
+        if let Some(task) = server.try_upload(&import, &doubled(10_000), &[]) {
+            assert_eq!(task["code"], 100);
+            imported.push((import, task["data"].clone()));
+        }
+        let size = 1000 + random.below(20_000);
+        let replacing = [("params[replace]", "1")];
+        match server.try_upload(&replaced, &doubled(size), &replacing) {
+            // The list of an earlier turn is still being replaced.
+            Some(task) if task["code"] == 10 => {}
+            Some(task) => {
+                assert_eq!(task["code"], 100, "{task}");
+                sizes = vec![size];
+            }
+            // Whether it was taken is not known.
+            None => sizes.push(size),
+        }
+        call.add(turn);
         killer.join().unwrap();
         let _ = server.process.wait();
         (server.process, server.address) = start(&server.db);
     }
-    assert_eq!(server.wait(&task["data"]), 2);
-    let counters = server.info(&imported)["counters"].clone();
-    assert_eq!(
-        (&counters["totalMsgNum"], &counters["recipientsRejected"]),
-        (&json!("50000"), &json!("10000"))
-    );
-    // Some expire, which takes a day.
-    server.until(&sent, "SENT");
-    let total: u64 = server.info(&added)["counters"]["totalMsgNum"]
+    for (campaign, task) in imported {
+        assert_eq!(server.wait(&task), 2);
+        let counters = server.info(&campaign)["counters"].clone();
+        assert_eq!(
+            (&counters["totalMsgNum"], &counters["recipientsRejected"]),
+            (&json!("10000"), &json!("10000"))
+        );
+    }
+    let total = |id: &str| -> u64 {
+        let info = server.info(id);
+        info["counters"]["totalMsgNum"]
+            .as_str()
+            .unwrap()
+            .parse()
+            .unwrap()
+    };
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while server.code("campaign/delete", &[("id", &replaced)]) == 10 {
+        assert!(Instant::now() < deadline);
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    let listed = server.ok("campaign/list", &[("criteria[id]", &replaced)]);
+    let size = listed["items"][0]["counters"]["totalMsgNum"]
         .as_str()
-        .unwrap()
-        .parse()
         .unwrap();
-    assert!(total >= acknowledged.len() as u64);
+    assert!(sizes.contains(&size.parse().unwrap()), "{size}: {sizes:?}");
+    for campaign in sent {
+        // Some expire, which takes a day.
+        let info = server.until(&campaign, "SENT");
+        assert_eq!(info["counters"]["totalNewMsgNum"], "0");
+        assert_eq!(info["counters"]["totalEnqueudMsgNum"], "0");
+        assert_eq!(total(&campaign), 500);
+    }
+    assert!(total(&added) >= acknowledged.len() as u64);
     // What was acknowledged is there: adding it again adds nothing.
     for batch in acknowledged.chunks(500) {
-        let answer = server.call(
-            "campaign/addrecipients",
-            &[("id", &added), ("recipients", &batch.join(","))],
-        );
+        let fields = [("id", added.as_str()), ("recipients", &batch.join(","))];
+        let answer = server.call("campaign/addrecipients", &fields);
         assert!(codes(&answer).iter().all(|&code| code == 4));
     }
     server.recounts();

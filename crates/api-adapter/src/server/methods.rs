@@ -5,7 +5,8 @@ use super::render;
 use crate::{ApiCode, Bag, Envelope, Value};
 use recipients_campaigns::{
     Account, AddParams, Added, CampaignFilter, Campaigns, Entries, Entry, Error, Flaw, Import,
-    Language, LinkBy, MessageFilter, NewCampaign, NewLink, NewMessage, Page, Range,
+    Language, LinkBy, LinkFilter, MessageFilter, NewCampaign, NewLink, NewMessage, Page, Period,
+    Range,
 };
 use serde_json::{Value as Json, json};
 use std::collections::{BTreeMap, HashMap};
@@ -67,8 +68,12 @@ const METHODS: &[(&str, &[(&str, Method)])] = &[
         "link",
         &[
             ("create", create_link),
+            ("delete", delete_links),
             ("get", get_link),
             ("getlinks", get_links),
+            ("getstats", link_stats),
+            ("list", list_links),
+            ("update", update_link),
         ],
     ),
     (
@@ -702,36 +707,114 @@ fn list_messages(call: &Call<'_>, account: &Account) -> Result<Envelope, Error> 
 
 // Link.
 
-fn create_link(call: &Call<'_>, account: &Account) -> Result<Envelope, Error> {
-    let Some(Value::Map(_)) = call.bag.get("data") else {
-        return Err(Error::Missing("data"));
-    };
+fn new_link(call: &Call<'_>) -> NewLink {
     let own = |key| call.own("data", key);
-    let new = NewLink {
+    NewLink {
         target: own("fullLink"),
         status: own("status"),
         expires: own("expirationDate"),
         comment: own("comment"),
+    }
+}
+
+fn create_link(call: &Call<'_>, account: &Account) -> Result<Envelope, Error> {
+    let Some(Value::Map(_)) = call.bag.get("data") else {
+        return Err(Error::Missing("data"));
     };
-    let link = call.campaigns.create_link(account, &new)?;
+    let link = call.campaigns.create_link(account, &new_link(call))?;
     Ok(Envelope::ok(render::new_link(
         &link,
         &call.campaigns.link_address(&link.code),
     )))
 }
 
-fn get_link(call: &Call<'_>, account: &Account) -> Result<Envelope, Error> {
+/// By which of three names a link is asked for, if by any.
+fn link_by(call: &Call<'_>) -> Result<Option<LinkBy>, Error> {
     let text = |name| {
         call.bag
             .text(name)
             .map(str::trim)
             .filter(|text| !text.is_empty())
     };
-    let by = match (text("id"), text("code"), text("shortLink")) {
-        (Some(id), _, _) => LinkBy::Id(id.parse().map_err(|_| Error::NotFound)?),
-        (_, Some(code), _) | (_, _, Some(code)) => LinkBy::Code(code.to_owned()),
-        _ => return Err(Error::Incorrect(Flaw::Required)),
+    Ok(match (text("id"), text("code"), text("shortLink")) {
+        (Some(id), _, _) => Some(LinkBy::Id(id.parse().map_err(|_| Error::NotFound)?)),
+        (_, Some(code), _) | (_, _, Some(code)) => Some(LinkBy::Code(code.to_owned())),
+        _ => None,
+    })
+}
+
+fn update_link(call: &Call<'_>, account: &Account) -> Result<Envelope, Error> {
+    let by = link_by(call)?.ok_or(Error::Missing("id"))?;
+    let Some(Value::Map(_)) = call.bag.get("data") else {
+        return Err(Error::Missing("data"));
     };
+    call.campaigns.update_link(account, &by, &new_link(call))?;
+    Ok(Envelope::ok(true))
+}
+
+fn delete_links(call: &Call<'_>, account: &Account) -> Result<Envelope, Error> {
+    let ids = ids(call.bag.first(&["ids", "id"])).ok_or(Error::Missing("ids"))?;
+    let deleted = call.campaigns.delete_links(account, &ids)?;
+    let part = |wanted: bool| -> Vec<String> {
+        let all = ids.iter().zip(&deleted);
+        all.filter(|(_, deleted)| **deleted == wanted)
+            .map(|(id, _)| id.to_string())
+            .collect()
+    };
+    Ok(Envelope::ok(
+        json!({"processed": part(true), "notProcessed": part(false)}),
+    ))
+}
+
+fn list_links(call: &Call<'_>, account: &Account) -> Result<Envelope, Error> {
+    let filter = LinkFilter {
+        status: call.filled("criteria", "status"),
+        query: call.filled("criteria", "query"),
+        created: call.range(&["createTsFrom"], &[], &["createTsTo"], &[]),
+    };
+    // Every link has passed moderation.
+    let is_other = call
+        .filled("criteria", "moderatorStatus")
+        .is_some_and(|status| status.trim() != render::MODERATED);
+    let mut found = call
+        .campaigns
+        .links(account, &filter, &call.sort(), call.page())?;
+    if is_other {
+        (found.items, found.total) = (Vec::new(), 0);
+    }
+    let show = |link| render::link(account, link, &call.campaigns.link_address(&link.code));
+    let items: Vec<Json> = found.items.iter().map(show).collect();
+    Ok(Envelope::ok(
+        json!({"items": items, "totalItemCount": found.total.to_string()}),
+    ))
+}
+
+/// Links that GetStats can name.
+const MOST_STATS: usize = 5;
+
+fn link_stats(call: &Call<'_>, account: &Account) -> Result<Envelope, Error> {
+    let ids = ids(call.bag.get("ids")).ok_or(Error::Missing("ids"))?;
+    if ids.len() > MOST_STATS {
+        return Err(Error::Incorrect(Flaw::TooMany(MOST_STATS)));
+    }
+    let period = match call.bag.text("type").map(str::trim) {
+        None | Some("" | "monthly") => Period::Month,
+        Some("daily") => Period::Day,
+        Some("hourly") => Period::Hour,
+        Some("minute") => Period::Minute,
+        Some(_) => {
+            return Err(Error::Incorrect(Flaw::OneOf(
+                "monthly, daily, hourly, minute",
+            )));
+        }
+    };
+    let range = call.range(&["dateFrom"], &[], &["dateTo"], &[]);
+    let clicks = call.campaigns.clicks(account, &ids, period, &range)?;
+    Ok(Envelope::ok(render::clicks(&clicks, ids.len())))
+}
+
+fn get_link(call: &Call<'_>, account: &Account) -> Result<Envelope, Error> {
+    let by = link_by(call)?.ok_or(Error::Incorrect(Flaw::Required))?;
     let link = call.campaigns.link(account, &by)?;
     Ok(Envelope::ok(render::link(
         account,

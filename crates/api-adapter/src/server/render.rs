@@ -2,8 +2,8 @@
 //! (decision D32).
 
 use recipients_campaigns::{
-    Account, Added, Campaign, CampaignStatus, Card, Counters, Group, Link, Message, MessageStatus,
-    Millis, Stopped,
+    Account, Added, Campaign, CampaignStatus, Card, Clicks, Counters, Group, Link, Message,
+    MessageStatus, Millis, Stopped,
 };
 use serde_json::{Map, Value as Json, json};
 
@@ -272,6 +272,36 @@ pub(super) fn campaign_link(link: &Link, address: &str) -> Json {
     })
 }
 
+/// What Link/GetStats shows: a cell is a text, or the number 0.
+pub(super) fn clicks(clicks: &[Clicks], links: usize) -> Json {
+    let cell = |value: i64| match value {
+        0 => json!(0),
+        value => text(value),
+    };
+    let mut sums = vec![(0, 0); links];
+    let mut items = Vec::new();
+    for one in clicks {
+        let mut item = Map::new();
+        item.insert("param".to_owned(), json!(one.period));
+        for (at, &(clicks, redirects)) in one.of_links.iter().enumerate() {
+            item.insert(format!("clicks{at}"), cell(clicks));
+            item.insert(format!("redirects{at}"), cell(redirects));
+            sums[at].0 += clicks;
+            sums[at].1 += redirects;
+        }
+        items.push(Json::Object(item));
+    }
+    let mut totals = Map::new();
+    for (at, (clicks, redirects)) in sums.into_iter().enumerate() {
+        totals.insert(format!("totalClicks{at}"), cell(clicks));
+        totals.insert(format!("totalRedirects{at}"), cell(redirects));
+    }
+    json!({"items": items, "totals": totals})
+}
+
+/// The moderator's status of a link that may be used, as all may.
+pub(super) const MODERATED: &str = "1";
+
 /// What Link/Get shows.
 pub(super) fn link(account: &Account, link: &Link, address: &str) -> Json {
     let mut value = campaign_link(link, address);
@@ -284,13 +314,13 @@ pub(super) fn link(account: &Account, link: &Link, address: &str) -> Json {
         ("partnerId", json!("1")),
         ("userId", text(account.id())),
         ("status", text(link.status)),
-        ("moderatorStatus", json!("1")),
+        ("moderatorStatus", json!(MODERATED)),
         ("isTmp", json!("0")),
         ("isCustom", json!("0")),
         ("domainId", json!("1")),
-        ("deletedTs", Json::Null),
+        ("deletedTs", time(account, link.deleted)),
         ("createTs", time(account, Some(link.created))),
-        ("updateTs", Json::Null),
+        ("updateTs", time(account, link.updated)),
         ("expirationDate", json!(link.expires_on)),
         ("realExpirationDate", json!(link.expires_on)),
         ("moderatorComment", Json::Null),
