@@ -4,8 +4,6 @@ mod server;
 
 use serde_json::{Value, json};
 use server::{A, B, Server, codes, form, recipients, start};
-use std::io::{Read, Write};
-use std::net::TcpStream;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -573,66 +571,6 @@ fn codes_of_each_method() {
     let range = [("numberFrom", "380971112233"), ("numberTo", "380971112236")];
     assert_eq!(server.ok("numberstoplist/create", &range), json!(true));
     assert_eq!(server.ok("numberstoplist/list", &[])["totalItemCount"], "4");
-}
-
-#[test]
-fn what_is_no_request_leaves_the_server_standing() {
-    let folder = tempfile::tempdir().unwrap();
-    let server = Server::new(folder.path(), &[]);
-    let raw = |request: &[u8]| {
-        let mut stream = TcpStream::connect(&server.address).unwrap();
-        stream
-            .set_read_timeout(Some(Duration::from_secs(10)))
-            .unwrap();
-        let _ = stream.write_all(request);
-        let _ = stream.shutdown(std::net::Shutdown::Write);
-        let mut answer = Vec::new();
-        let _ = stream.read_to_end(&mut answer);
-        String::from_utf8_lossy(&answer)
-            .lines()
-            .next()
-            .unwrap_or_default()
-            .to_owned()
-    };
-    assert!(raw(b"PUT /service/campaign/get HTTP/1.1\r\nHost: x\r\n\r\n").contains("405"));
-    assert!(raw(b"GET /elsewhere HTTP/1.1\r\nHost: x\r\n\r\n").contains("404"));
-    assert!(raw(b"\x00\x01\x02").is_empty() || raw(b"nonsense\r\n\r\n").contains("400"));
-    let huge = format!(
-        "POST /service/campaign/get HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n{}",
-        17 << 20,
-        "a".repeat(17 << 20)
-    );
-    assert!(raw(huge.as_bytes()).contains("413") || raw(huge.as_bytes()).is_empty());
-    let deep = format!("recipients{}=1", "[a]".repeat(9));
-    let url = server.url("campaign/addrecipients");
-    let kind = "application/x-www-form-urlencoded";
-    assert_eq!(server.post(&url, kind, deep.as_bytes())["code"], 12);
-    assert_eq!(
-        server.post(&url, kind, "a&".repeat(50_000).as_bytes())["code"],
-        12
-    );
-    let nested = format!("{{\"a\":{}1{}}}", "[".repeat(500), "]".repeat(500));
-    for body in [nested.as_str(), "[]", "{", "\u{feff}{}"] {
-        assert_eq!(
-            server.post(&url, "application/json", body.as_bytes())["code"],
-            12
-        );
-    }
-    for (kind, body) in [
-        ("multipart/form-data", "x"),
-        ("multipart/form-data; boundary=b", "--b\r\nbroken"),
-        (
-            "multipart/form-data; boundary=b",
-            "--b\r\nContent-Disposition: form-data; name=\"id\"\r\n\r\n1",
-        ),
-    ] {
-        assert_eq!(
-            server.post(&url, kind, body.as_bytes())["code"],
-            12,
-            "{body}"
-        );
-    }
-    assert_eq!(server.ok("user/getownbalance", &[])["currency"], "USD");
 }
 
 #[cfg(unix)]

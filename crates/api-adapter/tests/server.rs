@@ -1,16 +1,18 @@
-//! Codes that come from faults, over real HTTP: the link maker and the store fail as they are told
-//! to in this test program only (codes 3, 51 and 99).
+//! The server as only a test program can set it up: with a link maker and a store that fail when
+//! they are told to (codes 3, 51 and 99), and with little patience.
 #![cfg(feature = "server")]
 
 use recipients_api_adapter::server::{self, ServerOptions};
 use recipients_campaigns::{Campaigns, Error, Faults, LinkMaker, Moment, Money, Options, Settings};
 use recipients_core::Msisdn;
 use serde_json::{Value, json};
-use std::net::TcpListener;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 /// Makes codes of links, and none that belong to a recipient.
 #[derive(Debug)]
@@ -52,6 +54,10 @@ struct Server {
 
 impl Server {
     fn new(folder: &Path, faults: &Arc<BadStore>) -> Server {
+        Server::with(folder, faults, ServerOptions::default())
+    }
+
+    fn with(folder: &Path, faults: &Arc<BadStore>, server_options: ServerOptions) -> Server {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let options = Options {
@@ -68,7 +74,7 @@ impl Server {
         let stop = Arc::new(AtomicBool::new(false));
         let thread = std::thread::spawn({
             let stop = Arc::clone(&stop);
-            move || server::run(&campaigns, listener, ServerOptions::default(), &stop).unwrap()
+            move || server::run(&campaigns, listener, server_options, &stop).unwrap()
         });
         Server {
             url,
@@ -155,4 +161,101 @@ fn d34_an_internal_fault_tells_nothing() {
     assert!(!answer.to_string().contains("secret"), "{answer}");
     // Nothing of it was carried out, and the campaign is not locked.
     assert_eq!(codes(&add()), [0]);
+}
+
+impl Server {
+    /// Sends pieces with a pause before each, and reads until the server hangs up.
+    fn dribble(&self, pieces: &[&[u8]], pause: Duration) -> String {
+        let mut stream = TcpStream::connect(self.url.strip_prefix("http://").unwrap()).unwrap();
+        stream
+            .set_read_timeout(Some(Duration::from_secs(10)))
+            .unwrap();
+        for piece in pieces {
+            std::thread::sleep(pause);
+            if stream.write_all(piece).is_err() {
+                break;
+            }
+        }
+        let mut answer = Vec::new();
+        let _ = stream.read_to_end(&mut answer);
+        String::from_utf8_lossy(&answer).into_owned()
+    }
+}
+
+/// Whoever takes his time loses his connection, and keeps nobody else from being served.
+#[test]
+fn slow_clients() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = ServerOptions {
+        patience: Duration::from_millis(400),
+        connections: 4,
+        ..ServerOptions::default()
+    };
+    let server = Server::with(folder.path(), &Arc::default(), options);
+    let started = Instant::now();
+    std::thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| {
+                let pause = Duration::from_millis(100);
+                // A head that never ends.
+                let head = server.dribble(&[&b"GET /service/user/getownbalance HTTP/1.1\r\nA: "[..]; 1], pause);
+                assert!(!head.contains("200 OK"), "{head}");
+                // A body that comes byte by byte, each in time, and far too slow as a whole.
+                let mut pieces: Vec<&[u8]> = vec![
+                    b"POST /service/user/getownbalance HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n",
+                ];
+                pieces.extend([&b"a"[..]; 60]);
+                let body = server.dribble(&pieces, pause);
+                assert!(body.starts_with("HTTP/1.1 408"), "{body}");
+                // A body that does not come at all.
+                let body = server.dribble(&pieces[..1], pause);
+                assert!(body.starts_with("HTTP/1.1 408"), "{body}");
+            });
+        }
+        for _ in 0..20 {
+            assert_eq!(server.call("user/getownbalance", &[])["code"], 0);
+        }
+    });
+    assert!(started.elapsed() < Duration::from_secs(20));
+    assert_eq!(server.call("user/getownbalance", &[])["code"], 0);
+}
+
+/// Bodies wait for room, or are sent away, when others fill it.
+#[test]
+fn room_for_bodies() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = ServerOptions {
+        patience: Duration::from_millis(1500),
+        bodies_bytes: 1 << 20,
+        ..ServerOptions::default()
+    };
+    let server = Server::with(folder.path(), &Arc::default(), options);
+    let head = |length: usize| {
+        format!(
+            "POST /service/user/getownbalance?apiKey={} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n",
+            server.key
+        )
+    };
+    let most = 900 << 10;
+    let (held, more) = (vec![b'a'; most], vec![b'b'; most]);
+    std::thread::scope(|scope| {
+        // It has all of the room, and does not go on.
+        let holds = scope.spawn(|| {
+            let head = head(most + 1);
+            server.dribble(&[head.as_bytes(), &held], Duration::ZERO)
+        });
+        std::thread::sleep(Duration::from_millis(300));
+        let head = head(most);
+        let waits = server.dribble(&[head.as_bytes(), &more], Duration::ZERO);
+        assert!(holds.join().unwrap().starts_with("HTTP/1.1 408"));
+        // Room came free when the first was sent away, or it did not in time.
+        assert!(
+            waits.starts_with("HTTP/1.1 200") || waits.starts_with("HTTP/1.1 503"),
+            "{waits}"
+        );
+        // Small bodies need none.
+        assert_eq!(server.call("user/getownbalance", &[])["code"], 0);
+        let again = server.dribble(&[head.as_bytes(), &more], Duration::ZERO);
+        assert!(again.starts_with("HTTP/1.1 200"), "{again}");
+    });
 }

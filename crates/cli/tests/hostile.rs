@@ -1,0 +1,391 @@
+//! Requests that mean no good: each gets a documented code, the server stays up, and what it holds
+//! stays bounded.
+
+mod server;
+
+use serde_json::json;
+use server::{A, Server, codes, encoded};
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::time::Duration;
+
+const FORM: &str = "application/x-www-form-urlencoded";
+
+impl Server {
+    /// What comes back for bytes that may be no HTTP: the first line.
+    fn raw(&self, request: &[u8]) -> String {
+        let mut stream = TcpStream::connect(&self.address).unwrap();
+        stream
+            .set_read_timeout(Some(Duration::from_secs(20)))
+            .unwrap();
+        // The server may hang up in the middle.
+        let _ = stream.write_all(request);
+        let mut answer = Vec::new();
+        let _ = stream.read_to_end(&mut answer);
+        let answer = String::from_utf8_lossy(&answer);
+        answer.lines().next().unwrap_or_default().to_owned()
+    }
+
+    /// The most memory that it has taken so far, in MiB.
+    #[cfg(target_os = "linux")]
+    fn peak(&self) -> u64 {
+        let status = format!("/proc/{}/status", self.process.id());
+        let status = std::fs::read_to_string(status).unwrap();
+        let line = status
+            .lines()
+            .find(|line| line.starts_with("VmHWM"))
+            .unwrap();
+        line.split_whitespace()
+            .nth(1)
+            .unwrap()
+            .parse::<u64>()
+            .unwrap()
+            / 1024
+    }
+}
+
+#[test]
+fn what_is_no_request() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::new(folder.path(), &[]);
+    let close = "Host: x\r\nConnection: close\r\n\r\n";
+    for (request, status) in [
+        (
+            format!("PUT /service/campaign/get HTTP/1.1\r\n{close}"),
+            "405",
+        ),
+        (format!("GET /elsewhere HTTP/1.1\r\n{close}"), "404"),
+        (format!("GET /service/campaign HTTP/1.1\r\n{close}"), "404"),
+        (format!("GET /l/..%2f..%2fetc HTTP/1.1\r\n{close}"), "404"),
+        (
+            format!(
+                "GET /tasks/..%2f1/rejects.csv?apiKey={} HTTP/1.1\r\n{close}",
+                server.key
+            ),
+            "200",
+        ),
+        (format!("nonsense\r\n{close}"), "400"),
+        (
+            format!("GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n"),
+            "400",
+        ),
+        (
+            format!("GET /{} HTTP/1.1\r\n{close}", "a".repeat(70_000)),
+            "414",
+        ),
+        (
+            format!(
+                "GET /service/campaign/list?{} HTTP/1.1\r\n{close}",
+                "a".repeat(300_000)
+            ),
+            "4",
+        ),
+    ] {
+        let answer = server.raw(request.as_bytes());
+        let found = answer.split_whitespace().nth(1).unwrap_or_default();
+        assert!(found.starts_with(status), "{}: {answer}", &request[..40]);
+    }
+    // Bytes that are no HTTP, as a TLS client's.
+    assert!(
+        !server
+            .raw(b"\x16\x03\x01\x02\x00\x01\r\n\r\n")
+            .contains("200")
+    );
+    assert_eq!(server.ok("user/getownbalance", &[])["currency"], "USD");
+}
+
+/// As much as must be taken is taken, and not much more.
+#[test]
+fn long_queries_and_large_bodies() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::new(folder.path(), &[]);
+    // On one connection that is kept, as the libraries do it.
+    for length in [100, 30_000, 65_534, 65_536, 100_000, 65_536, 10] {
+        let query = format!("output=json&apiKey={}&x=", server.key);
+        let query = format!(
+            "{query}{}",
+            "y".repeat(length.max(query.len()) - query.len())
+        );
+        let url = format!(
+            "http://{}/service/user/getownbalance?{query}",
+            server.address
+        );
+        let mut answer = ureq::get(&url).call();
+        // The client's library has the same limit as ours: such a query goes by hand.
+        let text = match &mut answer {
+            Ok(answer) => answer.body_mut().read_to_string().unwrap(),
+            Err(_) => {
+                let path = url.split_once(&server.address).unwrap().1;
+                let request =
+                    format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+                server.raw(request.as_bytes())
+            }
+        };
+        assert!(
+            text.starts_with("{\"code\":0,") || text.contains("200 OK"),
+            "{length}: {text}"
+        );
+    }
+    // Two long ones and a short one on one connection.
+    let get = |length: usize, end: &str| {
+        let head = format!("GET /service/user/getownbalance?apiKey={}&x=", server.key);
+        format!(
+            "{head}{} HTTP/1.1\r\nHost: x\r\n{end}\r\n",
+            "y".repeat(length)
+        )
+    };
+    let mut stream = TcpStream::connect(&server.address).unwrap();
+    for length in [66_000, 90_000, 10] {
+        stream.write_all(get(length, "").as_bytes()).unwrap();
+        let mut answer = [0; 4096];
+        let read = stream.read(&mut answer).unwrap();
+        assert!(answer[..read].starts_with(b"HTTP/1.1 200"), "{length}");
+    }
+    // 500 recipients with 64 fields each.
+    let text: String = (0..63).map(|n| format!("{{f{n}}}")).collect();
+    let id = server.ok(
+        "campaign/create",
+        &[("data[type]", "3"), ("data[text]", &text)],
+    );
+    let mut body = format!("id={}&params[placeholdersFlag]=3", id.as_str().unwrap());
+    for at in 0..500 {
+        let name = format!("recipients[{at}]");
+        body.push_str(&format!("&{name}[recipient]={}", 380_971_112_000u64 + at));
+        (0..63).for_each(|n| body.push_str(&format!("&{name}[f{n}]={}", encoded("о"))));
+    }
+    let answer = server.post(&server.url("campaign/addrecipients"), FORM, body.as_bytes());
+    assert_eq!((&answer["code"], codes(&answer).len()), (&json!(0), 500));
+    let info = server.ok(
+        "campaign/getinfo",
+        &[
+            ("id", id.as_str().unwrap()),
+            ("getFilledTplCampaignText", "1"),
+        ],
+    );
+    assert_eq!(info["text"], "о".repeat(63));
+    // The same as JSON.
+    let one = |at: u64| {
+        let mut map = serde_json::Map::new();
+        map.insert("recipient".to_owned(), json!(380_971_113_000u64 + at));
+        (0..63).for_each(|n| drop(map.insert(format!("f{n}"), json!("x"))));
+        serde_json::Value::Object(map)
+    };
+    let body = json!({"id": id, "recipients": (0..500).map(one).collect::<Vec<_>>()});
+    let url = server.url("campaign/addrecipients");
+    let answer = server.post(&url, "application/json", body.to_string().as_bytes());
+    assert_eq!(answer["code"], 0);
+}
+
+#[test]
+fn more_than_can_be_held() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::new(folder.path(), &[]);
+    let url = server.url("campaign/addrecipients");
+    let post = |kind: &str, body: &[u8]| server.post(&url, kind, body)["code"].clone();
+    let million = "k[]=&".repeat(1_000_000);
+    let distinct: String = (0..300_000).map(|n| format!("k{n}=&")).collect();
+    let deep = format!("recipients{}=1", "[a]".repeat(100_000));
+    for body in [&million, &distinct, &deep] {
+        assert_eq!(post(FORM, body.as_bytes()), 12);
+    }
+    let nested = format!("{{\"a\":{}1{}}}", "[".repeat(100_000), "]".repeat(100_000));
+    let wide = format!("{{\"a\":[{}0]}}", "[],".repeat(5_000_000));
+    let zeros = format!("{{\"a\":[{}0]}}", "0,".repeat(8_000_000));
+    for body in [
+        nested.as_str(),
+        &wide,
+        &zeros,
+        "[]",
+        "{",
+        "{}x",
+        "\u{feff}{}",
+        "null",
+    ] {
+        assert_eq!(
+            post("application/json", body.as_bytes()),
+            12,
+            "{}",
+            &body[..1]
+        );
+    }
+    let endless = format!("--b\r\nA: {}", "a".repeat(4 << 20));
+    let preamble = "x".repeat(4 << 20);
+    let parts = "--b\r\nContent-Disposition: form-data; name=\"a[]\"\r\n\r\n1\r\n".repeat(50_000)
+        + "--b--\r\n";
+    for (kind, body) in [
+        ("multipart/form-data", "x"),
+        ("multipart/form-data; boundary=b", "--b\r\nbroken"),
+        (
+            "multipart/form-data; boundary=b",
+            "--b\r\nContent-Disposition: form-data; name=\"id\"\r\n\r\n1",
+        ),
+        ("multipart/form-data; boundary=b", &endless),
+        ("multipart/form-data; boundary=b", &preamble),
+        ("multipart/form-data; boundary=b", &parts),
+    ] {
+        assert_eq!(
+            post(kind, body.as_bytes()),
+            12,
+            "{}",
+            &body[..body.len().min(60)]
+        );
+    }
+    // Too large for an envelope: a body, and a field of a multipart form.
+    let head = |kind: &str, length: usize| {
+        format!(
+            "POST /service/campaign/get HTTP/1.1\r\nHost: x\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\n\r\n"
+        )
+    };
+    let large = [head(FORM, 17 << 20).as_bytes(), &vec![b'a'; 17 << 20]].concat();
+    assert!(server.raw(&large).contains("413"));
+    let field = [
+        &b"--b\r\nContent-Disposition: form-data; name=\"id\"\r\n\r\n"[..],
+        &vec![b'a'; 2 << 20],
+        b"\r\n--b--\r\n",
+    ]
+    .concat();
+    let large = [
+        head("multipart/form-data; boundary=b", field.len()).as_bytes(),
+        &field,
+    ]
+    .concat();
+    assert!(server.raw(&large).contains("413"));
+    // Many at a time.
+    std::thread::scope(|scope| {
+        for _ in 0..16 {
+            scope.spawn(|| assert_eq!(post("application/json", zeros.as_bytes()), 12));
+        }
+    });
+    #[cfg(target_os = "linux")]
+    assert!(server.peak() < 600, "{} MiB", server.peak());
+    assert_eq!(server.ok("user/getownbalance", &[])["currency"], "USD");
+}
+
+/// Maps where texts should be, and the other way round, in every method.
+#[test]
+fn values_of_the_wrong_kind() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::new(folder.path(), &[]);
+    let methods = "campaign/addrecipients campaign/create campaign/delete campaign/get campaign/getinfo \
+        campaign/getlinks campaign/list campaign/send contactcard/create contactcard/delete \
+        contactcard/get contactcard/getgroups contactcard/list contactcard/setgroups \
+        contactcard/update contactgroup/create contactgroup/delete contactgroup/getcardscount \
+        contactgroup/list contactgroup/update link/create link/delete link/get link/getlinks \
+        link/getstats link/list link/update message/getsmsstatus message/list \
+        message/sendsmsmessage numberstoplist/create numberstoplist/delete numberstoplist/list \
+        taskqueue/getstatus user/getownbalance";
+    let names = [
+        "id",
+        "ids",
+        "campaignId",
+        "data",
+        "params",
+        "criteria",
+        "sort",
+        "pagination",
+        "recipients",
+        "recipient",
+        "text",
+        "number",
+        "type",
+        "groupIds",
+    ];
+    let inner = [
+        "",
+        "[]",
+        "[text]",
+        "[name]",
+        "[name][x]",
+        "[0][recipient][x]",
+        "[mobile][value][x]",
+        "[pageSize][]",
+        "[id][]",
+        "[recipient]",
+        "[groups]",
+    ];
+    for method in methods.split_whitespace() {
+        for end in inner {
+            for value in [
+                "",
+                "x",
+                "'; DROP TABLE message; --",
+                "-1",
+                "99999999999999999999",
+                "\0",
+                "a\r\nSet-Cookie: x",
+                "{a}\u{202e}\u{1F600}",
+            ] {
+                let fields: Vec<(String, &str)> = names
+                    .iter()
+                    .map(|name| (format!("{name}{end}"), value))
+                    .collect();
+                let fields: Vec<(&str, &str)> = fields
+                    .iter()
+                    .map(|(name, value)| (name.as_str(), *value))
+                    .collect();
+                let answer = server.call(method, &fields);
+                let code = answer["code"].as_u64().unwrap();
+                assert!(
+                    [0, 1, 2, 10, 11, 12, 30, 98, 99, 100].contains(&code),
+                    "{method} {end} {value:?}: {answer}"
+                );
+            }
+        }
+    }
+    // Everything is still there.
+    let id = server.campaign("Hello");
+    server.ok("campaign/addrecipients", &[("id", &id), ("recipients", A)]);
+    assert_eq!(server.info(&id)["counters"]["totalMsgNum"], "1");
+    server.recounts();
+}
+
+#[test]
+fn headers_and_targets() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::new(folder.path(), &[]);
+    for target in [
+        "javascript:alert(1)",
+        "ftp://example.com",
+        "https://",
+        "https://a b",
+        "http://x\r\nSet-Cookie: a=b",
+        "//evil",
+        "https://user@evil",
+    ] {
+        assert_eq!(
+            server.code("link/create", &[("data[fullLink]", target)]),
+            1,
+            "{target:?}"
+        );
+    }
+    // Text that XML does not have, and markup.
+    let id = server.ok(
+        "campaign/create",
+        &[("data[text]", "a\u{1}<b>&\"]]>\u{fffe}ж")],
+    );
+    let url = server
+        .url("campaign/get")
+        .replace("output=json", "output=xml");
+    let mut answer = ureq::get(format!("{url}&id={}", id.as_str().unwrap()))
+        .call()
+        .unwrap();
+    let xml = answer.body_mut().read_to_string().unwrap();
+    assert!(
+        xml.contains("&lt;b&gt;&amp;") && !xml.contains('\u{1}'),
+        "{xml}"
+    );
+    // The name of a file is no path.
+    let id = server.campaign("Hello");
+    for name in [
+        "../../../tmp/evil.csv",
+        "/etc/passwd",
+        "..",
+        "",
+        "a\\..\\b.csv",
+    ] {
+        let answer = server.upload(&id, name, A.as_bytes(), &[]);
+        assert_eq!(answer["code"], 100, "{name}: {answer}");
+        assert_eq!(server.wait(&answer["data"]), 2);
+    }
+    assert!(!folder.path().join("evil.csv").exists());
+}
