@@ -7,7 +7,7 @@ use percent_encoding::percent_decode;
 use serde::Deserializer;
 use serde::de::{self, DeserializeSeed, MapAccess, SeqAccess, Visitor};
 use serde_json::Value as Json;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 
 /// Ceilings on what a request can make us hold.
@@ -130,6 +130,8 @@ pub struct Bag {
     map: Map,
     limits: Limits,
     values: usize,
+    /// What came before the body, and gives way as a whole to what the body has of that name.
+    below: HashSet<String>,
 }
 
 impl Bag {
@@ -139,6 +141,22 @@ impl Bag {
             limits,
             ..Bag::default()
         }
+    }
+
+    /// What is added from now on takes the place of what was added before under the same name, as
+    /// a whole: of `r[0]` in the query and `r[1]` in the body the latter is left, as in PHP.
+    pub fn overlay(&mut self) {
+        self.below = self.map.places.keys().cloned().collect();
+    }
+
+    /// The place of a parameter.
+    fn top(&mut self, name: String) -> &mut Value {
+        let gives_way = self.below.remove(&name);
+        let place = self.map.entry(name);
+        if gives_way {
+            *place = Value::Text(String::new());
+        }
+        place
     }
 
     /// The parameter of this name.
@@ -205,7 +223,7 @@ impl Bag {
         if keys.len() > self.limits.depth {
             return Err(TooMuch::Depth(self.limits.depth));
         }
-        let mut place = self.map.entry(top);
+        let mut place = self.top(top);
         for key in keys {
             if let Value::Text(_) = place {
                 *place = Value::Map(Map::default());
@@ -252,7 +270,7 @@ impl Bag {
         }
         self.values = reading.values;
         for (name, value) in members.entries {
-            *self.map.entry(name) = value;
+            *self.top(name) = value;
         }
         Ok(())
     }
@@ -465,6 +483,19 @@ mod tests {
         ] {
             assert_eq!(parsed(query), expected, "{query}");
         }
+    }
+
+    #[test]
+    fn a_body_lies_over_the_query() {
+        let mut bag = Bag::new(Limits::default());
+        bag.add_query("r[0]=a&p[x]=1&q=1").unwrap();
+        bag.overlay();
+        bag.add_form(b"r[1]=b&r[2]=c&p=2").unwrap();
+        let whole = to_json(&Value::Map(bag.map));
+        assert_eq!(
+            whole,
+            json!({"r": {"1": "b", "2": "c"}, "p": "2", "q": "1"})
+        );
     }
 
     #[test]

@@ -91,8 +91,8 @@ pub(crate) struct How {
 impl AddParams {
     pub(crate) fn how(&self, flaws: &mut Vec<(&'static str, Flaw)>) -> How {
         let replace = match self.replace.as_deref().map(str::trim) {
-            None | Some("" | "0") => false,
-            Some("1") => true,
+            None | Some("" | "0" | "false") => false,
+            Some("1" | "true") => true,
             Some(_) => {
                 flaws.push(("replace", Flaw::OneOf("0, 1")));
                 false

@@ -296,8 +296,13 @@ impl Campaigns {
             _ => Kind::Mass,
         };
         let mclass = number("mclass", &new.mclass, 0, 1).unwrap_or(1);
-        let track = number("trackShortLinkRecipients", &new.track, 0, 1) == Some(1);
-        let shorten = number("shortenLinks", &new.shorten, 0, 1) == Some(1);
+        let flag = |value: &Option<String>| match value.as_deref().map(str::trim) {
+            Some("true") => Some("1".to_owned()),
+            Some("false") => Some("0".to_owned()),
+            _ => value.clone(),
+        };
+        let track = number("trackShortLinkRecipients", &flag(&new.track), 0, 1) == Some(1);
+        let shorten = number("shortenLinks", &flag(&new.shorten), 0, 1) == Some(1);
         let validity = match given(&new.validity) {
             Some(_) => number("validity", &new.validity, 60, 1440),
             None => number("ttl", &new.ttl, 1, 4320),
@@ -483,18 +488,20 @@ impl Campaigns {
     /// more than there is.
     pub fn send(&self, account: &Account, id: i64) -> Result<bool, Error> {
         let now = self.clock.now();
-        self.store.write(|change| {
-            let campaign = find(change, account.id, id, now)?;
-            self.free(&campaign)?;
-            if campaign.status != CampaignStatus::New {
-                return Err(Error::Conflict(Conflict::NotNew));
-            }
-            if campaign.counters.total.messages == 0 {
-                return Err(Error::Conflict(Conflict::NoRecipients));
-            }
-            let due = campaign.deferred.unwrap_or(now).max(now);
-            launch(change, account, id, campaign.counters.total.cost, due)
-        })
+        self.store
+            .write(|change| {
+                let campaign = find(change, account.id, id, now)?;
+                self.free(&campaign)?;
+                if campaign.status != CampaignStatus::New {
+                    return Err(Error::Conflict(Conflict::NotNew));
+                }
+                if campaign.counters.total.messages == 0 {
+                    return Err(Error::Conflict(Conflict::NoRecipients));
+                }
+                let due = campaign.deferred.unwrap_or(now).max(now);
+                launch(change, account, id, campaign.counters.total.cost, due)
+            })
+            .inspect(|_| self.tell())
     }
 
     /// A moderator lets a campaign pass, or not.
@@ -508,25 +515,27 @@ impl Campaigns {
             true => CampaignStatus::ReadyForSend,
             false => CampaignStatus::Declined,
         };
-        self.store.write(|change| {
-            let query = "SELECT * FROM campaign WHERE id = ? AND deleted IS NULL";
-            let campaign = change.query_row(query, [id], |row| Campaign::from_row(row, now))?;
-            if campaign.stored != CampaignStatus::Moderation {
-                return Err(Error::Conflict(Conflict::NotNew));
-            }
-            if !approve {
+        self.store
+            .write(|change| {
+                let query = "SELECT * FROM campaign WHERE id = ? AND deleted IS NULL";
+                let campaign = change.query_row(query, [id], |row| Campaign::from_row(row, now))?;
+                if campaign.stored != CampaignStatus::Moderation {
+                    return Err(Error::Conflict(Conflict::NotNew));
+                }
+                if !approve {
+                    change.execute(
+                        "UPDATE account SET balance = balance + ? WHERE id = ?",
+                        (campaign.counters.total.cost.0, campaign.account),
+                    )?;
+                }
                 change.execute(
-                    "UPDATE account SET balance = balance + ? WHERE id = ?",
-                    (campaign.counters.total.cost.0, campaign.account),
-                )?;
-            }
-            change.execute(
                 "UPDATE campaign SET status = ?, comment = ?, due = max(coalesce(deferred, 0), ?) \
                  WHERE id = ?",
                 (status, comment, now, id),
             )?;
-            Ok(())
-        })
+                Ok(())
+            })
+            .inspect(|()| self.tell())
     }
 
     /// Whether nobody adds recipients just now (D27).

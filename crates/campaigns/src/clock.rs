@@ -106,7 +106,12 @@ impl Zone {
     }
 
     fn at(&self, date: Date, time: Time) -> Option<Millis> {
-        let at = self.0.to_timestamp(date.to_datetime(time)).ok()?;
+        // The last moments of the year 9999 are beyond what is reckoned with.
+        let at = self.0.to_timestamp(date.to_datetime(time));
+        let at = at.unwrap_or(match date.year() {
+            ..1 => Timestamp::MIN,
+            _ => Timestamp::MAX,
+        });
         Some(at.as_millisecond())
     }
 }

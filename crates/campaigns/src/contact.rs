@@ -132,7 +132,7 @@ impl Campaigns {
         })
     }
 
-    /// Replaces a card's fields.
+    /// Changes fields of a card; those that are not given stay, and those that are given empty go.
     ///
     /// # Errors
     ///
@@ -143,17 +143,12 @@ impl Campaigns {
         id: i64,
         fields: &BTreeMap<String, String>,
     ) -> Result<(), Error> {
-        let fields = checked(fields)?;
         self.store.write(|change| {
-            let changed = change.execute(
-                "UPDATE card SET fields = ? WHERE id = ? AND account = ? AND deleted IS NULL",
-                (fields, id, account.id),
-            )?;
-            if changed == 0 {
-                Err(Error::NotFound)
-            } else {
-                Ok(())
-            }
+            let mut all = card(change, account.id, id)?.ok_or(Error::NotFound)?.fields;
+            all.extend(fields.clone());
+            let query = "UPDATE card SET fields = ? WHERE id = ?";
+            change.execute(query, (checked(&all)?, id))?;
+            Ok(())
         })
     }
 

@@ -41,6 +41,9 @@ const MOST_GROUPS: usize = 500;
 /// Rows that one import may bring.
 const MOST_ROWS: i64 = 20_000_000;
 
+/// Rejected rows of an import that are written down.
+const MOST_REJECTS: u64 = 500_000;
+
 /// How often this computer may fail at a task in a row before that is given up.
 const MOST_FAILURES: i64 = 20;
 
@@ -142,8 +145,8 @@ impl Job {
             ));
         }
         let skip_header = match params.skip_header.as_deref().map(str::trim) {
-            None | Some("" | "0") => false,
-            Some("1") => true,
+            None | Some("" | "0" | "false") => false,
+            Some("1" | "true") => true,
             Some(_) => {
                 flaws.push(("recipientsFileSkipHeader", Flaw::OneOf("0, 1")));
                 false
@@ -225,8 +228,10 @@ impl Campaigns {
         params: &AddParams,
     ) -> Result<i64, Error> {
         let begun = self.begin(account, id, import, params);
-        if let (Err(_), Import::File { path, .. }) = (&begun, import) {
-            let _ = std::fs::remove_file(path);
+        match (&begun, import) {
+            (Err(_), Import::File { path, .. }) => drop(std::fs::remove_file(path)),
+            (Err(_), Import::Groups(_)) => {}
+            (Ok(_), _) => self.tell(),
         }
         begun
     }
@@ -326,9 +331,9 @@ impl Campaigns {
         let source = job
             .open(path, campaign.kind)
             .map_err(|error| flaw(shown(&error, path, job)))?;
-        if let Some(template) = campaign.template() {
-            recipients_batcher::Binding::new(&template, &source, false)
-                .map_err(|error| flaw(error.to_string()))?;
+        if campaign.kind == Kind::Template {
+            let header = source.header().unwrap_or_default();
+            recipients_batcher::check_header(header).map_err(|error| flaw(error.to_string()))?;
         }
         if campaign.kind == Kind::Single && source.into_rows().take(free + 1).count() > free {
             return Err(Error::Incorrect(Flaw::SingleRecipient));
@@ -536,7 +541,7 @@ impl Campaigns {
                     .job
                     .open(&path, campaign.kind)
                     .map_err(|error| failure(error.into(), &path, &task.job))?;
-                let bytes = source.bytes();
+                let bytes = std::fs::metadata(&path).map_err(Error::from)?.len();
                 (source, bytes)
             }
             None => (self.cards_of(task.id, &campaign)?, 0),
@@ -566,6 +571,7 @@ impl Campaigns {
             rejects: &mut rejects,
             path: &path,
             at: 0,
+            told: 0,
             read: 0,
             bytes,
             failed: &mut failed,
@@ -814,6 +820,13 @@ fn failure(error: recipients_batcher::Error, path: &Path, job: &Job) -> Failure 
     }
 }
 
+fn note(notes: &mut String, words: &str) {
+    if !notes.is_empty() {
+        notes.push('\n');
+    }
+    notes.push_str(words);
+}
+
 /// Carries checked rows into the store.
 struct Carrier<'a> {
     campaigns: &'a Campaigns,
@@ -824,8 +837,9 @@ struct Carrier<'a> {
     links: &'a [Link],
     rejects: &'a mut Option<recipients_ingest::Writer<BufWriter<File>>>,
     path: &'a Path,
-    /// Verdicts that came so far.
+    /// Verdicts that came so far, and rejected rows among them.
     at: i64,
+    told: u64,
     /// Bytes of the file that are done with, and all of them.
     read: u64,
     bytes: u64,
@@ -958,8 +972,17 @@ impl Carrier<'_> {
                 Some(reason) => row.but(reason),
                 None => *row,
             };
-            if row.verdict().code() != Code::Accepted {
-                annotate::write_row(writer, &row)?;
+            if row.verdict().code() == Code::Accepted {
+                continue;
+            }
+            self.told += 1;
+            match self.told {
+                ..=MOST_REJECTS => annotate::write_row(writer, &row)?,
+                told if told == MOST_REJECTS + 1 => note(
+                    self.notes,
+                    &format!("only the first {MOST_REJECTS} rejected rows were written down"),
+                ),
+                _ => {}
             }
         }
         Ok(())
@@ -975,10 +998,7 @@ impl Sink for Carrier<'_> {
 
     fn start(&mut self, files: &[FileInfo]) -> io::Result<()> {
         for lacking in files.iter().flat_map(FileInfo::lacking) {
-            if !self.notes.is_empty() {
-                self.notes.push('\n');
-            }
-            self.notes.push_str(&lacking.to_string());
+            note(self.notes, &lacking.to_string());
         }
         let out = BufWriter::new(File::create(self.path)?);
         *self.rejects = Some(annotate::writer(files, out)?);

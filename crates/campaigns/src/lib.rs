@@ -63,7 +63,7 @@ use std::fmt;
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicI64};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
 /// What the campaigns work with.
 #[derive(Clone)]
@@ -158,6 +158,8 @@ pub struct Campaigns {
     /// When each task was asked about last.
     asked: Mutex<HashMap<i64, Millis>>,
     stop: AtomicBool,
+    /// How often something has come that is to be done at once.
+    news: (Mutex<u64>, Condvar),
     /// When the scheduler looked last.
     stepped: AtomicI64,
     /// The campaign that the scheduler is at; 0 is none.
@@ -200,6 +202,7 @@ impl Campaigns {
             adding: Mutex::default(),
             asked: Mutex::default(),
             stop: AtomicBool::new(false),
+            news: Default::default(),
             stepped: AtomicI64::new(Millis::MAX),
             advancing: AtomicI64::new(0),
             trying: Mutex::default(),
@@ -266,5 +269,6 @@ impl Campaigns {
     /// Asks work in the background to stop at its next checkpoint, for good.
     pub fn stop_work(&self) {
         self.stop.store(true, std::sync::atomic::Ordering::Relaxed);
+        self.tell();
     }
 }

@@ -409,12 +409,12 @@ impl Campaigns {
         format!("{}{code}", self.link_base)
     }
 
-    /// Counts a click; where it leads, if it works.
+    /// Where a link leads, if it works; counted, if it is a click.
     ///
     /// # Errors
     ///
     /// If the store fails.
-    pub fn follow_link(&self, code: &str) -> Result<Option<String>, Error> {
+    pub fn follow_link(&self, code: &str, is_click: bool) -> Result<Option<String>, Error> {
         let now = self.clock.now();
         // Most of what strangers try is no link, and takes no write.
         let is_known = self.store.read(|look| {
@@ -430,9 +430,9 @@ impl Campaigns {
         self.store.write(|change| {
             let personal: Option<i64> = change
                 .prepare_cached(
-                    "UPDATE personal_link SET clicks = clicks + 1 WHERE code = ? RETURNING link",
+                    "UPDATE personal_link SET clicks = clicks + ? WHERE code = ? RETURNING link",
                 )?
-                .query_row([code], |row| row.get(0))
+                .query_row((is_click, code), |row| row.get(0))
                 .optional()?;
             let link = match personal {
                 Some(id) => change
@@ -449,6 +449,9 @@ impl Campaigns {
                 return Ok(None);
             }
             let works = link.status == 1 && link.expires.is_none_or(|end| now <= end);
+            if !is_click {
+                return Ok(works.then_some(link.target));
+            }
             change
                 .prepare_cached(
                     "UPDATE link SET clicks = clicks + 1, redirects = redirects + ? WHERE id = ?",
@@ -552,6 +555,13 @@ impl Campaigns {
                 .unwrap_or(tail.len());
             let address = tail[..end].trim_end_matches(['.', ',', ';', '!', '?', ')', ':']);
             out.push_str(&rest[..at]);
+            if tail[end..].starts_with('{') {
+                // Where it leads is known when the placeholder is filled.
+                let word = tail.find(char::is_whitespace).unwrap_or(tail.len());
+                out.push_str(&tail[..word]);
+                rest = &tail[word..];
+                continue;
+            }
             match address.contains(bare(&self.link_base)) || !is_web_address(address) {
                 true => out.push_str(address),
                 false => {
@@ -625,7 +635,13 @@ fn is_web_address(text: &str) -> bool {
         .or_else(|| lower.strip_prefix("https://"));
     rest.is_some_and(|rest| {
         let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
-        !host.is_empty() && !host.starts_with('.') && !host.contains('@')
+        let (name, port) = host.rsplit_once(':').unwrap_or((host, ""));
+        let is_name = |c: char| c.is_alphanumeric() || "-._[]".contains(c);
+        !name.is_empty()
+            && !name.starts_with('.')
+            && (name.chars().all(is_name) || name.starts_with('['))
+            && port.len() <= 5
+            && port.bytes().all(|byte| byte.is_ascii_digit())
     }) && !text.chars().any(|c| c.is_whitespace() || c.is_control())
 }
 

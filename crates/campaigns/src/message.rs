@@ -203,6 +203,7 @@ impl Campaigns {
                 message,
                 moderation,
             })
+            .inspect(|_| self.tell())
         })
     }
 

@@ -121,8 +121,8 @@ fn nothing_goes_through_a_table_that_grows() {
     campaigns.campaign(&account, id).unwrap();
     campaigns.filled_text(&account, id).unwrap();
     campaigns.campaign_links(&account, id).unwrap();
-    campaigns.follow_link(&link.code).unwrap();
-    campaigns.follow_link("nothing").unwrap();
+    campaigns.follow_link(&link.code, true).unwrap();
+    campaigns.follow_link("nothing", true).unwrap();
     campaigns.link(&account, &LinkBy::Code(link.code)).unwrap();
     campaigns.messages(&account, &[message]).unwrap();
     campaigns.task(&account, 1).unwrap();

@@ -9,7 +9,9 @@ use crate::transport::{Outgoing, Receipt};
 use crate::{Campaigns, Money};
 use rusqlite::{OptionalExtension, Row, Transaction};
 use std::collections::HashMap;
+use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 /// Messages of a packet where the campaign has no rate, and reports of a step.
 const PACKET: usize = 1000;
@@ -69,12 +71,35 @@ impl Campaigns {
         }
     }
 
-    /// How long [`Campaigns::step`] has nothing to do about campaigns; at most so long.
+    /// How often something has come that is to be done at once.
+    pub fn news(&self) -> u64 {
+        *self.news.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// There is something to be done at once.
+    pub(crate) fn tell(&self) {
+        *self.news.0.lock().unwrap_or_else(PoisonError::into_inner) += 1;
+        self.news.1.notify_all();
+    }
+
+    /// Waits until there are other news than these, or a campaign is due; at most so long.
     ///
     /// # Errors
     ///
     /// If the store fails.
-    pub fn idle(&self, most: Millis) -> Result<Millis, Error> {
+    pub fn rest(&self, seen: u64, most: Millis) -> Result<(), Error> {
+        let most = Duration::from_millis(self.idle(most)?.unsigned_abs());
+        let news = self.news.0.lock().unwrap_or_else(PoisonError::into_inner);
+        drop(
+            self.news
+                .1
+                .wait_timeout_while(news, most, |news| *news == seen),
+        );
+        Ok(())
+    }
+
+    /// How long nothing is to be done about campaigns; at most so long.
+    pub(crate) fn idle(&self, most: Millis) -> Result<Millis, Error> {
         let next: Option<Millis> = self.store.read(|look| {
             let query = "SELECT min(due) FROM campaign INDEXED BY campaign_due \
                          WHERE status IN (3, 4, 5, 6) AND deleted IS NULL";

@@ -105,9 +105,10 @@ impl Campaigns {
         let to = stop_number("numberTo", to)?.as_u64();
         let comment = checked(comment)?;
         if to < from || to - from >= MOST_RANGE {
+            let most = from.saturating_add(MOST_RANGE - 1);
             return Err(Error::invalid(
                 "numberTo",
-                Flaw::TooMany(MOST_RANGE as usize),
+                Flaw::Between(from as i64, most as i64),
             ));
         }
         self.store.write(|change| {

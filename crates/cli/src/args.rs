@@ -543,11 +543,11 @@ pub(crate) struct AccountSettings {
     pub(crate) rate: Option<u32>,
 
     /// Host name that the account must use [default: any]
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = parse_host)]
     pub(crate) host: Option<String>,
 
     /// Method that the key may call, as module or module/method (may be repeated) [default: all]
-    #[arg(long, value_name = "METHOD")]
+    #[arg(long, value_name = "METHOD", value_parser = parse_method)]
     pub(crate) allow_method: Vec<String>,
 
     /// Address that may use the key (may be repeated) [default: all]
@@ -559,9 +559,27 @@ pub(crate) struct AccountSettings {
     pub(crate) blocked: Option<bool>,
 }
 
+/// A method of the API; an empty one takes the restriction away.
+fn parse_method(text: &str) -> Result<String, String> {
+    match text.is_empty() || recipients_api_adapter::server::is_method(text) {
+        true => Ok(text.to_owned()),
+        false => Err("there is no such method; write module or module/method".to_owned()),
+    }
+}
+
+/// The name of a host without scheme and port; an empty one takes the restriction away.
+fn parse_host(text: &str) -> Result<String, String> {
+    let is_name = |c: char| c.is_ascii_alphanumeric() || ".-:[]".contains(c);
+    match text.chars().all(is_name) && !text.contains("://") {
+        true => Ok(text.to_owned()),
+        false => Err("write the name alone, as in api.example.com".to_owned()),
+    }
+}
+
 fn parse_money(text: &str) -> Result<recipients_campaigns::Money, String> {
-    text.parse()
-        .map_err(|()| "an amount has at most 4 decimals, as in 12.5000".to_owned())
+    text.parse().map_err(|()| {
+        "an amount has at most 4 decimals, as in 12.5000, and 12 digits before them".to_owned()
+    })
 }
 
 #[derive(Debug, Subcommand)]

@@ -1341,3 +1341,150 @@ fn links() {
     );
     assert_eq!(server.code("link/getStats", &[("ids", id_b)]), 0);
 }
+
+/// What was taken for absent, or for something else, by mistake.
+#[test]
+fn values_that_are_easily_misread() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::new(folder.path(), &[]);
+    for (field, name) in [
+        ("name", "name"),
+        ("text", "text"),
+        ("type", "type"),
+        ("deferredToTs", "deferredToTs"),
+        ("rateLimit", "rateLimit"),
+        ("validity", "validity"),
+        ("trackShortLinkRecipients", "trackShortLinkRecipients"),
+    ] {
+        let list = format!("data[{field}][]");
+        let answer = server.call("campaign/create", &[("data[text]", "x"), (&list, "1")]);
+        assert_eq!(answer["code"], 1, "{field}: {answer}");
+        assert!(answer["data"][name][0].is_string(), "{field}: {answer}");
+    }
+    let id = server.campaign("Hello");
+    for list in ["replace", "placeholdersFlag"] {
+        let name = format!("params[{list}][]");
+        let fields = [("id", id.as_str()), ("recipients", A), (&name, "1")];
+        assert_eq!(server.code("campaign/addRecipients", &fields), 1, "{list}");
+    }
+    for yes in ["true", "1"] {
+        let fields = [
+            ("id", id.as_str()),
+            ("recipients", A),
+            ("params[replace]", yes),
+        ];
+        assert_eq!(
+            codes(&server.call("campaign/addRecipients", &fields)),
+            [0],
+            "{yes}"
+        );
+    }
+    let nested = [("id", id.as_str()), ("recipients[0][0]", B)];
+    assert_eq!(codes(&server.call("campaign/addRecipients", &nested)), [2]);
+    // Of a list in the query and one in the body the latter counts.
+    let url = format!("{}&recipients[0]={A}", server.url("campaign/addRecipients"));
+    let body = format!("id={id}&recipients[1]={B}");
+    let answer = server.post(&url, "application/x-www-form-urlencoded", body.as_bytes());
+    assert_eq!(codes(&answer), [0]);
+    let url = server.url("user/getOwnBalance");
+    let version = |version: &str| {
+        let url = url.replace("api=v1", &format!("api={version}"));
+        server.post(&url, "application/x-www-form-urlencoded", b"")["code"].clone()
+    };
+    assert_eq!(
+        (version("v2"), version("V1"), version("")),
+        (json!(12), json!(0), json!(0))
+    );
+    // The column is called recipient, and no other way.
+    let data = [("data[type]", "3"), ("data[text]", "{name}")];
+    let template = server.ok("campaign/create", &data);
+    let list = format!("name,Recipient\nAnn,{A}\n");
+    let answer = server.upload(text(&template), "l.csv", list.as_bytes(), &[]);
+    assert_eq!(answer["code"], 1);
+    assert!(
+        text(&answer["data"]["recipientsFile"][0]).contains("recipient"),
+        "{answer}"
+    );
+    // A file whose name is in an old code page.
+    let head = b"--b\r\nContent-Disposition: form-data; name=\"recipientsFile\"; filename=\"\xe1\xe0\xe7\xe0.csv\"\r\n\r\n";
+    let end =
+        format!("\r\n--b\r\nContent-Disposition: form-data; name=\"id\"\r\n\r\n{id}\r\n--b--\r\n");
+    let body = [&head[..], A.as_bytes(), end.as_bytes()].concat();
+    let url = server.url("campaign/addRecipients");
+    let answer = server.post(&url, "multipart/form-data; boundary=b", &body);
+    assert_eq!(answer["code"], 100, "{answer}");
+    assert_eq!(server.wait(&answer["data"]), 2);
+    // An address with a placeholder in it is not known yet, so no short link can lead there.
+    let data = [
+        ("data[type]", "3"),
+        (
+            "data[text]",
+            "{name} http://example.com/{name} https://example.com/a",
+        ),
+        ("data[shortenLinks]", "1"),
+    ];
+    let id = server.ok("campaign/create", &data);
+    let shown = server.info(text(&id))["text"].clone();
+    let links = server.ok("campaign/getLinks", &[("campaignId", text(&id))]);
+    assert_eq!(links.as_array().unwrap().len(), 1);
+    let short = text(&links[0]["shortLink"]);
+    assert_eq!(
+        shown,
+        format!("{{name}} http://example.com/{{name}} {short}")
+    );
+    // Whoever only looks where a link leads has not clicked.
+    let agent: ureq::Agent = ureq::Agent::config_builder()
+        .max_redirects(0)
+        .build()
+        .into();
+    assert_eq!(agent.head(short).call().unwrap().status(), 302);
+    let links = server.ok("campaign/getLinks", &[("campaignId", text(&id))]);
+    assert_eq!(links[0]["clickCnt"], "0");
+    let wide = server.ok(
+        "link/create",
+        &[
+            ("data[fullLink]", "http://пример.рф/путь"),
+            ("data[expirationDate]", "9999-12-31"),
+        ],
+    );
+    let (status, target) = server.follow(text(&wide["shortLink"]));
+    assert_eq!((status, target.is_ascii()), (302, true), "{target}");
+    // What an update does not name stays.
+    let fields = [("data[name]", "Ann"), ("data[mobile][value]", A)];
+    let card = server.ok("contactCard/create", &fields);
+    server.ok(
+        "contactCard/update",
+        &[("id", text(&card)), ("data[name]", "Bea")],
+    );
+    let shown = server.ok("contactCard/get", &[("id", text(&card))])["fields"].clone();
+    assert_eq!(
+        (&shown["name"], &shown["mobile"]["value"]),
+        (&json!("Bea"), &json!(A))
+    );
+    server.ok(
+        "contactCard/update",
+        &[("id", text(&card)), ("data[name]", "")],
+    );
+    assert_eq!(
+        server.ok("contactCard/get", &[("id", text(&card))])["fields"]["name"],
+        ""
+    );
+    // Settings that would lock the account out.
+    for options in [
+        ["--allow-method", "foo/bar"],
+        ["--allow-address", "300.1.1.1"],
+        ["--host", "http://x/y"],
+        ["--zone", "Mars"],
+    ] {
+        let mut command = recipients();
+        command
+            .args(["account", "set", "test", "--db"])
+            .arg(&server.db)
+            .args(options);
+        assert_eq!(
+            command.output().unwrap().status.code(),
+            Some(2),
+            "{options:?}"
+        );
+    }
+}

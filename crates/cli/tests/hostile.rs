@@ -66,7 +66,8 @@ fn what_is_no_request() {
         ),
         (format!("nonsense\r\n{close}"), "400"),
         (
-            format!("GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n"),
+            "GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n"
+                .to_owned(),
             "400",
         ),
         (

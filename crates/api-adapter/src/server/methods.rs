@@ -1,6 +1,6 @@
 //! The methods: parameters in, a call of the domain, an envelope out.
 
-use super::http::Upload;
+use super::read::Upload;
 use super::render;
 use crate::{ApiCode, Bag, Envelope, Value};
 use recipients_campaigns::{
@@ -116,6 +116,19 @@ impl Gate {
     }
 }
 
+/// Whether there is such a module, or method as `module/method`, in any letter case.
+pub(super) fn is_known(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    let (module, method) = match name.split_once('/') {
+        Some((module, method)) => (module, Some(method)),
+        None => (name.as_str(), None),
+    };
+    METHODS.iter().any(|(known, methods)| {
+        *known == module
+            && method.is_none_or(|method| methods.iter().any(|(known, _)| *known == method))
+    })
+}
+
 /// The answer, and the account that it is for, for the log.
 pub(super) fn answer(call: &Call<'_>, module: &str, method: &str) -> (Option<i64>, Envelope) {
     let Some((module, methods)) = METHODS.iter().find(|(name, _)| *name == module) else {
@@ -130,6 +143,11 @@ pub(super) fn answer(call: &Call<'_>, module: &str, method: &str) -> (Option<i64
         Ok(account) => account,
         Err((account, envelope)) => return (account, *envelope),
     };
+    let version = call.bag.text("api").unwrap_or_default();
+    if !version.is_empty() && !version.eq_ignore_ascii_case(VERSION) {
+        let envelope = refused(&Error::Incorrect(Flaw::OneOf(VERSION)), &account);
+        return (Some(account.id()), envelope);
+    }
     let envelope = carry_out(call, &account).unwrap_or_else(|error| refused(&error, &account));
     (Some(account.id()), envelope)
 }
@@ -162,6 +180,9 @@ fn refused(error: &Error, account: &Account) -> Envelope {
 }
 
 type Denied = (Option<i64>, Box<Envelope>);
+
+/// The version of the API.
+const VERSION: &str = "v1";
 
 /// Who calls, if they may (D34).
 fn admit(call: &Call<'_>, (module, method): Name) -> Result<Account, Denied> {
@@ -262,8 +283,28 @@ impl Call<'_> {
         }
     }
 
+    /// A text within a map. A list or a map in its place is no value that anything can have, so
+    /// that it is not taken for absent.
     fn own(&self, map: &str, key: &str) -> Option<String> {
-        self.bag.within(map, key).map(str::to_owned)
+        let value = self.bag.get(map)?.get(key)?;
+        Some(value.text().unwrap_or(NO_TEXT).to_owned())
+    }
+
+    /// Refuses lists and maps where any text would do.
+    fn texts_only(&self, map: &str, fields: &[&'static str]) -> Result<(), Error> {
+        let is_map = |field: &&&'static str| {
+            let value = self.bag.get(map).and_then(|map| map.get(field));
+            matches!(value, Some(Value::Map(_)))
+        };
+        let wrong: Vec<(&'static str, Flaw)> = fields
+            .iter()
+            .filter(is_map)
+            .map(|&field| (field, Flaw::Malformed))
+            .collect();
+        match wrong.is_empty() {
+            true => Ok(()),
+            false => Err(Error::Invalid(wrong)),
+        }
     }
 
     /// A text within a map that is not empty.
@@ -346,6 +387,7 @@ fn create(call: &Call<'_>, account: &Account) -> Result<Envelope, Error> {
     let Some(Value::Map(_)) = call.bag.get("data") else {
         return Err(Error::Missing("data"));
     };
+    call.texts_only("data", &["name", "text"])?;
     let new = new_campaign(call, "data");
     let id = call.campaigns.create(account, &new)?;
     Ok(Envelope::ok(id.to_string()))
@@ -526,7 +568,7 @@ fn add_recipients(call: &Call<'_>, account: &Account) -> Result<Envelope, Error>
             let entries = entries(numbers);
             let given: Vec<Option<String>> = entries
                 .iter()
-                .map(|entry| entry.number.clone().filter(|number| number != NO_NUMBER))
+                .map(|entry| entry.number.clone().filter(|number| number != NO_TEXT))
                 .collect();
             let added = call
                 .campaigns
@@ -572,8 +614,8 @@ fn add_recipients(call: &Call<'_>, account: &Account) -> Result<Envelope, Error>
     Ok(Envelope::new(code, data, words[language as usize]))
 }
 
-/// Stands for what is no text, and so no number: code 2.
-const NO_NUMBER: &str = "[]";
+/// Stands for a list or a map where a text should be.
+const NO_TEXT: &str = "[]";
 
 fn entries(numbers: &Value) -> Vec<Entry> {
     match numbers {
@@ -582,10 +624,14 @@ fn entries(numbers: &Value) -> Vec<Entry> {
             .items()
             .map(|item| match item {
                 Value::Text(text) => Entry::number(text.as_str()),
+                // A list where a number should be.
+                list if list.get("0").is_some() && list.get("recipient").is_none() => {
+                    Entry::number(NO_TEXT)
+                }
                 map => Entry {
                     number: map
                         .get("recipient")
-                        .map(|number| number.text().unwrap_or(NO_NUMBER).to_owned()),
+                        .map(|number| number.text().unwrap_or(NO_TEXT).to_owned()),
                     values: map
                         .entries()
                         .filter_map(|(key, value)| Some((key.to_owned(), value.text()?.to_owned())))

@@ -5,9 +5,10 @@
 //! letter case, with status 200 whatever the envelope's code; only a request that is too large, or
 //! no HTTP, gets another status and no envelope.
 
+mod connection;
 mod http;
-mod lines;
 mod methods;
+mod read;
 mod render;
 
 use recipients_campaigns::{Campaigns, Error};
@@ -57,8 +58,14 @@ impl Default for ServerOptions {
     }
 }
 
-/// How long the background sleeps when nothing is due.
-const NAP: Duration = Duration::from_millis(100);
+/// Whether there is a module of this name, or a method `module/method`, in any letter case.
+pub fn is_method(name: &str) -> bool {
+    methods::is_known(name)
+}
+
+/// How long the background rests when nothing is due, in milliseconds: other programs that work
+/// with the database, as `recipients campaign approve`, give no news.
+const NAP: i64 = 100;
 
 /// How long it waits after a failure.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -86,7 +93,7 @@ pub fn run(
             Campaigns::work,
             Campaigns::give_up,
         )?,
-        work("scheduler", campaigns, stop, step, |_| Ok(()))?,
+        work("scheduler", campaigns, stop, Campaigns::step, |_| Ok(()))?,
     ];
     let served = http::serve(campaigns, listener, options, stop);
     // Nobody has told them, if the listener failed.
@@ -98,20 +105,6 @@ pub fn run(
         }
     }
     served
-}
-
-/// A step of the scheduler, and a rest that does not go beyond what is due next.
-fn step(campaigns: &Campaigns) -> Result<bool, Error> {
-    if campaigns.step()? {
-        return Ok(true);
-    }
-    let nap = NAP.as_millis() as i64;
-    let rest = campaigns.idle(nap)?;
-    if rest < nap {
-        thread::sleep(Duration::from_millis(rest as u64));
-        return Ok(true);
-    }
-    Ok(false)
 }
 
 /// Does one kind of work in a thread of its own, again and again. One that panics is tried again,
@@ -127,6 +120,7 @@ fn work(
     let mut panics = 0;
     thread::Builder::new().name(name.to_owned()).spawn(move || {
         while !stop.load(Ordering::Relaxed) {
+            let seen = campaigns.news();
             let done = catch_unwind(AssertUnwindSafe(|| step(&campaigns))).unwrap_or_else(|_| {
                 panics += 1;
                 if panics % PANICS == 0 {
@@ -134,18 +128,18 @@ fn work(
                 }
                 Err(Error::Internal("a panic".to_owned()))
             });
-            let rest = match done {
+            let rested = match done {
                 Ok(true) => {
                     panics = 0;
                     continue;
                 }
-                Ok(false) => NAP,
-                Err(error) => {
-                    tracing::error!(work = name, %error, "it is tried again");
-                    PAUSE
-                }
+                Ok(false) => campaigns.rest(seen, NAP),
+                Err(error) => Err(error),
             };
-            thread::sleep(rest);
+            if let Err(error) = rested {
+                tracing::error!(work = name, %error, "it is tried again");
+                thread::sleep(PAUSE);
+            }
         }
     })
 }

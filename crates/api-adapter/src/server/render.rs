@@ -19,6 +19,11 @@ pub(super) fn time(account: &Account, at: Option<Millis>) -> Json {
     at.map_or(Json::Null, |at| Json::String(account.zone().write(at)))
 }
 
+/// Ids of groups; null where there are none.
+fn group_ids(ids: Option<&str>) -> Json {
+    ids.map_or(Json::Null, |ids| json!(ids.split(',').collect::<Vec<_>>()))
+}
+
 /// Names of statuses in the names of counters: `NEW` is `New`.
 fn counter_name(status: MessageStatus) -> String {
     let name = status.name();
@@ -98,7 +103,7 @@ pub(super) fn campaign(
         "createTs": time(account, Some(campaign.created)),
         "startSendTs": time(account, campaign.started),
         "endSendTs": time(account, campaign.sent),
-        "groups": campaign.groups,
+        "groups": group_ids(campaign.groups.as_deref()),
         "groupsList": groups,
         "globalComment": campaign.comment,
         "extra": {
@@ -239,7 +244,7 @@ pub(super) fn message(
         "to": text(item.number),
         "text": item.text,
         "status": item.status.name(),
-        "groups": item.groups,
+        "groups": group_ids(item.groups.as_deref()),
         "uuid": Json::Null,
         "contactCardId": optional(item.contact),
         "startSendTs": time(account, item.sent),

@@ -1,13 +1,15 @@
-//! Request lines longer than the HTTP library takes.
+//! Connections: request lines longer than the HTTP library takes, and clients that do not read.
 //!
 //! Some clients send everything by GET, 64 KiB of it and more, and the `http` crate ends a URI at
 //! 65,534 bytes. The query of a longer line is moved into a header of our own before the library
-//! sees it.
+//! sees it. A client that takes nothing of an answer for a while loses its connection.
 
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::Sleep;
 
 /// The header that carries a long query.
 pub(super) const LONG_QUERY: &str = "x-long-query";
@@ -21,10 +23,14 @@ const LONG: usize = 160 << 10;
 /// Bytes read while the end of a line is looked for.
 const STEP: usize = 8 << 10;
 
-/// A connection whose long request lines are parted.
-pub(super) struct LongLines<T> {
+/// A connection whose long request lines are parted, and which does not wait for ever to write.
+pub(super) struct Connection<T> {
     io: T,
     state: State,
+    /// How long the client may take nothing.
+    patience: Duration,
+    /// Runs while it takes nothing.
+    waits: Option<Pin<Box<Sleep>>>,
 }
 
 enum State {
@@ -34,12 +40,35 @@ enum State {
     Rest(Vec<u8>, usize),
 }
 
-impl<T> LongLines<T> {
-    pub(super) fn new(io: T) -> LongLines<T> {
-        LongLines {
+impl<T> Connection<T> {
+    pub(super) fn new(io: T, patience: Duration) -> Connection<T> {
+        Connection {
             io,
             state: State::Line(Vec::new()),
+            patience,
+            waits: None,
         }
+    }
+
+    /// What became of an attempt to write these bytes.
+    fn wrote(
+        &mut self,
+        written: Poll<io::Result<usize>>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        if let Poll::Ready(written) = written {
+            self.waits = None;
+            let written = written?;
+            self.answered(&bytes[..written.min(bytes.len())]);
+            return Poll::Ready(Ok(written));
+        }
+        let patience = self.patience;
+        let waits = self
+            .waits
+            .get_or_insert_with(|| Box::pin(tokio::time::sleep(patience)));
+        ready!(waits.as_mut().poll(context));
+        Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }
 
     /// What follows an answer is the next request.
@@ -95,13 +124,13 @@ fn parted(held: &[u8]) -> Option<Vec<u8>> {
     Some(out)
 }
 
-impl<T: AsyncRead + Unpin> AsyncRead for LongLines<T> {
+impl<T: AsyncRead + Unpin> AsyncRead for Connection<T> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
         out: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let LongLines { io, state } = &mut *self;
+        let Connection { io, state, .. } = &mut *self;
         loop {
             match state {
                 State::Rest(held, at) if *at < held.len() => {
@@ -128,15 +157,14 @@ impl<T: AsyncRead + Unpin> AsyncRead for LongLines<T> {
     }
 }
 
-impl<T: AsyncWrite + Unpin> AsyncWrite for LongLines<T> {
+impl<T: AsyncWrite + Unpin> AsyncWrite for Connection<T> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let written = ready!(Pin::new(&mut self.io).poll_write(context, bytes))?;
-        self.answered(&bytes[..written]);
-        Poll::Ready(Ok(written))
+        let written = Pin::new(&mut self.io).poll_write(context, bytes);
+        self.wrote(written, context, bytes)
     }
 
     fn poll_write_vectored(
@@ -144,14 +172,9 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for LongLines<T> {
         context: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let written = ready!(Pin::new(&mut self.io).poll_write_vectored(context, slices))?;
-        self.answered(
-            slices
-                .iter()
-                .find(|slice| !slice.is_empty())
-                .map_or(&[], |slice| slice),
-        );
-        Poll::Ready(Ok(written))
+        let written = Pin::new(&mut self.io).poll_write_vectored(context, slices);
+        let first = slices.iter().find(|slice| !slice.is_empty());
+        self.wrote(written, context, first.map_or(&[], |slice| slice))
     }
 
     fn is_write_vectored(&self) -> bool {

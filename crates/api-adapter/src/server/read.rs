@@ -1,0 +1,444 @@
+//! What a request brings: its parameters and its file, within limits of size and time.
+
+use super::ServerOptions;
+use super::connection::LONG_QUERY;
+use super::http::{Server, fault, response};
+use crate::{ApiCode, Bag, Envelope, Output, TooMuch};
+use axum::body::{Body, Bytes, HttpBody};
+use axum::extract::Request;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use http_body_util::BodyExt;
+use hyper::body::{Frame, SizeHint};
+use recipients_campaigns::Error;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+use tokio::sync::OwnedSemaphorePermit;
+
+/// The longest text of a multipart form: a field is no file.
+const MOST_FIELD: usize = 1 << 20;
+
+/// The first bytes of a body, which any request may bring.
+const FREE: usize = 64 << 10;
+
+/// Bytes of bodies are counted in these.
+pub(super) const ROOM_UNIT: usize = 1 << 10;
+
+/// A body that is larger is parsed where it keeps no other request waiting.
+const LARGE: usize = 64 << 10;
+
+/// Bytes of a multipart body that may come before a part begins or goes on: the parser holds them.
+const MOST_BEHIND: usize = 256 << 10;
+
+/// Bytes of a refused body that are read past, so that its sender gets to know.
+const DISCARDED: usize = 32 << 20;
+
+/// What a file is called in messages whose name cannot be read.
+const UNNAMED: &str = "recipientsFile";
+
+/// A request that cannot be read.
+pub(super) enum Refused {
+    /// It is larger than it may be: no envelope.
+    TooLarge,
+    /// The client takes too long.
+    TooSlow,
+    /// There is no room for it now.
+    Busy,
+    /// It is not what it says it is.
+    Wrong(TooMuch),
+    /// We are to blame.
+    Ours,
+}
+
+impl Refused {
+    pub(super) fn response(self, output: Output) -> Response {
+        match self {
+            Refused::TooLarge => StatusCode::PAYLOAD_TOO_LARGE.into_response(),
+            Refused::TooSlow => StatusCode::REQUEST_TIMEOUT.into_response(),
+            Refused::Busy => StatusCode::SERVICE_UNAVAILABLE.into_response(),
+            Refused::Wrong(why) => {
+                let words = format!("The request cannot be read: {why}.");
+                response(&Envelope::new(ApiCode::Incorrect, (), words), output)
+            }
+            Refused::Ours => response(&fault(), output),
+        }
+    }
+}
+
+impl From<TooMuch> for Refused {
+    fn from(error: TooMuch) -> Refused {
+        Refused::Wrong(error)
+    }
+}
+
+/// A file that was sent along; deleted when nobody has taken it over.
+pub(super) struct Upload {
+    pub(super) path: PathBuf,
+    /// The name that it was sent under.
+    pub(super) name: String,
+}
+
+impl Drop for Upload {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.path);
+    }
+}
+
+/// A request that was read.
+pub(super) struct Read {
+    pub(super) bag: Bag,
+    pub(super) file: Option<Upload>,
+    /// What its body takes, until it is answered.
+    _held: (Option<OwnedSemaphorePermit>, Option<OwnedSemaphorePermit>),
+}
+
+/// Reads a body, but not for ever, and not beyond what may be held.
+struct Reader<'s> {
+    server: &'s Server,
+    started: Instant,
+    /// Bytes that came.
+    came: u64,
+    /// Bytes that are held.
+    holds: usize,
+    held: Option<OwnedSemaphorePermit>,
+    /// Taken for a file, if it is not known whose it is.
+    stranger: Option<OwnedSemaphorePermit>,
+}
+
+impl<'s> Reader<'s> {
+    fn new(server: &'s Server) -> Reader<'s> {
+        Reader {
+            server,
+            started: Instant::now(),
+            came: 0,
+            holds: 0,
+            held: None,
+            stranger: None,
+        }
+    }
+
+    /// Waits for the client, as long as one may.
+    async fn wait<T>(&self, work: impl Future<Output = T>) -> Result<T, Refused> {
+        let ServerOptions {
+            patience, slowest, ..
+        } = self.server.options;
+        let whole = patience + Duration::from_secs(self.came / u64::from(slowest.max(1)));
+        let left = whole.saturating_sub(self.started.elapsed()).min(patience);
+        let work = tokio::time::timeout(left, work).await;
+        work.map_err(|_| Refused::TooSlow)
+    }
+
+    /// A file comes: of an account, or one of a few whose key may come behind it.
+    fn meet(&mut self, bag: &Bag) -> Result<(), Refused> {
+        let key = bag.text("apiKey").unwrap_or_default();
+        let campaigns = &self.server.campaigns;
+        let is_known = !key.is_empty()
+            && tokio::task::block_in_place(|| campaigns.account_by_key(key)).is_ok();
+        if !is_known && self.stranger.is_none() {
+            let place = Arc::clone(&self.server.strangers).try_acquire_owned();
+            self.stranger = Some(place.map_err(|_| Refused::Busy)?);
+        }
+        Ok(())
+    }
+
+    /// Takes room for so many more bytes.
+    async fn hold(&mut self, bytes: usize) -> Result<(), Refused> {
+        self.holds += bytes;
+        if self.holds > self.server.options.body_bytes {
+            return Err(Refused::TooLarge);
+        }
+        let wanted = self.holds.saturating_sub(FREE).div_ceil(ROOM_UNIT);
+        let more = wanted - self.held.as_ref().map_or(0, |held| held.num_permits());
+        if more > 0 {
+            let room = Arc::clone(&self.server.room).acquire_many_owned(more as u32);
+            let room = tokio::time::timeout(self.server.options.patience, room).await;
+            let room = room.map_err(|_| Refused::Busy)?;
+            let room = room.map_err(|_| Refused::Ours)?;
+            match &mut self.held {
+                Some(held) => held.merge(room),
+                None => self.held = Some(room),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The parameters of a request, and its file.
+pub(super) async fn read(server: &Server, request: Request) -> Result<Read, Refused> {
+    let mut reader = Reader::new(server);
+    let mut bag = Bag::new(server.options.bag);
+    bag.add_query(request.uri().query().unwrap_or_default())?;
+    if let Some(query) = request.headers().get(LONG_QUERY) {
+        reader.hold(query.len()).await?;
+        bag.add_form(query.as_bytes())?;
+    }
+    bag.overlay();
+    let kind = request.headers().get(header::CONTENT_TYPE);
+    let kind = kind
+        .and_then(|kind| kind.to_str().ok())
+        .unwrap_or_default()
+        .to_owned();
+    let is_multipart = kind.to_ascii_lowercase().starts_with("multipart/form-data");
+    let options = &server.options;
+    let most = options.body_bytes as u64 + if is_multipart { options.file_bytes } else { 0 };
+    let mut body = Shared::new(request.into_body());
+    // Nothing that says so beforehand is waited for.
+    if HttpBody::size_hint(&body).lower() > most {
+        return Err(Refused::TooLarge);
+    }
+    let file = match is_multipart {
+        true => multipart(&mut reader, &mut bag, &body, &kind).await,
+        false => whole(&mut reader, &mut bag, &mut body, &kind).await,
+    };
+    match file {
+        Ok(file) => Ok(Read {
+            bag,
+            file,
+            _held: (reader.held, reader.stranger),
+        }),
+        Err(refused) => {
+            // Whoever is still sending does not read an answer yet.
+            let mut discarded = 0;
+            while let Ok(Some(part)) = next(&mut reader, &mut body).await {
+                discarded += part.len();
+                if discarded > DISCARDED {
+                    break;
+                }
+            }
+            Err(refused)
+        }
+    }
+}
+
+/// A body that is parsed when all of it is there.
+async fn whole(
+    reader: &mut Reader<'_>,
+    bag: &mut Bag,
+    body: &mut Shared,
+    kind: &str,
+) -> Result<Option<Upload>, Refused> {
+    let mut bytes = Vec::new();
+    while let Some(part) = next(reader, body).await? {
+        reader.hold(part.len()).await?;
+        bytes.extend_from_slice(&part);
+    }
+    let is_json = kind.to_ascii_lowercase().starts_with("application/json");
+    let mut parse = || match is_json {
+        // Clients send a content type along with no body at all.
+        _ if bytes.is_empty() => Ok(()),
+        true => bag.add_json(&bytes),
+        false => bag.add_form(&bytes),
+    };
+    match bytes.len() > LARGE {
+        true => tokio::task::block_in_place(parse)?,
+        false => parse()?,
+    }
+    Ok(None)
+}
+
+async fn next(reader: &mut Reader<'_>, body: &mut Shared) -> Result<Option<Bytes>, Refused> {
+    loop {
+        match reader.wait(body.frame()).await? {
+            None => return Ok(None),
+            Some(Err(_)) => return Err(Refused::Wrong(TooMuch::Malformed)),
+            Some(Ok(frame)) => {
+                if let Ok(data) = frame.into_data() {
+                    reader.came += data.len() as u64;
+                    return Ok(Some(data));
+                }
+            }
+        }
+    }
+}
+
+async fn multipart(
+    reader: &mut Reader<'_>,
+    bag: &mut Bag,
+    body: &Shared,
+    kind: &str,
+) -> Result<Option<Upload>, Refused> {
+    let boundary = multer::parse_boundary(kind);
+    let boundary = boundary.map_err(|_| Refused::Wrong(TooMuch::Malformed))?;
+    let server = reader.server;
+    let options = &server.options;
+    let limits = multer::SizeLimit::new()
+        .whole_stream(options.file_bytes.saturating_add(options.body_bytes as u64))
+        .per_field(options.file_bytes);
+    let limits = multer::Constraints::new().size_limit(limits);
+    let behind = Arc::new(AtomicUsize::new(0));
+    let body = Body::new(Watched {
+        body: body.clone(),
+        behind: Arc::clone(&behind),
+    });
+    let mut parts = multer::Multipart::with_constraints(body.into_data_stream(), boundary, limits);
+    let mut file = None;
+    loop {
+        let part = reader.wait(parts.next_field()).await?;
+        behind.store(0, Ordering::Relaxed);
+        let Some(mut part) = part.map_err(wrong)? else {
+            return Ok(file);
+        };
+        let name = part.name().unwrap_or_default().to_owned();
+        let mut sink = match is_file(&part) {
+            true if name == "recipientsFile" => {
+                reader.meet(bag)?;
+                let own = part.file_name().unwrap_or(UNNAMED);
+                let (upload, out) = new_file(server, own).map_err(|error| {
+                    tracing::error!(%error, "an upload could not be stored");
+                    Refused::Ours
+                })?;
+                Into::File(upload, out)
+            }
+            // Other files, a contact's photo say, are read past.
+            true => Into::Nothing,
+            false => Into::Text(Vec::new()),
+        };
+        loop {
+            let chunk = reader.wait(part.chunk()).await?;
+            behind.store(0, Ordering::Relaxed);
+            let Some(chunk) = chunk.map_err(wrong)? else {
+                break;
+            };
+            reader.came += chunk.len() as u64;
+            match &mut sink {
+                Into::Nothing => {}
+                Into::Text(text) => {
+                    if text.len() + chunk.len() > MOST_FIELD {
+                        return Err(Refused::TooLarge);
+                    }
+                    reader.hold(chunk.len()).await?;
+                    text.extend_from_slice(&chunk);
+                }
+                Into::File(_, out) => {
+                    if let Err(error) = out.write_all(&chunk) {
+                        tracing::error!(%error, "an upload could not be stored");
+                        return Err(Refused::Ours);
+                    }
+                }
+            }
+        }
+        match sink {
+            Into::Nothing => {}
+            Into::Text(text) => bag.add(&name, String::from_utf8_lossy(&text).into_owned())?,
+            Into::File(upload, mut out) => {
+                let synced =
+                    tokio::task::block_in_place(|| out.flush().and_then(|()| out.sync_all()));
+                if let Err(error) = synced {
+                    tracing::error!(%error, "an upload could not be stored");
+                    return Err(Refused::Ours);
+                }
+                file = Some(upload);
+            }
+        }
+    }
+}
+
+/// Whether a part holds a file. Names in an old code page are no text to the parser.
+fn is_file(part: &multer::Field<'_>) -> bool {
+    let disposition = part.headers().get(header::CONTENT_DISPOSITION);
+    let names_a_file = |value: &header::HeaderValue| {
+        let lower = value.as_bytes().to_ascii_lowercase();
+        memchr::memmem::find(&lower, b"filename").is_some()
+    };
+    part.file_name().is_some() || disposition.is_some_and(names_a_file)
+}
+
+/// A body that can be read on when the parser has given up.
+#[derive(Clone)]
+struct Shared(Arc<Mutex<Body>>);
+
+impl Shared {
+    fn new(body: Body) -> Shared {
+        Shared(Arc::new(Mutex::new(body)))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Body> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl HttpBody for Shared {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        Pin::new(&mut *self.lock()).poll_frame(context)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.lock().size_hint()
+    }
+}
+
+/// A body that fails when too much of it comes without any part going on.
+struct Watched {
+    body: Shared,
+    behind: Arc<AtomicUsize>,
+}
+
+impl HttpBody for Watched {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        let frame = Pin::new(&mut self.body).poll_frame(context);
+        if let Poll::Ready(Some(Ok(frame))) = &frame
+            && let Some(data) = frame.data_ref()
+            && self.behind.fetch_add(data.len(), Ordering::Relaxed) > MOST_BEHIND
+        {
+            let error = "a part has too long a head";
+            return Poll::Ready(Some(Err(axum::Error::new(error))));
+        }
+        frame
+    }
+}
+
+enum Into {
+    Nothing,
+    Text(Vec<u8>),
+    File(Upload, std::fs::File),
+}
+
+fn wrong(error: multer::Error) -> Refused {
+    match error {
+        multer::Error::FieldSizeExceeded { .. } | multer::Error::StreamSizeExceeded { .. } => {
+            Refused::TooLarge
+        }
+        _ => Refused::Wrong(TooMuch::Malformed),
+    }
+}
+
+/// A new file beside the database; its name is ours.
+fn new_file(server: &Server, own: &str) -> Result<(Upload, std::fs::File), Error> {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    let name = format!(
+        "upload-{}-{}-{count}",
+        server.campaigns.now(),
+        std::process::id()
+    );
+    let path = server.campaigns.folder()?.join(name);
+    let out = std::fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .open(&path)?;
+    let own = Path::new(own)
+        .file_name()
+        .map(|own| own.to_string_lossy().into_owned());
+    let upload = Upload {
+        path,
+        name: own.unwrap_or_default(),
+    };
+    Ok((upload, out))
+}
