@@ -57,10 +57,12 @@ pub(super) enum Refused {
 
 impl Refused {
     pub(super) fn response(self, output: Output) -> Response {
+        // What is left of the body is not waited for.
+        let hang_up = |status: StatusCode| (status, [(header::CONNECTION, "close")]).into_response();
         match self {
-            Refused::TooLarge => StatusCode::PAYLOAD_TOO_LARGE.into_response(),
-            Refused::TooSlow => StatusCode::REQUEST_TIMEOUT.into_response(),
-            Refused::Busy => StatusCode::SERVICE_UNAVAILABLE.into_response(),
+            Refused::TooLarge => hang_up(StatusCode::PAYLOAD_TOO_LARGE),
+            Refused::TooSlow => hang_up(StatusCode::REQUEST_TIMEOUT),
+            Refused::Busy => hang_up(StatusCode::SERVICE_UNAVAILABLE),
             Refused::Wrong(why) => {
                 let words = format!("The request cannot be read: {why}.");
                 response(&Envelope::new(ApiCode::Incorrect, (), words), output)
