@@ -401,11 +401,15 @@ fn parse_placeholders(text: &str) -> Result<Missing, String> {
 #[command(after_long_help = "\
 The server speaks the campaign API at /service/Module/Method: Campaign (all eight methods), Message, \
 Link, TaskQueue, ContactGroup, ContactCard, NumberStopList and User/GetOwnBalance. Nothing is really \
-sent: delivery is simulated. SIGTERM and Ctrl-C end it; what runs goes on at the next start.
+sent: delivery is simulated. One server works with a database at a time; the other commands may be \
+used beside it. SIGTERM and Ctrl-C end it; what runs goes on at the next start.
 
-Limits: a body 16 MiB, a field of a multipart form 1 MiB, an uploaded file 256 MiB; 40,000 values in a \
-request, nested 8 deep; 65,534 bytes of address and query; 1024 connections; 15 seconds for headers \
-and for each further part of a body.
+Limits: a body 16 MiB, all bodies together 256 MiB (the first 64 KiB of each are free), a field of a \
+multipart form 1 MiB, an uploaded file 256 MiB; 40,000 values in a request, nested 8 deep; 163,840 \
+bytes of address and query; 1024 connections; 15 seconds for headers, for each further part of a body \
+and for each part of an answer, and 4 KiB a second for a body as a whole; 8 files at a time of callers \
+whose key comes behind the file; 500 recipients or groups in a request, 20 million rows in a file, of \
+which 500,000 that are rejected are written down.
 
 Exit codes: 0 ended as told; 2 wrong usage; 4 the address or the database cannot be used.
 

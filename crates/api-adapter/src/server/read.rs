@@ -58,7 +58,8 @@ pub(super) enum Refused {
 impl Refused {
     pub(super) fn response(self, output: Output) -> Response {
         // What is left of the body is not waited for.
-        let hang_up = |status: StatusCode| (status, [(header::CONNECTION, "close")]).into_response();
+        let hang_up =
+            |status: StatusCode| (status, [(header::CONNECTION, "close")]).into_response();
         match self {
             Refused::TooLarge => hang_up(StatusCode::PAYLOAD_TOO_LARGE),
             Refused::TooSlow => hang_up(StatusCode::REQUEST_TIMEOUT),
