@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 
 type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 
-const SCHEMA: &str = include_str!("../../../crates/campaigns/src/schema.sql");
+const SCHEMA: &str = include_str!("../../../crates/campaigns/src/store/schema.sql");
 const BATCH: u64 = 500;
 const IMPORT_BATCH: u64 = 10_000;
 const ROUNDS: usize = 5;

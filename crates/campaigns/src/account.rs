@@ -2,10 +2,8 @@
 
 use crate::clock::Zone;
 use crate::error::{Error, Language};
-use crate::store::Store;
 use crate::{Campaigns, Money};
 use recipients_core::{Checker, Lines, NumberSet, Plan, Policy, StopList};
-use rusqlite::{OptionalExtension, Row};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
@@ -142,7 +140,7 @@ pub struct Account {
     /// What is left to spend.
     pub balance: Money,
     pub(crate) zone: Zone,
-    version: i64,
+    pub(crate) version: i64,
 }
 
 impl Account {
@@ -159,30 +157,6 @@ impl Account {
     /// The zone of all its times.
     pub fn zone(&self) -> &Zone {
         &self.zone
-    }
-
-    fn from_row(row: &Row<'_>) -> rusqlite::Result<(Account, Vec<u8>)> {
-        use rusqlite::types::Type;
-        let settings: String = row.get("settings")?;
-        // An account whose settings cannot be read is no account that may do everything.
-        let unreadable = |error: Box<dyn std::error::Error + Send + Sync>| {
-            rusqlite::Error::FromSqlConversionFailure(0, Type::Text, error)
-        };
-        let settings: Settings =
-            serde_json::from_str(&settings).map_err(|error| unreadable(error.into()))?;
-        let zone =
-            Zone::named(&settings.zone).ok_or_else(|| unreadable("an unknown time zone".into()))?;
-        Ok((
-            Account {
-                id: row.get("id")?,
-                name: row.get("name")?,
-                zone,
-                settings,
-                balance: Money(row.get("balance")?),
-                version: row.get("version")?,
-            },
-            row.get("key")?,
-        ))
     }
 }
 
@@ -248,16 +222,11 @@ impl Campaigns {
             .check()
             .map_err(|words| Error::invalid("settings", Flaw::File(words)))?;
         let key = random_text(KEY_LENGTH)?;
-        let json = serde_json::to_string(settings).map_err(|e| Error::Internal(e.to_string()))?;
         self.store.write(|change| {
-            let added = change.execute(
-                "INSERT INTO account (name, key, balance, settings, version, created) \
-                 VALUES (?, ?, ?, ?, 0, ?) ON CONFLICT (name) DO NOTHING",
-                (name, hash(&key), balance.0, &json, self.clock.now()),
-            )?;
-            match added {
-                0 => Err(Error::invalid("name", Flaw::Taken)),
-                _ => Ok(()),
+            let now = self.clock.now();
+            match change.add_account(name, &hash(&key), balance, settings, now)? {
+                true => Ok(()),
+                false => Err(Error::invalid("name", Flaw::Taken)),
             }
         })?;
         Ok(key)
@@ -279,19 +248,12 @@ impl Campaigns {
         settings
             .check()
             .map_err(|words| Error::invalid("settings", Flaw::File(words)))?;
-        let json = serde_json::to_string(settings).map_err(|e| Error::Internal(e.to_string()))?;
-        self.store.write(|change| {
-            let changed = change.execute(
-                "UPDATE account SET settings = ?2, version = version + 1, \
-                 balance = coalesce(?3, balance) WHERE name = ?1",
-                (name, &json, balance.map(|money| money.0)),
-            )?;
-            if changed == 0 {
-                Err(Error::NotFound)
-            } else {
-                Ok(())
-            }
-        })
+        self.store.write(
+            |change| match change.set_account(name, settings, balance)? {
+                true => Ok(()),
+                false => Err(Error::NotFound),
+            },
+        )
     }
 
     /// Gives an account a new key in the place of its old one.
@@ -301,13 +263,11 @@ impl Campaigns {
     /// [`Error::NotFound`] for an unknown name.
     pub fn renew_key(&self, name: &str) -> Result<String, Error> {
         let key = random_text(KEY_LENGTH)?;
-        self.store.write(|change| {
-            let query = "UPDATE account SET key = ? WHERE name = ?";
-            match change.execute(query, (hash(&key), name))? {
-                0 => Err(Error::NotFound),
-                _ => Ok(()),
-            }
-        })?;
+        self.store
+            .write(|change| match change.set_key(name, &hash(&key))? {
+                true => Ok(()),
+                false => Err(Error::NotFound),
+            })?;
         Ok(key)
     }
 
@@ -318,10 +278,7 @@ impl Campaigns {
     /// [`Error::NotFound`] if there is none.
     pub fn account_by_key(&self, key: &str) -> Result<Account, Error> {
         let wanted = hash(key);
-        let found = self.store.read(|look| {
-            let mut query = look.prepare_cached("SELECT * FROM account WHERE key = ?")?;
-            Ok(query.query_row([wanted], Account::from_row).optional()?)
-        })?;
+        let found = self.store.read(|look| look.account_by_key(&wanted))?;
         match found {
             Some((account, stored)) if bool::from(stored.ct_eq(&wanted)) => Ok(account),
             _ => Err(Error::NotFound),
@@ -334,18 +291,11 @@ impl Campaigns {
     ///
     /// [`Error::NotFound`] if there is none.
     pub fn account_by_name(&self, name: &str) -> Result<Account, Error> {
-        self.find_account("SELECT * FROM account WHERE name = ?1", &name)
+        self.store.read(|look| look.account_by_name(name))
     }
 
     pub(crate) fn account_by_id(&self, id: i64) -> Result<Account, Error> {
-        self.find_account("SELECT * FROM account WHERE id = ?1", &id)
-    }
-
-    fn find_account(&self, query: &str, by: &dyn rusqlite::ToSql) -> Result<Account, Error> {
-        self.store.read(|look| {
-            let mut query = look.prepare_cached(query)?;
-            Ok(query.query_row([by], Account::from_row)?.0)
-        })
+        self.store.read(|look| look.account_by_id(id))
     }
 
     /// The account's rules with its stop lists, as they stand now.
@@ -357,12 +307,16 @@ impl Campaigns {
             return Ok(Arc::clone(rules));
         }
         let policy = account.settings.policy().map_err(Error::Internal)?;
+        let (own, system, prices) = self.store.read(|look| {
+            let lists = (look.stop_list(account.id)?, look.stop_list(0)?);
+            Ok((lists.0, lists.1, look.prices()?))
+        })?;
         let policy = policy
-            .own_stop_list(stop_list(&self.store, account.id)?)
-            .system_stop_list(stop_list(&self.store, 0)?);
+            .own_stop_list(StopList::from(NumberSet::from_iter(own)))
+            .system_stop_list(StopList::from(NumberSet::from_iter(system)));
         let rules = Arc::new(Rules {
             checker: Checker::new(policy),
-            prices: prices(&self.store)?,
+            prices,
         });
         let mut kept = lock();
         if kept.len() >= KEPT_RULES {
@@ -371,29 +325,6 @@ impl Campaigns {
         kept.insert(account.id, (account.version, Arc::clone(&rules)));
         Ok(rules)
     }
-}
-
-fn stop_list(store: &Store, account: i64) -> Result<StopList, Error> {
-    use recipients_core::Msisdn;
-    let numbers: Vec<Msisdn> = store.read(|look| {
-        let mut query =
-            look.prepare_cached("SELECT number FROM stop WHERE account = ? ORDER BY number")?;
-        let numbers = query.query_map([account], |row| row.get::<_, i64>(0))?;
-        let numbers: Vec<i64> = numbers.collect::<Result<_, _>>()?;
-        Ok(numbers
-            .into_iter()
-            .filter_map(|n| Msisdn::from_u64(n as u64))
-            .collect())
-    })?;
-    Ok(StopList::from(NumberSet::from_iter(numbers)))
-}
-
-fn prices(store: &Store) -> Result<HashMap<(String, String), i64>, Error> {
-    store.read(|look| {
-        let mut query = look.prepare_cached("SELECT territory, operator, price FROM price")?;
-        let prices = query.query_map([], |row| Ok(((row.get(0)?, row.get(1)?), row.get(2)?)))?;
-        Ok(prices.collect::<Result<_, _>>()?)
-    })
 }
 
 #[cfg(test)]

@@ -2,16 +2,15 @@
 
 use crate::Campaigns;
 use crate::account::{Account, Rules};
-use crate::campaign::{self, Campaign, Count, Kind};
-use crate::clock::Millis;
-use crate::contact::{self, Book};
+use crate::campaign::{Campaign, Count, Kind};
+use crate::contact::Book;
 use crate::error::{Conflict, Error, Flaw};
 use crate::link::Link;
-use crate::status::{CampaignStatus, MessageStatus};
+use crate::status::CampaignStatus;
+use crate::store::{Change, NewRow};
 use recipients_batcher::{fill, unfilled_reason};
 use recipients_core::{Code, Msisdn, Reason, Verdict};
 use recipients_template::{Missing, Segments, Template};
-use rusqlite::{OptionalExtension, Transaction};
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::PoisonError;
@@ -181,7 +180,7 @@ impl Adder<'_> {
     /// Adds one that is accepted so far; counts any.
     pub(crate) fn add(
         &mut self,
-        change: &Transaction<'_>,
+        change: &Change<'_>,
         verdict: Verdict,
         text: Option<&str>,
         contact: Option<i64>,
@@ -199,7 +198,7 @@ impl Adder<'_> {
 
     fn insert(
         &mut self,
-        change: &Transaction<'_>,
+        change: &Change<'_>,
         number: Msisdn,
         verdict: Verdict,
         text: Option<&str>,
@@ -215,14 +214,14 @@ impl Adder<'_> {
         let mut text = text.map(Cow::Borrowed);
         let mut codes = Vec::new();
         if !self.links.is_empty() {
-            if find_number(change, self.campaign.id, self.generation, number)?.is_some() {
+            if change
+                .find_number(self.campaign.id, self.generation, number)?
+                .is_some()
+            {
                 return Ok(refused(Reason::Duplicate));
             }
             let whole = text.as_deref().unwrap_or(&self.campaign.text);
-            let is_free = |code: &str| {
-                let query = "SELECT 1 FROM personal_link WHERE code = ?";
-                Ok(!change.prepare_cached(query)?.exists([code])?)
-            };
+            let is_free = |code: &str| change.is_code(code).map(|taken| !taken);
             match self.campaigns.personal(self.links, whole, is_free) {
                 Ok((own, made)) => {
                     text = Some(Cow::Owned(own));
@@ -236,28 +235,20 @@ impl Adder<'_> {
             None => self.texts.plain,
         };
         let price = self.rules.price(verdict);
-        let added = change
-            .prepare_cached(
-                "INSERT INTO message (campaign, generation, number, text, segments, price, status, \
-                 contact) VALUES (?, ?, ?, ?, ?, ?, 0, ?) ON CONFLICT DO NOTHING",
-            )?
-            .execute((
-                self.campaign.id,
-                self.generation,
-                number.as_u64() as i64,
-                text.as_deref(),
-                segments,
-                price,
-                contact,
-            ))?;
-        if added == 0 {
+        let added = change.add_message(&NewRow {
+            campaign: self.campaign.id,
+            generation: self.generation,
+            number,
+            text: text.as_deref(),
+            segments,
+            price,
+            contact,
+        })?;
+        let Some(message) = added else {
             return Ok(refused(Reason::Duplicate));
-        }
-        let message = change.last_insert_rowid();
+        };
         for (code, link) in codes {
-            change
-                .prepare_cached("INSERT INTO personal_link VALUES (?, ?, ?, 0)")?
-                .execute((code, link, message))?;
+            change.add_personal_link(&code, link, message)?;
         }
         self.sums.added.messages += 1;
         self.sums.added.segments += segments;
@@ -268,75 +259,6 @@ impl Adder<'_> {
             message: Some(message),
         })
     }
-}
-
-/// The message of a list to a number.
-pub(crate) fn find_number(
-    change: &Transaction<'_>,
-    campaign: i64,
-    generation: i64,
-    number: Msisdn,
-) -> Result<Option<i64>, Error> {
-    let mut query = change.prepare_cached(
-        "SELECT id FROM message WHERE campaign = ? AND generation = ? AND number = ?",
-    )?;
-    let key = [campaign, generation, number.as_u64() as i64];
-    Ok(query.query_row(key, |row| row.get(0)).optional()?)
-}
-
-/// The number of a new list of the campaign.
-pub(crate) fn next_generation(change: &Transaction<'_>, campaign: i64) -> Result<i64, Error> {
-    let query =
-        "UPDATE campaign SET generations = generations + 1 WHERE id = ? RETURNING generations";
-    Ok(change
-        .prepare_cached(query)?
-        .query_row([campaign], |row| row.get(0))?)
-}
-
-/// Puts a list that was filled apart in the place of the campaign's; its counters start anew.
-pub(crate) fn swap(
-    change: &Transaction<'_>,
-    campaign: &Campaign,
-    generation: i64,
-) -> Result<(), Error> {
-    change.execute(
-        "INSERT OR IGNORE INTO garbage VALUES (?, ?)",
-        [campaign.id, campaign.generation],
-    )?;
-    change.execute("DELETE FROM counter WHERE campaign = ?", [campaign.id])?;
-    change.execute(
-        "UPDATE campaign SET generation = ?, messages = 0, segments = 0, cost = 0, rejected = 0, \
-         first = NULL, groups = NULL WHERE id = ?",
-        [generation, campaign.id],
-    )?;
-    Ok(())
-}
-
-/// Adds what was added to the campaign's counters.
-pub(crate) fn tally(
-    change: &Transaction<'_>,
-    campaign: i64,
-    sums: &Sums,
-    source: i64,
-    now: Millis,
-) -> Result<(), Error> {
-    change
-        .prepare_cached(
-            "UPDATE campaign SET messages = messages + ?, segments = segments + ?, \
-             cost = cost + ?, rejected = rejected + ?, first = coalesce(first, ?), source = ?, \
-             counted = ? WHERE id = ?",
-        )?
-        .execute((
-            sums.added.messages,
-            sums.added.segments,
-            sums.added.cost.0,
-            sums.rejected,
-            sums.first,
-            source,
-            now,
-            campaign,
-        ))?;
-    campaign::count(change, campaign, None, Some(MessageStatus::New), sums.added)
 }
 
 /// Holds a campaign while recipients are added to it.
@@ -375,7 +297,7 @@ impl Campaigns {
         let look = || {
             let campaign = self
                 .store
-                .read(|look| campaign::find(look, account.id, id, self.now()))?;
+                .read(|look| look.campaign(account.id, id, self.now()))?;
             match (campaign.task, campaign.status) {
                 (Some(_), _) => Err(Error::Conflict(Conflict::Locked)),
                 (None, CampaignStatus::New) => Ok(campaign),
@@ -434,13 +356,13 @@ impl Campaigns {
         let now = self.now();
         self.store.write(|change| {
             // Another process may have been at work on it.
-            if campaign::find(change, account.id, id, now)?.stored != CampaignStatus::New {
+            if change.campaign(account.id, id, now)?.stored != CampaignStatus::New {
                 return Err(Error::Conflict(Conflict::NotNew));
             }
             let generation = match how.replace {
                 true => {
-                    let generation = next_generation(change, id)?;
-                    swap(change, &campaign, generation)?;
+                    let generation = change.next_generation(id)?;
+                    change.swap_lists(&campaign, generation)?;
                     generation
                 }
                 false => campaign.generation,
@@ -458,7 +380,7 @@ impl Campaigns {
             for (verdict, text, contact) in &judged {
                 added.push(adder.add(change, *verdict, text.as_deref(), *contact)?);
             }
-            tally(change, id, &adder.sums, source, now)?;
+            change.tally(id, &adder.sums, source, now)?;
             Ok(added)
         })
     }
@@ -514,7 +436,7 @@ impl Campaigns {
             for entry in entries {
                 let Some(name) = card_of(entry) else { continue };
                 if let Ok(id) = name.parse()
-                    && let Some(card) = contact::card(look, account.id, id)?
+                    && let Some(card) = look.card(account.id, id)?
                 {
                     cards.insert(name.to_owned(), card);
                 }

@@ -3,11 +3,10 @@
 use crate::account::{Account, Settings};
 use crate::clock::{DAY, HOUR, MINUTE, Millis, later};
 use crate::error::{Conflict, Error, Flaw};
-use crate::status::{CampaignStatus, MessageStatus};
+use crate::status::CampaignStatus;
+use crate::store::{Change, Look};
 use crate::{Campaigns, Money};
 use recipients_template::Template;
-use rusqlite::{Connection, OptionalExtension, Row, Transaction};
-use std::collections::HashMap;
 
 /// The longest name, in characters.
 const MOST_NAME: usize = 255;
@@ -137,123 +136,10 @@ pub struct Campaign {
 }
 
 impl Campaign {
-    pub(crate) fn from_row(row: &Row<'_>, now: Millis) -> rusqlite::Result<Campaign> {
-        let stored = CampaignStatus::stored(row.get("status")?);
-        let deferred: Option<Millis> = row.get("deferred")?;
-        let is_ready = matches!(
-            stored,
-            CampaignStatus::ReadyForSend | CampaignStatus::AutoReadyForSend
-        );
-        let status = match deferred {
-            Some(at) if is_ready && at > now => CampaignStatus::Deferred,
-            _ => stored,
-        };
-        Ok(Campaign {
-            id: row.get("id")?,
-            account: row.get("account")?,
-            name: row.get("name")?,
-            text: row.get("text")?,
-            kind: match row.get::<_, i64>("type")? {
-                1 => Kind::Single,
-                3 => Kind::Template,
-                _ => Kind::Mass,
-            },
-            from: row.get("sender")?,
-            rate_limit: row.get("rate_limit")?,
-            rate_period: row.get("rate_period")?,
-            deferred,
-            mclass: row.get("mclass")?,
-            validity: row.get("validity")?,
-            track: row.get("track")?,
-            status,
-            created: row.get("created")?,
-            started: row.get("started")?,
-            sent: row.get("sent")?,
-            ended: row.get("ended")?,
-            deleted: row.get("deleted")?,
-            comment: row.get("comment")?,
-            groups: row.get("groups")?,
-            source: row.get("source")?,
-            counters: Counters {
-                by_status: [Count::default(); 10],
-                total: Count {
-                    messages: row.get("messages")?,
-                    segments: row.get("segments")?,
-                    cost: Money(row.get("cost")?),
-                },
-                rejected: row.get("rejected")?,
-                updated: row.get("counted")?,
-            },
-            stored,
-            task: row.get("task")?,
-            generation: row.get("generation")?,
-            cursor: row.get("cursor")?,
-            due: row.get("due")?,
-        })
-    }
-
     /// The text whose placeholders are to be filled: none, but in a template campaign.
     pub(crate) fn template(&self) -> Option<Template> {
         (self.kind == Kind::Template).then(|| Template::parse(self.text.as_str()))
     }
-}
-
-/// The campaign of an account, without its counters by status; deleted ones are not found.
-pub(crate) fn find(
-    look: &Connection,
-    account: i64,
-    id: i64,
-    now: Millis,
-) -> Result<Campaign, Error> {
-    let mut query = look.prepare_cached(
-        "SELECT * FROM campaign WHERE id = ? AND account = ? AND deleted IS NULL",
-    )?;
-    Ok(query.query_row([id, account], |row| Campaign::from_row(row, now))?)
-}
-
-pub(crate) fn counters_by_status(look: &Connection, id: i64) -> Result<[Count; 10], Error> {
-    let mut counts = [Count::default(); 10];
-    let mut query = look.prepare_cached(
-        "SELECT status, messages, segments, cost FROM counter WHERE campaign = ?",
-    )?;
-    let mut rows = query.query([id])?;
-    while let Some(row) = rows.next()? {
-        counts[row.get::<_, i64>(0)? as usize] = Count {
-            messages: row.get(1)?,
-            segments: row.get(2)?,
-            cost: Money(row.get(3)?),
-        };
-    }
-    Ok(counts)
-}
-
-/// Moves messages and what they cost from one status to another; from none if they are new, to
-/// none if they are gone.
-pub(crate) fn count(
-    change: &Transaction<'_>,
-    campaign: i64,
-    from: Option<MessageStatus>,
-    to: Option<MessageStatus>,
-    by: Count,
-) -> Result<(), Error> {
-    let mut query = change.prepare_cached(
-        "INSERT INTO counter (campaign, status, messages, segments, cost) VALUES (?, ?, ?, ?, ?) \
-         ON CONFLICT DO UPDATE SET messages = messages + excluded.messages, \
-         segments = segments + excluded.segments, cost = cost + excluded.cost",
-    )?;
-    for (status, sign) in [(from, -1), (to, 1)] {
-        if let Some(status) = status {
-            let cost = sign * by.cost.0;
-            query.execute((
-                campaign,
-                status,
-                sign * by.messages,
-                sign * by.segments,
-                cost,
-            ))?;
-        }
-    }
-    Ok(())
 }
 
 impl Campaigns {
@@ -266,7 +152,7 @@ impl Campaigns {
         let now = self.clock.now();
         let checked = self.checked(account, new, now)?;
         self.store
-            .write(|change| insert(change, account.id, &checked, now))
+            .write(|change| change.add_campaign(account.id, &checked, now))
     }
 
     pub(crate) fn checked(
@@ -401,8 +287,8 @@ impl Campaigns {
     /// [`Error::NotFound`] if there is none, it is deleted, or another account's.
     pub fn campaign(&self, account: &Account, id: i64) -> Result<Campaign, Error> {
         self.store.read(|look| {
-            let mut campaign = find(look, account.id, id, self.clock.now())?;
-            campaign.counters.by_status = counters_by_status(look, id)?;
+            let mut campaign = look.campaign(account.id, id, self.clock.now())?;
+            campaign.counters.by_status = look.counters_by_status(id)?;
             Ok(campaign)
         })
     }
@@ -414,13 +300,8 @@ impl Campaigns {
     /// [`Error::NotFound`] as for [`Campaigns::campaign`].
     pub fn filled_text(&self, account: &Account, id: i64) -> Result<String, Error> {
         self.store.read(|look| {
-            let campaign = find(look, account.id, id, self.clock.now())?;
-            let mut query = look.prepare_cached(
-                "SELECT text FROM message WHERE id = (SELECT first FROM campaign WHERE id = ?)",
-            )?;
-            let text: Option<Option<String>> =
-                query.query_row([id], |row| row.get(0)).optional()?;
-            Ok(text.flatten().unwrap_or(campaign.text))
+            let campaign = look.campaign(account.id, id, self.clock.now())?;
+            Ok(look.first_text(id)?.unwrap_or(campaign.text))
         })
     }
 
@@ -436,15 +317,9 @@ impl Campaigns {
     ) -> Result<Vec<(i64, String, i64)>, Error> {
         self.store.read(|look| {
             let mut found = Vec::new();
-            let mut query = look.prepare_cached(
-                "SELECT name, (SELECT count(*) FROM card_in_group WHERE card_group = g.id) \
-                 FROM card_group g WHERE id = ? AND account = ?",
-            )?;
             for id in ids.split(',').filter_map(|id| id.parse::<i64>().ok()) {
-                let group = query
-                    .query_row([id, account.id], |row| Ok((id, row.get(0)?, row.get(1)?)))
-                    .optional()?;
-                found.extend(group);
+                let group = look.group_name(account.id, id)?;
+                found.extend(group.map(|(name, cards)| (id, name, cards)));
             }
             Ok(found)
         })
@@ -458,7 +333,7 @@ impl Campaigns {
     pub fn delete(&self, account: &Account, id: i64) -> Result<(), Error> {
         let now = self.clock.now();
         self.store.write(|change| {
-            let campaign = find(change, account.id, id, now)?;
+            let campaign = change.campaign(account.id, id, now)?;
             self.free(&campaign)?;
             match campaign.status {
                 CampaignStatus::New | CampaignStatus::Moderation | CampaignStatus::Declined => {}
@@ -470,13 +345,9 @@ impl Campaigns {
                 || campaign.status == CampaignStatus::Moderation
             {
                 // What Send has taken.
-                change.execute(
-                    "UPDATE account SET balance = balance + ? WHERE id = ?",
-                    (campaign.counters.total.cost.0, account.id),
-                )?;
+                change.give_back(account.id, campaign.counters.total.cost)?;
             }
-            change.execute("UPDATE campaign SET deleted = ? WHERE id = ?", [now, id])?;
-            Ok(())
+            change.delete_campaign(id, now)
         })
     }
 
@@ -490,7 +361,7 @@ impl Campaigns {
         let now = self.clock.now();
         self.store
             .write(|change| {
-                let campaign = find(change, account.id, id, now)?;
+                let campaign = change.campaign(account.id, id, now)?;
                 self.free(&campaign)?;
                 if campaign.status != CampaignStatus::New {
                     return Err(Error::Conflict(Conflict::NotNew));
@@ -517,23 +388,18 @@ impl Campaigns {
         };
         self.store
             .write(|change| {
-                let query = "SELECT * FROM campaign WHERE id = ? AND deleted IS NULL";
-                let campaign = change.query_row(query, [id], |row| Campaign::from_row(row, now))?;
+                let campaign = change.any_campaign(id, now)?;
+                if campaign.deleted.is_some() {
+                    return Err(Error::NotFound);
+                }
                 if campaign.stored != CampaignStatus::Moderation {
                     return Err(Error::Conflict(Conflict::NotNew));
                 }
                 if !approve {
-                    change.execute(
-                        "UPDATE account SET balance = balance + ? WHERE id = ?",
-                        (campaign.counters.total.cost.0, campaign.account),
-                    )?;
+                    change.give_back(campaign.account, campaign.counters.total.cost)?;
                 }
-                change.execute(
-                "UPDATE campaign SET status = ?, comment = ?, due = max(coalesce(deferred, 0), ?) \
-                 WHERE id = ?",
-                (status, comment, now, id),
-            )?;
-                Ok(())
+                let due = campaign.deferred.unwrap_or(now).max(now);
+                change.set_campaign_status(id, status, due, comment)
             })
             .inspect(|()| self.tell())
     }
@@ -553,17 +419,13 @@ impl Campaigns {
 
 /// Takes the cost and sets the status; whether it waits for a moderator.
 pub(crate) fn launch(
-    change: &Transaction<'_>,
+    change: &Change<'_>,
     account: &Account,
     id: i64,
     cost: Money,
     due: Millis,
 ) -> Result<bool, Error> {
-    let paid = change.execute(
-        "UPDATE account SET balance = balance - ?2 WHERE id = ?1 AND balance >= ?2",
-        (account.id, cost.0),
-    )?;
-    if paid == 0 && cost.0 > 0 {
+    if cost.0 > 0 && !change.spend(account.id, cost)? {
         return Err(Error::Conflict(Conflict::Balance));
     }
     let moderation = account.settings.moderation;
@@ -571,62 +433,24 @@ pub(crate) fn launch(
         true => CampaignStatus::Moderation,
         false => CampaignStatus::AutoReadyForSend,
     };
-    let query = "UPDATE campaign SET status = ?, due = ? WHERE id = ?";
-    change.execute(query, (status, due, id))?;
+    change.set_campaign_status(id, status, due, None)?;
     Ok(moderation)
 }
 
 /// A campaign whose fields can be stored.
 #[derive(Debug)]
 pub(crate) struct CheckedCampaign {
-    name: Option<String>,
+    pub(crate) name: Option<String>,
     pub(crate) text: String,
-    kind: Kind,
-    from: String,
-    rate_limit: Option<i64>,
-    rate_period: Option<i64>,
-    deferred: Option<Millis>,
-    mclass: i64,
-    validity: i64,
-    track: bool,
-    links: Vec<i64>,
-}
-
-pub(crate) fn insert(
-    change: &Transaction<'_>,
-    account: i64,
-    new: &CheckedCampaign,
-    now: Millis,
-) -> Result<i64, Error> {
-    change
-        .prepare_cached(
-            "INSERT INTO campaign (account, name, text, type, sender, rate_limit, rate_period, \
-             deferred, mclass, validity, track, status, created, generation, generations, source, messages, \
-             segments, cost, rejected, counted, cursor) \
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, 0, 0, 0, 0, 0, 0, 0, ?12, 0)",
-        )?
-        .execute(rusqlite::params![
-            account,
-            new.name,
-            new.text,
-            new.kind as i64,
-            new.from,
-            new.rate_limit,
-            new.rate_period,
-            new.deferred,
-            new.mclass,
-            new.validity,
-            new.track,
-            now
-        ])?;
-    let id = change.last_insert_rowid();
-    for link in &new.links {
-        change.execute(
-            "INSERT OR IGNORE INTO campaign_link VALUES (?, ?)",
-            [id, *link],
-        )?;
-    }
-    Ok(id)
+    pub(crate) kind: Kind,
+    pub(crate) from: String,
+    pub(crate) rate_limit: Option<i64>,
+    pub(crate) rate_period: Option<i64>,
+    pub(crate) deferred: Option<Millis>,
+    pub(crate) mclass: i64,
+    pub(crate) validity: i64,
+    pub(crate) track: bool,
+    pub(crate) links: Vec<i64>,
 }
 
 /// Which campaigns are looked for (D30). Times are text in the account's zone.
@@ -708,6 +532,13 @@ pub struct Page {
     pub number: u32,
 }
 
+impl Page {
+    /// Items on the pages before.
+    pub(crate) fn offset(self) -> i64 {
+        i64::from(self.size) * i64::from(self.number)
+    }
+}
+
 impl Default for Page {
     fn default() -> Page {
         Page {
@@ -726,93 +557,6 @@ pub struct Found<T> {
     pub total: i64,
 }
 
-/// Conditions of a query, and their values.
-#[derive(Default)]
-pub(crate) struct Conditions {
-    sql: Vec<String>,
-    values: Vec<Box<dyn rusqlite::ToSql>>,
-}
-
-impl Conditions {
-    pub(crate) fn add(&mut self, sql: &str, value: impl rusqlite::ToSql + 'static) {
-        self.sql.push(sql.to_owned());
-        self.values.push(Box::new(value));
-    }
-
-    pub(crate) fn plain(&mut self, sql: String) {
-        self.sql.push(sql);
-    }
-
-    pub(crate) fn never(&mut self) {
-        self.sql.push("0".to_owned());
-    }
-
-    pub(crate) fn among(&mut self, column: &str, ids: &[i64]) {
-        let ids: Vec<String> = ids.iter().map(i64::to_string).collect();
-        self.sql.push(format!("{column} IN ({})", ids.join(",")));
-    }
-
-    /// What is asked of the campaign `c`: that one of these groups was added to it, and that it
-    /// has the status of this name.
-    pub(crate) fn campaign(&mut self, groups: Option<&[i64]>, status: Option<&str>, now: Millis) {
-        if let Some(groups) = groups {
-            let ids: Vec<String> = groups.iter().map(i64::to_string).collect();
-            self.add(
-                "EXISTS (SELECT 1 FROM json_each(?) \
-                 WHERE instr(',' || c.groups || ',', ',' || value || ',') > 0)",
-                format!("[{}]", ids.join(",")),
-            );
-        }
-        let Some(name) = status else { return };
-        match (name, CampaignStatus::from_name(name)) {
-            ("NOT_YET_SENT", _) => self.plain("c.status IN (0, 1, 3, 4)".to_owned()),
-            (_, Some(CampaignStatus::Deferred)) => {
-                self.plain("c.status IN (3, 4)".to_owned());
-                self.add("c.deferred > ?", now);
-            }
-            (_, Some(status)) => {
-                self.add("c.status = ?", status as i64);
-                if matches!(
-                    status,
-                    CampaignStatus::ReadyForSend | CampaignStatus::AutoReadyForSend
-                ) {
-                    self.add("coalesce(c.deferred, 0) <= ?", now);
-                }
-            }
-            (_, None) => self.never(),
-        }
-    }
-
-    pub(crate) fn text(&self) -> String {
-        match self.sql.is_empty() {
-            true => "1".to_owned(),
-            false => self.sql.join(" AND "),
-        }
-    }
-
-    pub(crate) fn values(&self) -> Vec<&dyn rusqlite::ToSql> {
-        self.values.iter().map(|value| &**value).collect()
-    }
-}
-
-/// The digits of a part of a number.
-pub(crate) fn number_part(text: &str) -> String {
-    text.chars().filter(char::is_ascii_digit).collect()
-}
-
-/// Sort keys as SQL, from names and directions; unknown names are left out.
-pub(crate) fn order(sort: &[(String, bool)], known: &[(&str, &str)]) -> String {
-    let mut keys: Vec<String> = Vec::new();
-    for (name, descending) in sort {
-        if let Some((_, sql)) = known.iter().find(|(known, _)| known == name) {
-            let direction = if *descending { "DESC" } else { "ASC" };
-            keys.push(format!("{sql} {direction}"));
-        }
-    }
-    keys.push("id DESC".to_owned());
-    keys.join(", ")
-}
-
 impl Campaigns {
     /// The campaigns that a filter lets through, sorted by the keys given as name and whether
     /// descending, and then the newest first.
@@ -828,85 +572,13 @@ impl Campaigns {
         page: Page,
     ) -> Result<Found<Campaign>, Error> {
         let now = self.clock.now();
-        let mut when = Conditions::default();
-        when.add("account = ?", account.id);
-        match &filter.ids {
-            Some(ids) => when.among("id", &ids[..ids.len().min(10)]),
-            None => when.plain("deleted IS NULL".to_owned()),
-        }
         let sent = filter.sent.window(account);
         let created = filter.created.window(account).or_else(|| {
             let is_default = account.settings.list_window && sent.is_none() && filter.ids.is_none();
             is_default.then(|| (account.zone.day_of(now - DAY), now))
         });
-        for (column, range) in [("created", created), ("started", sent)] {
-            if let Some((from, to)) = range {
-                when.add(&format!("{column} >= ?"), from);
-                when.add(&format!("{column} <= ?"), to);
-            }
-        }
-        if let Some(from) = &filter.from {
-            when.add("sender = ?", from.clone());
-        }
-        if let Some(text) = &filter.text {
-            when.add("text = ?", text.clone());
-        }
-        if let Some(kind) = &filter.kind {
-            match kind.trim().parse::<i64>() {
-                Ok(kind) => when.add("type = ?", kind),
-                Err(_) => when.never(),
-            }
-        }
-        if let Some(part) = &filter.recipient {
-            let part = number_part(part);
-            match part.is_empty() {
-                true => when.never(),
-                false => when.add(
-                    "EXISTS (SELECT 1 FROM message m WHERE m.campaign = c.id \
-                     AND m.generation = c.generation AND instr(m.number, ?) > 0)",
-                    part,
-                ),
-            }
-        }
-        when.campaign(filter.groups.as_deref(), filter.status.as_deref(), now);
-        let order = order(
-            sort,
-            &[
-                ("id", "id"),
-                ("name", "name"),
-                ("from", "sender"),
-                ("text", "text"),
-                ("status", "status"),
-                ("type", "type"),
-                ("createTs", "created"),
-                ("startSendTs", "started"),
-                ("endSendTs", "sent"),
-                ("counters.totalMsgNum", "messages"),
-                ("counters.totalCost", "cost"),
-                (
-                    "recipient",
-                    "(SELECT min(number) FROM message m WHERE m.campaign = c.id \
-                     AND m.generation = c.generation)",
-                ),
-            ],
-        );
-        self.store.read(|look| {
-            let count = format!("SELECT count(*) FROM campaign c WHERE {}", when.text());
-            let total = look.query_row(&count, &*when.values(), |row| row.get(0))?;
-            let query = format!(
-                "SELECT * FROM campaign c WHERE {} ORDER BY {order} LIMIT {} OFFSET {}",
-                when.text(),
-                page.size,
-                u64::from(page.size) * u64::from(page.number)
-            );
-            let mut query = look.prepare(&query)?;
-            let items = query.query_map(&*when.values(), |row| Campaign::from_row(row, now))?;
-            let mut items: Vec<Campaign> = items.collect::<Result<_, _>>()?;
-            for campaign in &mut items {
-                campaign.counters.by_status = counters_by_status(look, campaign.id)?;
-            }
-            Ok(Found { items, total })
-        })
+        self.store
+            .read(|look| look.campaigns(account.id, filter, [created, sent], sort, page, now))
     }
 
     /// Counts every campaign's messages anew, and compares: the campaigns whose counters differ.
@@ -917,63 +589,38 @@ impl Campaigns {
     /// If the store fails.
     pub fn recount(&self, mend: bool) -> Result<Vec<i64>, Error> {
         // Whoever only looks keeps nobody from writing.
-        match mend {
-            true => self.store.write(|change| recount(change, true)),
-            false => self.store.read(|look| recount(look, false)),
+        let wrong = self.store.read(wrong_counters)?;
+        if mend {
+            for id in &wrong {
+                self.store.write(|change| {
+                    let (by_status, total) = counted(change, *id)?;
+                    change.set_counters(*id, &by_status, total)
+                })?;
+            }
         }
+        Ok(wrong)
     }
 }
 
-fn recount(change: &Transaction<'_>, mend: bool) -> Result<Vec<i64>, Error> {
-    let query = "SELECT id, generation, messages, segments, cost FROM campaign";
-    let mut query = change.prepare(query)?;
-    type Stored = (i64, i64, Count);
-    let campaigns = query.query_map([], |row| {
-        let total = Count {
-            messages: row.get(2)?,
-            segments: row.get(3)?,
-            cost: Money(row.get(4)?),
-        };
-        Ok((row.get(0)?, row.get(1)?, total))
-    })?;
-    let campaigns: Vec<Stored> = campaigns.collect::<Result<_, _>>()?;
-    let mut recount = change.prepare(
-        "SELECT status, count(*), sum(segments), sum(segments * price) FROM message \
-                 WHERE campaign = ? AND generation = ? GROUP BY status",
-    )?;
+/// A campaign's counters as its messages say.
+fn counted(look: &Look<'_>, id: i64) -> Result<([Count; 10], Count), Error> {
+    let by_status = look.counted_by_status(id)?;
+    let mut total = Count::default();
+    for count in &by_status {
+        total.messages += count.messages;
+        total.segments += count.segments;
+        total.cost.0 += count.cost.0;
+    }
+    Ok((by_status, total))
+}
+
+/// Campaigns whose counters are not what their messages say.
+fn wrong_counters(look: &Look<'_>) -> Result<Vec<i64>, Error> {
     let mut wrong = Vec::new();
-    for (id, generation, total) in campaigns {
-        let mut counted = HashMap::new();
-        let mut rows = recount.query([id, generation])?;
-        while let Some(row) = rows.next()? {
-            let count = Count {
-                messages: row.get(1)?,
-                segments: row.get(2)?,
-                cost: Money(row.get(3)?),
-            };
-            counted.insert(row.get::<_, i64>(0)? as usize, count);
-        }
-        let mut by_status = [Count::default(); 10];
-        let mut sum = Count::default();
-        for (&status, count) in &counted {
-            by_status[status] = *count;
-            sum.messages += count.messages;
-            sum.segments += count.segments;
-            sum.cost.0 += count.cost.0;
-        }
-        if sum == total && by_status == counters_by_status(change, id)? {
-            continue;
-        }
-        wrong.push(id);
-        if mend {
-            change.execute("DELETE FROM counter WHERE campaign = ?", [id])?;
-            for status in MessageStatus::ALL {
-                count(change, id, None, Some(*status), by_status[*status as usize])?;
-            }
-            change.execute(
-                "UPDATE campaign SET messages = ?, segments = ?, cost = ? WHERE id = ?",
-                (sum.messages, sum.segments, sum.cost.0, id),
-            )?;
+    for (id, stored) in look.totals()? {
+        let (by_status, total) = counted(look, id)?;
+        if total != stored || by_status != look.counters_by_status(id)? {
+            wrong.push(id);
         }
     }
     Ok(wrong)

@@ -2,10 +2,9 @@
 
 use crate::Campaigns;
 use crate::account::Account;
-use crate::campaign::{Conditions, Found, Page};
+use crate::campaign::{Found, Page};
 use crate::error::{Error, Flaw};
 use recipients_core::{Contact, ContactBook};
-use rusqlite::{Connection, OptionalExtension};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 
@@ -75,20 +74,7 @@ impl ContactBook for Book {
     }
 }
 
-pub(crate) fn card(look: &Connection, account: i64, id: i64) -> Result<Option<Card>, Error> {
-    let mut query = look.prepare_cached(
-        "SELECT fields FROM card WHERE id = ? AND account = ? AND deleted IS NULL",
-    )?;
-    let fields: Option<String> = query
-        .query_row([id, account], |row| row.get(0))
-        .optional()?;
-    Ok(fields.map(|fields| Card {
-        id,
-        fields: serde_json::from_str(&fields).unwrap_or_default(),
-    }))
-}
-
-fn checked(fields: &BTreeMap<String, String>) -> Result<String, Error> {
+fn checked(fields: &BTreeMap<String, String>) -> Result<BTreeMap<String, String>, Error> {
     let mut kept = BTreeMap::new();
     let mut flaws = Vec::new();
     for (name, value) in fields {
@@ -102,13 +88,13 @@ fn checked(fields: &BTreeMap<String, String>) -> Result<String, Error> {
         if value.chars().count() > MOST_VALUE {
             flaws.push((*field, Flaw::TooLong(MOST_VALUE)));
         } else if !value.is_empty() {
-            kept.insert(name.as_str(), value);
+            kept.insert(name.clone(), value.to_owned());
         }
     }
     if !flaws.is_empty() {
         return Err(Error::Invalid(flaws));
     }
-    serde_json::to_string(&kept).map_err(|error| Error::Internal(error.to_string()))
+    Ok(kept)
 }
 
 impl Campaigns {
@@ -123,13 +109,8 @@ impl Campaigns {
         fields: &BTreeMap<String, String>,
     ) -> Result<i64, Error> {
         let fields = checked(fields)?;
-        self.store.write(|change| {
-            change.execute(
-                "INSERT INTO card (account, fields, created) VALUES (?, ?, ?)",
-                (account.id, fields, self.clock.now()),
-            )?;
-            Ok(change.last_insert_rowid())
-        })
+        self.store
+            .write(|change| change.add_card(account.id, &fields, self.clock.now()))
     }
 
     /// Changes fields of a card; those that are not given stay, and those that are given empty go.
@@ -144,11 +125,10 @@ impl Campaigns {
         fields: &BTreeMap<String, String>,
     ) -> Result<(), Error> {
         self.store.write(|change| {
-            let mut all = card(change, account.id, id)?.ok_or(Error::NotFound)?.fields;
+            let card = change.card(account.id, id)?.ok_or(Error::NotFound)?;
+            let mut all = card.fields;
             all.extend(fields.clone());
-            let query = "UPDATE card SET fields = ? WHERE id = ?";
-            change.execute(query, (checked(&all)?, id))?;
-            Ok(())
+            change.set_card(id, &checked(&all)?)
         })
     }
 
@@ -159,7 +139,7 @@ impl Campaigns {
     /// [`Error::NotFound`].
     pub fn card(&self, account: &Account, id: i64) -> Result<Card, Error> {
         self.store
-            .read(|look| card(look, account.id, id)?.ok_or(Error::NotFound))
+            .read(|look| look.card(account.id, id)?.ok_or(Error::NotFound))
     }
 
     /// Deletes a card, and takes it out of its groups.
@@ -169,13 +149,8 @@ impl Campaigns {
     /// [`Error::NotFound`].
     pub fn delete_card(&self, account: &Account, id: i64) -> Result<(), Error> {
         self.store.write(|change| {
-            card(change, account.id, id)?.ok_or(Error::NotFound)?;
-            change.execute("DELETE FROM card_in_group WHERE card = ?", [id])?;
-            change.execute(
-                "UPDATE card SET deleted = ? WHERE id = ?",
-                [self.clock.now(), id],
-            )?;
-            Ok(())
+            change.card(account.id, id)?.ok_or(Error::NotFound)?;
+            change.delete_card(id, self.clock.now())
         })
     }
 
@@ -190,41 +165,7 @@ impl Campaigns {
         group: Option<Option<i64>>,
         page: Page,
     ) -> Result<Found<Card>, Error> {
-        let mut when = Conditions::default();
-        when.add("account = ?", account.id);
-        when.plain("deleted IS NULL".to_owned());
-        match group {
-            Some(Some(group)) => when.add(
-                "EXISTS (SELECT 1 FROM card_in_group WHERE card = id AND card_group = ?)",
-                group,
-            ),
-            Some(None) => {
-                when.plain("NOT EXISTS (SELECT 1 FROM card_in_group WHERE card = id)".to_owned());
-            }
-            None => {}
-        }
-        self.store.read(|look| {
-            let count = format!("SELECT count(*) FROM card WHERE {}", when.text());
-            let total = look.query_row(&count, &*when.values(), |row| row.get(0))?;
-            let query = format!(
-                "SELECT id, fields FROM card WHERE {} ORDER BY id DESC LIMIT {} OFFSET {}",
-                when.text(),
-                page.size,
-                u64::from(page.size) * u64::from(page.number)
-            );
-            let mut query = look.prepare(&query)?;
-            let items = query.query_map(&*when.values(), |row| {
-                let fields: String = row.get(1)?;
-                Ok(Card {
-                    id: row.get(0)?,
-                    fields: serde_json::from_str(&fields).unwrap_or_default(),
-                })
-            })?;
-            Ok(Found {
-                items: items.collect::<Result<_, _>>()?,
-                total,
-            })
-        })
+        self.store.read(|look| look.cards(account.id, group, page))
     }
 
     /// Puts a card into these groups and no others.
@@ -234,16 +175,13 @@ impl Campaigns {
     /// [`Error::NotFound`] for the card or a group.
     pub fn set_card_groups(&self, account: &Account, id: i64, groups: &[i64]) -> Result<(), Error> {
         self.store.write(|change| {
-            card(change, account.id, id)?.ok_or(Error::NotFound)?;
-            change.execute("DELETE FROM card_in_group WHERE card = ?", [id])?;
-            for group in groups {
-                let mut query = change
-                    .prepare_cached("SELECT 1 FROM card_group WHERE id = ? AND account = ?")?;
-                query.query_row([*group, account.id], |_| Ok(()))?;
-                change.execute(
-                    "INSERT OR IGNORE INTO card_in_group VALUES (?, ?)",
-                    [*group, id],
-                )?;
+            change.card(account.id, id)?.ok_or(Error::NotFound)?;
+            change.leave_groups(id)?;
+            for &group in groups {
+                if !change.is_group(account.id, group)? {
+                    return Err(Error::NotFound);
+                }
+                change.join_group(id, group)?;
             }
             Ok(())
         })
@@ -256,13 +194,8 @@ impl Campaigns {
     /// [`Error::NotFound`] for the card.
     pub fn card_groups(&self, account: &Account, id: i64) -> Result<Vec<(i64, String)>, Error> {
         self.store.read(|look| {
-            card(look, account.id, id)?.ok_or(Error::NotFound)?;
-            let mut query = look.prepare_cached(
-                "SELECT id, name FROM card_group WHERE id IN \
-                 (SELECT card_group FROM card_in_group WHERE card = ?) ORDER BY id",
-            )?;
-            let groups = query.query_map([id], |row| Ok((row.get(0)?, row.get(1)?)))?;
-            Ok(groups.collect::<Result<_, _>>()?)
+            look.card(account.id, id)?.ok_or(Error::NotFound)?;
+            look.groups_of_card(id)
         })
     }
 
@@ -274,15 +207,8 @@ impl Campaigns {
     pub fn create_group(&self, account: &Account, name: &str) -> Result<i64, Error> {
         let name = group_name(name)?;
         self.store.write(|change| {
-            let added = change.execute(
-                "INSERT INTO card_group (account, name, created) VALUES (?, ?, ?) \
-                 ON CONFLICT DO NOTHING",
-                (account.id, name, self.clock.now()),
-            )?;
-            match added {
-                0 => Err(Error::invalid("name", Flaw::Taken)),
-                _ => Ok(change.last_insert_rowid()),
-            }
+            let added = change.add_group(account.id, name, self.clock.now())?;
+            added.ok_or_else(|| Error::invalid("name", Flaw::Taken))
         })
     }
 
@@ -294,15 +220,12 @@ impl Campaigns {
     pub fn rename_group(&self, account: &Account, id: i64, name: &str) -> Result<(), Error> {
         let name = group_name(name)?;
         self.store.write(|change| {
-            let query = "SELECT 1 FROM card_group WHERE id = ? AND account = ?";
-            change.query_row(query, [id, account.id], |_| Ok(()))?;
-            let changed = change.execute(
-                "UPDATE OR IGNORE card_group SET name = ? WHERE id = ?",
-                (name, id),
-            )?;
-            match changed {
-                0 => Err(Error::invalid("name", Flaw::Taken)),
-                _ => Ok(()),
+            if !change.is_group(account.id, id)? {
+                return Err(Error::NotFound);
+            }
+            match change.rename_group(id, name)? {
+                true => Ok(()),
+                false => Err(Error::invalid("name", Flaw::Taken)),
             }
         })
     }
@@ -313,16 +236,8 @@ impl Campaigns {
     ///
     /// If the store fails.
     pub fn delete_group(&self, account: &Account, id: i64) -> Result<bool, Error> {
-        self.store.write(|change| {
-            let deleted = change.execute(
-                "DELETE FROM card_group WHERE id = ? AND account = ?",
-                [id, account.id],
-            )?;
-            if deleted > 0 {
-                change.execute("DELETE FROM card_in_group WHERE card_group = ?", [id])?;
-            }
-            Ok(deleted > 0)
-        })
+        self.store
+            .write(|change| change.delete_group(account.id, id))
     }
 
     /// The account's groups by name, all or those whose name holds a text.
@@ -336,36 +251,7 @@ impl Campaigns {
         name: Option<&str>,
         page: Page,
     ) -> Result<Found<Group>, Error> {
-        let mut when = Conditions::default();
-        when.add("account = ?", account.id);
-        if let Some(name) = name {
-            when.add("instr(name, ?) > 0", name.to_owned());
-        }
-        self.store.read(|look| {
-            let count = format!("SELECT count(*) FROM card_group WHERE {}", when.text());
-            let total = look.query_row(&count, &*when.values(), |row| row.get(0))?;
-            let query = format!(
-                "SELECT id, name, created, \
-                 (SELECT count(*) FROM card_in_group WHERE card_group = g.id) \
-                 FROM card_group g WHERE {} ORDER BY name, id LIMIT {} OFFSET {}",
-                when.text(),
-                page.size,
-                u64::from(page.size) * u64::from(page.number)
-            );
-            let mut query = look.prepare(&query)?;
-            let items = query.query_map(&*when.values(), |row| {
-                Ok(Group {
-                    id: row.get(0)?,
-                    name: row.get(1)?,
-                    created: row.get(2)?,
-                    cards: row.get(3)?,
-                })
-            })?;
-            Ok(Found {
-                items: items.collect::<Result<_, _>>()?,
-                total,
-            })
-        })
+        self.store.read(|look| look.groups(account.id, name, page))
     }
 
     /// How many cards a group holds, or with `None` how many are in no group.
@@ -374,16 +260,13 @@ impl Campaigns {
     ///
     /// [`Error::NotFound`] for the group.
     pub fn group_size(&self, account: &Account, group: Option<i64>) -> Result<i64, Error> {
-        self.store.read(|look| {
-            if let Some(group) = group {
-                let query = "SELECT 1 FROM card_group WHERE id = ? AND account = ?";
-                look.query_row(query, [group, account.id], |_| Ok(()))?;
-            }
-            Ok(())
-        })?;
-        Ok(self
-            .cards(account, Some(group), Page { size: 1, number: 0 })?
-            .total)
+        self.store.read(|look| match group {
+            Some(group) => match look.group_name(account.id, group)? {
+                Some((_, cards)) => Ok(cards),
+                None => Err(Error::NotFound),
+            },
+            None => Ok(look.cards(account.id, Some(None), Page::default())?.total),
+        })
     }
 }
 

@@ -354,15 +354,6 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
-impl From<rusqlite::Error> for Error {
-    fn from(error: rusqlite::Error) -> Error {
-        match error {
-            rusqlite::Error::QueryReturnedNoRows => Error::NotFound,
-            error => Error::Internal(format!("database: {error}")),
-        }
-    }
-}
-
 impl From<std::io::Error> for Error {
     fn from(error: std::io::Error) -> Error {
         Error::Internal(error.to_string())

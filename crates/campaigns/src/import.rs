@@ -4,22 +4,21 @@
 //! crash. A replacing import fills a list of its own, which takes the old one's place in the
 //! transaction that ends the task.
 
+use crate::Campaigns;
 use crate::account::{Account, Rules};
-use crate::add::{AddParams, Adder, How, Sums, Texts, find_number, next_generation, swap, tally};
-use crate::campaign::{self, Campaign, Count, Kind};
+use crate::add::{AddParams, Adder, How, Sums, Texts};
+use crate::campaign::{Campaign, Count, Kind};
 use crate::clock::{MINUTE, Millis};
 use crate::contact::{CARD_FIELDS, MOBILE};
 use crate::error::{Conflict, Error, Flaw};
 use crate::link::Link;
 use crate::status::{CampaignStatus, TaskStatus};
-use crate::{Campaigns, Money};
+use crate::store::{Change, Look, NewTask};
 use recipients_batcher::{Checked, FileInfo, Format, Pipeline, Rows, Sink, Wants, annotate};
 use recipients_core::{Code, Reason, Verdict};
 use recipients_ingest::{Choice, Column, Encoding, Source};
 use recipients_template::{Missing, Template};
-use rusqlite::{Connection, OptionalExtension, Row, Transaction};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, BufWriter};
 use std::path::{Path, PathBuf};
@@ -66,7 +65,7 @@ pub enum Import {
 }
 
 #[derive(Clone, Debug, Deserialize, Serialize)]
-struct Job {
+pub(crate) struct Job {
     /// The file, by the name it has in the folder, and by the name it came with.
     file: Option<(String, String)>,
     groups: Vec<i64>,
@@ -95,41 +94,12 @@ pub struct Task {
     pub rejected: i64,
     /// Why it ended early, or warnings.
     pub note: Option<String>,
-    account: i64,
-    job: Job,
-    base: i64,
-    generation: i64,
-    done: i64,
-    sum: Count,
-}
-
-impl Task {
-    fn from_row(row: &Row<'_>) -> rusqlite::Result<Task> {
-        let job: String = row.get("job")?;
-        let job = serde_json::from_str(&job).map_err(|error| {
-            rusqlite::Error::FromSqlConversionFailure(0, rusqlite::types::Type::Text, error.into())
-        })?;
-        let sum = Count {
-            messages: row.get("messages")?,
-            segments: row.get("segments")?,
-            cost: Money(row.get("cost")?),
-        };
-        Ok(Task {
-            id: row.get("id")?,
-            campaign: row.get("campaign")?,
-            status: TaskStatus::stored(row.get("status")?),
-            progress: row.get("progress")?,
-            added: sum.messages,
-            rejected: row.get("rejected")?,
-            note: row.get("note")?,
-            account: row.get("account")?,
-            job,
-            base: row.get("base")?,
-            generation: row.get("generation")?,
-            done: row.get("done")?,
-            sum,
-        })
-    }
+    pub(crate) account: i64,
+    pub(crate) job: Job,
+    pub(crate) base: i64,
+    pub(crate) generation: i64,
+    pub(crate) done: i64,
+    pub(crate) sum: Count,
 }
 
 impl Job {
@@ -250,9 +220,8 @@ impl Campaigns {
         if !flaws.is_empty() {
             return Err(Error::Invalid(flaws));
         }
-        let is_single = campaign.kind == Kind::Single;
         // How many more a campaign of one message can take.
-        let free = match is_single {
+        let free = match campaign.kind == Kind::Single {
             true if how.replace || campaign.counters.total.messages == 0 => 1,
             true => 0,
             false => usize::MAX,
@@ -272,42 +241,28 @@ impl Campaigns {
                 self.try_file(&campaign, &job, path, free)?;
             }
         }
-        let json = serde_json::to_string(&job).map_err(|e| Error::Internal(e.to_string()))?;
         let now = self.now();
         self.store.write(|change| {
-            let found = campaign::find(change, account.id, id, now)?;
+            let found = change.campaign(account.id, id, now)?;
             if found.stored != CampaignStatus::New || found.task.is_some() {
                 return Err(Error::Conflict(Conflict::NotNew));
             }
             let generation = match how.replace {
-                true => next_generation(change, id)?,
+                true => change.next_generation(id)?,
                 false => found.generation,
             };
-            let query = "SELECT coalesce(max(id), 0) FROM message";
-            let base: i64 = change.query_row(query, [], |row| row.get(0))?;
-            change.execute(
-                "INSERT INTO task (account, campaign, status, progress, job, base, generation, \
-                 done, messages, segments, cost, rejected, created) \
-                 VALUES (?, ?, 0, 0, ?, ?, ?, 0, 0, 0, 0, 0, ?)",
-                (account.id, id, json, base, generation, now),
-            )?;
-            let task = change.last_insert_rowid();
-            change.execute("UPDATE campaign SET task = ? WHERE id = ?", [task, id])?;
+            let new = NewTask {
+                account: account.id,
+                campaign: id,
+                job: &job,
+                base: change.last_message()?,
+                generation,
+            };
+            let task = change.add_task(&new, now)?;
             if let Import::Groups(groups) = import {
-                let groups =
-                    serde_json::to_string(groups).map_err(|e| Error::Internal(e.to_string()))?;
-                change.execute(
-                    "INSERT OR IGNORE INTO task_card SELECT ?, card FROM card_in_group \
-                     JOIN card ON card.id = card WHERE card_group IN \
-                     (SELECT value FROM json_each(?)) AND account = ? AND deleted IS NULL",
-                    (task, groups, account.id),
-                )?;
-                if is_single {
-                    let count = "SELECT count(*) FROM task_card WHERE task = ?";
-                    let count: i64 = change.query_row(count, [task], |row| row.get(0))?;
-                    if count > free as i64 {
-                        return Err(Error::Incorrect(Flaw::SingleRecipient));
-                    }
+                let cards = change.add_task_cards(task, account.id, groups)?;
+                if cards > free {
+                    return Err(Error::Incorrect(Flaw::SingleRecipient));
                 }
             }
             Ok(task)
@@ -370,10 +325,7 @@ impl Campaigns {
     ///
     /// [`Error::NotFound`].
     pub fn find_task(&self, id: i64) -> Result<Task, Error> {
-        self.store.read(|look| {
-            let mut query = look.prepare_cached("SELECT * FROM task WHERE id = ?")?;
-            Ok(query.query_row([id], Task::from_row)?)
-        })
+        self.store.read(|look| look.task(id))
     }
 
     /// The file of a task's rejected rows, if the task belongs to the account, or no account is
@@ -403,7 +355,9 @@ impl Campaigns {
         };
         let ended = self.carry_out(&task);
         if self.stop.load(Ordering::Relaxed) {
-            self.give_back()?;
+            // Whoever comes next need not wait for the lease to run out.
+            self.store
+                .write(|change| change.free_tasks(Some(&self.worker)))?;
             return Ok(false);
         }
         match ended {
@@ -420,22 +374,15 @@ impl Campaigns {
     /// Leaves a task at which this computer failed for a while, a longer one each time, so that
     /// others get their turn; in the end for good.
     fn put_task_off(&self, task: &Task) -> Result<(), Error> {
-        let failures: i64 = self.store.write(|change| {
-            let query = "UPDATE task SET failures = failures + 1, owner = '', \
-                         leased = ? + min(1000 << failures, 60000) \
-                         WHERE id = ? AND owner = ? RETURNING failures";
-            let key = (self.now(), task.id, &self.worker);
-            let failures = change.query_row(query, key, |row| row.get(0));
-            Ok(failures.optional()?.unwrap_or(0))
-        })?;
+        let now = self.now();
+        let failures = self
+            .store
+            .write(|change| change.put_task_off(task.id, &self.worker, now))?;
         match failures {
             ..MOST_FAILURES => Ok(()),
             _ => {
-                self.store.write(|change| {
-                    let query = "UPDATE task SET owner = ? WHERE id = ?";
-                    change.execute(query, (&self.worker, task.id))?;
-                    Ok(())
-                })?;
+                self.store
+                    .write(|change| change.assign_task(task.id, &self.worker))?;
                 self.give_up()
             }
         }
@@ -444,46 +391,18 @@ impl Campaigns {
     /// The oldest task that is open and nobody's, which is ours from now on.
     fn lease(&self) -> Result<Option<Task>, Error> {
         let now = self.now();
-        let open = "SELECT id FROM task WHERE status < 2 \
-                    AND (owner IS NULL OR owner = ?1 OR leased < ?2) ORDER BY id LIMIT 1";
-        let found: Option<i64> = self.store.read(|look| {
-            let mut query = look.prepare_cached(open)?;
-            Ok(query
-                .query_row((&self.worker, now), |row| row.get(0))
-                .optional()?)
-        })?;
-        if found.is_none() {
+        let is_free = |look: &Look<'_>| look.is_task_free(&self.worker, now);
+        if !self.store.read(is_free)? {
             return Ok(None);
         }
-        self.store.write(|change| {
-            let query = format!(
-                "UPDATE task SET status = 1, owner = ?1, leased = ?3 WHERE id = ({open}) RETURNING *"
-            );
-            let mut query = change.prepare_cached(&query)?;
-            Ok(query
-                .query_row((&self.worker, now, now + LEASE), Task::from_row)
-                .optional()?)
-        })
-    }
-
-    /// Leaves our tasks to the next worker.
-    fn give_back(&self) -> Result<(), Error> {
-        self.store.write(|change| {
-            let query =
-                "UPDATE task SET owner = NULL, leased = NULL WHERE status < 2 AND owner = ?";
-            change.execute(query, [&self.worker])?;
-            Ok(())
-        })
+        self.store
+            .write(|change| change.lease_task(&self.worker, now, now + LEASE))
     }
 
     /// Deletes what a program that was cut short has left: files that came for no task, and lists
     /// of rejected rows that were never finished.
     pub(crate) fn sweep_files(&self) -> Result<(), Error> {
-        let open = self.store.read(|look| {
-            let mut query = look.prepare("SELECT * FROM task WHERE status < 2")?;
-            let open = query.query_map([], Task::from_row)?;
-            Ok(open.collect::<Result<Vec<Task>, _>>()?)
-        })?;
+        let open = self.store.read(|look| look.open_tasks())?;
         let Ok(files) = std::fs::read_dir(&self.folder) else {
             // There is no folder before the first upload.
             return Ok(());
@@ -511,13 +430,7 @@ impl Campaigns {
     ///
     /// If the store fails.
     pub fn give_up(&self) -> Result<(), Error> {
-        let ours = self.store.read(|look| {
-            let query = "SELECT * FROM task WHERE status < 2 AND owner = ?";
-            Ok(look
-                .prepare_cached(query)?
-                .query_row([&self.worker], Task::from_row)
-                .optional()?)
-        })?;
+        let ours = self.store.read(|look| look.task_of(&self.worker))?;
         match ours {
             Some(task) => self.refuse(&task, "The import failed because of an internal fault."),
             None => Ok(()),
@@ -528,7 +441,7 @@ impl Campaigns {
         let account = self.account_by_id(task.account)?;
         let campaign = self
             .store
-            .read(|look| campaign::find(look, task.account, task.campaign, self.now()))?;
+            .read(|look| look.campaign(task.account, task.campaign, self.now()))?;
         let rules = self.rules(&account)?;
         let links = match campaign.track {
             true => self.links_in(account.id, &campaign.text)?,
@@ -616,19 +529,20 @@ impl Campaigns {
                 name => name.to_owned(),
             })
             .collect();
-        let look = self.store.reader()?;
+        let look = self.store.look()?;
         let mut last = 0;
         let pages = std::iter::from_fn(move || {
-            let page = page_of_cards(&look, task, &mut last);
-            match page {
-                Ok(cards) if cards.is_empty() => None,
-                page => Some(page),
+            let page = look.now().task_cards(task, last, CARDS);
+            if let Ok(cards) = &page {
+                last = cards.last()?.0;
             }
+            Some(page)
         });
         let rows = pages.flat_map(move |page| match page {
             Ok(cards) => cards
-                .iter()
-                .map(|card| {
+                .into_iter()
+                .map(|(_, card)| {
+                    let card = card.unwrap_or_default();
                     let value = |name: &String| card.get(name).cloned().unwrap_or_default();
                     Ok(fields.iter().map(value).collect::<Vec<String>>())
                 })
@@ -643,54 +557,33 @@ impl Campaigns {
         let now = self.now();
         self.store.write(|change| {
             self.renew(change, task.id, now)?;
-            let query = "SELECT * FROM task WHERE id = ?";
-            let task = change.query_row(query, [task.id], Task::from_row)?;
-            let campaign = campaign::find(change, task.account, task.campaign, now)?;
+            let task = change.task(task.id)?;
+            let campaign = change.campaign(task.account, task.campaign, now)?;
             if task.job.replace {
-                swap(change, &campaign, task.generation)?;
+                change.swap_lists(&campaign, task.generation)?;
                 let source = if task.job.file.is_some() { 4 } else { 3 };
-                let first = "SELECT min(id) FROM message WHERE campaign = ? AND generation = ?";
                 let sums = Sums {
                     added: task.sum,
                     rejected: task.rejected,
-                    first: change
-                        .query_row(first, [task.campaign, task.generation], |row| row.get(0))?,
+                    first: change.first_message(task.campaign, task.generation)?,
                 };
-                tally(change, task.campaign, &sums, source, now)?;
+                change.tally(task.campaign, &sums, source, now)?;
             }
             if !task.job.groups.is_empty() {
-                let groups: Option<String> = change.query_row(
-                    "SELECT groups FROM campaign WHERE id = ?",
-                    [task.campaign],
-                    |row| row.get(0),
-                )?;
-                let mut ids: Vec<String> = groups
-                    .iter()
-                    .flat_map(|groups| groups.split(','))
-                    .map(str::to_owned)
-                    .collect();
+                // A list that was replaced has forgotten those of the old one.
+                let before = campaign.groups.filter(|_| !task.job.replace);
+                let before = before.iter().flat_map(|groups| groups.split(','));
+                let mut ids: Vec<String> = before.map(str::to_owned).collect();
                 for group in &task.job.groups {
                     let group = group.to_string();
                     if !ids.contains(&group) && ids.len() < MOST_GROUPS {
                         ids.push(group);
                     }
                 }
-                change.execute(
-                    "UPDATE campaign SET groups = ? WHERE id = ?",
-                    (ids.join(","), task.campaign),
-                )?;
+                change.set_groups(task.campaign, &ids.join(","))?;
             }
-            change.execute(
-                "UPDATE campaign SET task = NULL WHERE id = ?",
-                [task.campaign],
-            )?;
             let notes = Some(notes).filter(|notes| !notes.is_empty());
-            change.execute(
-                "UPDATE task SET status = ?, progress = 100, note = ?, ended = ? WHERE id = ?",
-                (TaskStatus::Done, notes, now, task.id),
-            )?;
-            change.execute("DELETE FROM task_card WHERE task = ?", [task.id])?;
-            Ok(())
+            change.end_task(&task, TaskStatus::Done, notes, now)
         })?;
         self.drop_file(task);
         Ok(())
@@ -705,15 +598,12 @@ impl Campaigns {
     }
 
     /// The task stays ours for another while; an error if it is not ours any more.
-    fn renew(&self, change: &Transaction<'_>, task: i64, now: Millis) -> Result<(), Error> {
-        let renewed = change
-            .prepare_cached("UPDATE task SET leased = ? WHERE id = ? AND owner = ? AND status < 2")?
-            .execute((now + LEASE, task, &self.worker))?;
-        match renewed {
-            0 => Err(Error::Internal(format!(
+    fn renew(&self, change: &Change<'_>, task: i64, now: Millis) -> Result<(), Error> {
+        match change.renew_lease(task, &self.worker, now + LEASE)? {
+            true => Ok(()),
+            false => Err(Error::Internal(format!(
                 "task {task} is carried out by another worker"
             ))),
-            _ => Ok(()),
         }
     }
 
@@ -727,47 +617,13 @@ impl Campaigns {
         self.store.write(|change| {
             self.renew(change, task.id, now)?;
             if task.job.replace {
-                change.execute(
-                    "INSERT OR IGNORE INTO garbage VALUES (?, ?)",
-                    [task.campaign, task.generation],
-                )?;
+                change.discard_list(task.campaign, task.generation)?;
             }
-            change.execute(
-                "UPDATE campaign SET task = NULL WHERE id = ?",
-                [task.campaign],
-            )?;
-            change.execute(
-                "UPDATE task SET status = ?, note = ?, ended = ? WHERE id = ?",
-                (TaskStatus::Rejected, why, now, task.id),
-            )?;
-            change.execute("DELETE FROM task_card WHERE task = ?", [task.id])?;
-            Ok(())
+            change.end_task(task, TaskStatus::Rejected, Some(why), now)
         })?;
         self.drop_file(task);
         Ok(())
     }
-}
-
-/// The fields of the task's next cards, and in `last` the last of them.
-fn page_of_cards(
-    look: &Connection,
-    task: i64,
-    last: &mut i64,
-) -> Result<Vec<BTreeMap<String, String>>, Error> {
-    let mut query = look.prepare_cached(
-        "SELECT task_card.card, fields FROM task_card \
-         LEFT JOIN card ON card.id = task_card.card AND deleted IS NULL \
-         WHERE task = ? AND task_card.card > ? ORDER BY task_card.card LIMIT ?",
-    )?;
-    let mut rows = query.query((task, *last, CARDS as i64))?;
-    let mut cards = Vec::new();
-    while let Some(row) = rows.next()? {
-        *last = row.get(0)?;
-        let fields: Option<String> = row.get(1)?;
-        let fields = fields.and_then(|fields| serde_json::from_str(&fields).ok());
-        cards.push(fields.unwrap_or_default());
-    }
-    Ok(cards)
 }
 
 /// What to tell about placeholders that no card can fill.
@@ -891,7 +747,7 @@ impl Carrier<'_> {
             for row in rows {
                 let (verdict, _) = self.judged(row)?;
                 let added = match verdict.msisdn().filter(|_| verdict.is_accepted()) {
-                    Some(number) => find_number(look, campaign, generation, number)?,
+                    Some(number) => look.find_number(campaign, generation, number)?,
                     None => None,
                 };
                 // Whatever this task added has an id behind those before it.
@@ -932,23 +788,9 @@ impl Carrier<'_> {
                 later.push((reason != row.verdict().reason()).then_some(reason));
             }
             let sums = adder.sums;
-            change
-                .prepare_cached(
-                    "UPDATE task SET failures = 0, done = done + ?, progress = max(progress, ?), \
-                     messages = messages + ?, segments = segments + ?, cost = cost + ?, \
-                     rejected = rejected + ? WHERE id = ?",
-                )?
-                .execute((
-                    rows.len() as i64,
-                    progress,
-                    sums.added.messages,
-                    sums.added.segments,
-                    sums.added.cost.0,
-                    sums.rejected,
-                    self.task.id,
-                ))?;
+            change.advance_task(self.task.id, rows.len(), progress, &sums)?;
             if !self.task.job.replace {
-                tally(change, self.task.campaign, &sums, source, now)?;
+                change.tally(self.task.campaign, &sums, source, now)?;
             }
             Ok(later)
         })

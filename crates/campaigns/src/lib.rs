@@ -33,8 +33,6 @@ mod import;
 mod link;
 mod message;
 mod money;
-#[cfg(test)]
-mod plans;
 mod sending;
 mod status;
 mod stop;
@@ -233,11 +231,7 @@ impl Campaigns {
                 Error::Internal(format!("{} cannot be locked: {error}", path.display()))
             }
         })?;
-        self.store.write(|change| {
-            let query = "UPDATE task SET owner = NULL, leased = NULL WHERE status < 2";
-            change.execute(query, [])?;
-            Ok(())
-        })?;
+        self.store.write(|change| change.free_tasks(None))?;
         self.sweep_files()?;
         *self.charge.lock().unwrap_or_else(PoisonError::into_inner) = Some(file);
         Ok(())

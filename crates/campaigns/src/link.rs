@@ -2,10 +2,9 @@
 
 use crate::Campaigns;
 use crate::account::{Account, random_text};
-use crate::campaign::{self, Conditions, Found, Page, Range, order};
+use crate::campaign::{Found, Page, Range};
 use crate::clock::{DAY, HOUR, MINUTE, Millis};
 use crate::error::{Error, Flaw};
-use rusqlite::{Connection, OptionalExtension, Row};
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -78,25 +77,6 @@ pub struct Link {
     pub deleted: Option<Millis>,
 }
 
-impl Link {
-    fn from_row(row: &Row<'_>) -> rusqlite::Result<Link> {
-        Ok(Link {
-            id: row.get("id")?,
-            code: row.get("code")?,
-            target: row.get("target")?,
-            status: row.get("status")?,
-            expires: row.get("expires")?,
-            expires_on: row.get("expires_on")?,
-            comment: row.get("comment")?,
-            clicks: row.get("clicks")?,
-            redirects: row.get("redirects")?,
-            created: row.get("created")?,
-            updated: row.get("updated")?,
-            deleted: row.get("deleted")?,
-        })
-    }
-}
-
 /// Which links are looked for.
 #[derive(Clone, Debug, Default)]
 pub struct LinkFilter {
@@ -162,6 +142,18 @@ pub enum LinkBy {
     Code(String),
 }
 
+impl LinkBy {
+    /// The code alone where there is an address.
+    fn plain(&self) -> LinkBy {
+        match self {
+            LinkBy::Id(id) => LinkBy::Id(*id),
+            LinkBy::Code(code) => {
+                LinkBy::Code(code.rsplit('/').next().unwrap_or_default().to_owned())
+            }
+        }
+    }
+}
+
 impl Campaigns {
     /// Makes a short link.
     ///
@@ -191,24 +183,9 @@ impl Campaigns {
         for _ in 0..16 {
             let code = self.links.code(CODE)?;
             let link = self.store.write(|change| {
-                let added = change.execute(
-                    "INSERT OR IGNORE INTO link (account, code, target, status, expires, \
-                     expires_on, comment, clicks, redirects, created) \
-                     VALUES (?, ?, ?, ?, ?, ?, ?, 0, 0, ?)",
-                    (
-                        account.id,
-                        &code,
-                        &target,
-                        settings.status,
-                        settings.expires,
-                        settings.day,
-                        settings.comment,
-                        now,
-                    ),
-                )?;
-                match added {
-                    0 => Ok(None),
-                    _ => one(change, account.id, &LinkBy::Id(change.last_insert_rowid())).map(Some),
+                match change.add_link(account.id, &code, &target, &settings, now)? {
+                    Some(id) => change.link(account.id, &LinkBy::Id(id)).map(Some),
+                    None => Ok(None),
                 }
             })?;
             if let Some(link) = link {
@@ -230,20 +207,8 @@ impl Campaigns {
             return Err(Error::Invalid(flaws));
         }
         self.store.write(|change| {
-            let link = one(change, account.id, by)?;
-            change.execute(
-                "UPDATE link SET status = ?, expires = ?, expires_on = ?, comment = ?, updated = ? \
-                 WHERE id = ?",
-                (
-                    settings.status,
-                    settings.expires,
-                    settings.day,
-                    settings.comment,
-                    self.clock.now(),
-                    link.id,
-                ),
-            )?;
-            Ok(())
+            let link = change.link(account.id, &by.plain())?;
+            change.set_link(link.id, &settings, self.clock.now())
         })
     }
 
@@ -253,13 +218,12 @@ impl Campaigns {
     ///
     /// If the store fails.
     pub fn delete_links(&self, account: &Account, ids: &[i64]) -> Result<Vec<bool>, Error> {
+        let now = self.clock.now();
         self.store.write(|change| {
-            let mut query = change.prepare_cached(
-                "UPDATE link SET deleted = ? WHERE id = ? AND account = ? AND deleted IS NULL",
-            )?;
-            ids.iter()
-                .map(|id| Ok(query.execute([self.clock.now(), *id, account.id])? > 0))
-                .collect()
+            let deleted = ids
+                .iter()
+                .map(|id| change.delete_link(account.id, *id, now));
+            deleted.collect()
         })
     }
 
@@ -275,50 +239,18 @@ impl Campaigns {
         sort: &[(String, bool)],
         page: Page,
     ) -> Result<Found<Link>, Error> {
-        let mut when = Conditions::default();
-        when.add("account = ?", account.id);
-        when.plain("deleted IS NULL".to_owned());
-        match filter.status.as_deref().map(str::trim) {
-            None | Some("") => {}
-            Some(status @ ("0" | "1")) => when.add("status = ?", i64::from(status == "1")),
-            Some(_) => when.never(),
-        }
-        if let Some(query) = filter.query.as_deref().map(str::trim)
-            && !query.is_empty()
-        {
-            let text = "instr(target || char(10) || code || char(10) || coalesce(comment, ''), ?)";
-            when.add(&format!("{text} > 0"), query.to_owned());
-        }
-        if let Some((from, to)) = filter.created.window(account) {
-            when.add("created >= ?", from);
-            when.add("created <= ?", to);
-        }
-        let order = order(
-            sort,
-            &[
-                ("createTs", "created"),
-                ("expirationDate", "expires"),
-                ("clickCnt", "clicks"),
-                ("code", "code"),
-                ("fullLink", "target"),
-            ],
-        );
-        self.store.read(|look| {
-            let count = format!("SELECT count(*) FROM link WHERE {}", when.text());
-            let total = look.query_row(&count, &*when.values(), |row| row.get(0))?;
-            let query = format!(
-                "SELECT * FROM link WHERE {} ORDER BY {order} LIMIT {} OFFSET {}",
-                when.text(),
-                page.size,
-                u64::from(page.size) * u64::from(page.number)
-            );
-            let mut query = look.prepare(&query)?;
-            let items = query.query_map(&*when.values(), Link::from_row)?;
-            Ok(Found {
-                items: items.collect::<Result<_, _>>()?,
-                total,
-            })
-        })
+        let status = match filter.status.as_deref().map(str::trim) {
+            None | Some("") => None,
+            Some("1") => Some(1),
+            Some("0") => Some(0),
+            // There is no link of another.
+            Some(_) => Some(-1),
+        };
+        let text = filter.query.as_deref().map(str::trim);
+        let text = text.filter(|text| !text.is_empty());
+        let created = filter.created.window(account);
+        self.store
+            .read(|look| look.links(account.id, status, text, created, sort, page))
     }
 
     /// Clicks of links in each period that had any, the earliest first. Links that are not the
@@ -344,26 +276,15 @@ impl Campaigns {
             .max(to.saturating_sub(period.reach()));
         let mut periods: BTreeMap<String, Vec<(i64, i64)>> = BTreeMap::new();
         self.store.read(|look| {
-            let mut query = look.prepare_cached(
-                "SELECT minute, link_minute.clicks, link_minute.redirects FROM link_minute \
-                 JOIN link ON link.id = link_minute.link \
-                 WHERE link_minute.link = ? AND account = ? AND minute BETWEEN ? AND ?",
-            )?;
-            for (at, id) in ids.iter().enumerate() {
-                let range = (
-                    *id,
-                    account.id,
-                    from.div_euclid(MINUTE),
-                    to.div_euclid(MINUTE),
-                );
-                let mut rows = query.query(range)?;
-                while let Some(row) = rows.next()? {
-                    let time = account.zone.write(row.get::<_, i64>(0)? * MINUTE);
+            let minutes = (from.div_euclid(MINUTE), to.div_euclid(MINUTE));
+            for (at, &id) in ids.iter().enumerate() {
+                for (minute, clicks, redirects) in look.clicks(account.id, id, minutes)? {
+                    let time = account.zone.write(minute * MINUTE);
                     let of_links = periods
                         .entry(period.of(&time).to_owned())
                         .or_insert_with(|| vec![(0, 0); ids.len()]);
-                    of_links[at].0 += row.get::<_, i64>(1)?;
-                    of_links[at].1 += row.get::<_, i64>(2)?;
+                    of_links[at].0 += clicks;
+                    of_links[at].1 += redirects;
                 }
             }
             Ok(())
@@ -380,7 +301,7 @@ impl Campaigns {
     ///
     /// [`Error::NotFound`] if there is none.
     pub fn link(&self, account: &Account, by: &LinkBy) -> Result<Link, Error> {
-        let link = self.store.read(|look| one(look, account.id, by))?;
+        let link = self.store.read(|look| look.link(account.id, &by.plain()))?;
         match link.deleted {
             None => Ok(link),
             Some(_) => Err(Error::NotFound),
@@ -394,13 +315,8 @@ impl Campaigns {
     /// [`Error::NotFound`] if there is no such campaign.
     pub fn campaign_links(&self, account: &Account, id: i64) -> Result<Vec<Link>, Error> {
         self.store.read(|look| {
-            campaign::find(look, account.id, id, self.clock.now())?;
-            let mut query = look.prepare_cached(
-                "SELECT * FROM link WHERE id IN \
-                 (SELECT link FROM campaign_link WHERE campaign = ?) ORDER BY id",
-            )?;
-            let links = query.query_map([id], Link::from_row)?;
-            Ok(links.collect::<Result<_, _>>()?)
+            look.campaign(account.id, id, self.clock.now())?;
+            look.links_of_campaign(id)
         })
     }
 
@@ -417,52 +333,23 @@ impl Campaigns {
     pub fn follow_link(&self, code: &str, is_click: bool) -> Result<Option<String>, Error> {
         let now = self.clock.now();
         // Most of what strangers try is no link, and takes no write.
-        let is_known = self.store.read(|look| {
-            let query = "SELECT EXISTS (SELECT 1 FROM link WHERE code = ?1) \
-                         OR EXISTS (SELECT 1 FROM personal_link WHERE code = ?1)";
-            Ok(look
-                .prepare_cached(query)?
-                .query_row([code], |row| row.get::<_, bool>(0))?)
-        })?;
-        if !is_known {
+        if !self.store.read(|look| look.is_code(code))? {
             return Ok(None);
         }
         self.store.write(|change| {
-            let personal: Option<i64> = change
-                .prepare_cached(
-                    "UPDATE personal_link SET clicks = clicks + ? WHERE code = ? RETURNING link",
-                )?
-                .query_row((is_click, code), |row| row.get(0))
-                .optional()?;
-            let link = match personal {
-                Some(id) => change
-                    .prepare_cached("SELECT * FROM link WHERE id = ?")?
-                    .query_row([id], Link::from_row),
-                None => change
-                    .prepare_cached("SELECT * FROM link WHERE code = ?")?
-                    .query_row([code], Link::from_row),
-            };
-            let Some(link) = link.optional()? else {
+            let Some((link, is_own)) = change.link_behind(code)? else {
                 return Ok(None);
             };
             if link.deleted.is_some() {
                 return Ok(None);
             }
             let works = link.status == 1 && link.expires.is_none_or(|end| now <= end);
-            if !is_click {
-                return Ok(works.then_some(link.target));
+            if is_click {
+                if is_own {
+                    change.count_personal_click(code)?;
+                }
+                change.count_click(link.id, works, now.div_euclid(MINUTE))?;
             }
-            change
-                .prepare_cached(
-                    "UPDATE link SET clicks = clicks + 1, redirects = redirects + ? WHERE id = ?",
-                )?
-                .execute((works, link.id))?;
-            change
-                .prepare_cached(
-                    "INSERT INTO link_minute VALUES (?, ?, 1, ?3) ON CONFLICT DO UPDATE \
-                     SET clicks = clicks + 1, redirects = redirects + ?3",
-                )?
-                .execute((link.id, now.div_euclid(MINUTE), works))?;
             Ok(works.then_some(link.target))
         })
     }
@@ -476,7 +363,7 @@ impl Campaigns {
             }
             let found = self
                 .store
-                .read(|look| one(look, account, &LinkBy::Code(code.to_owned())));
+                .read(|look| look.link(account, &LinkBy::Code(code.to_owned())));
             match found {
                 Ok(link) if link.deleted.is_none() => links.push(link),
                 Ok(_) => {}
@@ -582,11 +469,11 @@ impl Campaigns {
 }
 
 /// What can be changed of a link.
-struct LinkSettings<'n> {
-    status: i64,
-    expires: Option<Millis>,
-    day: Option<&'n str>,
-    comment: Option<&'n str>,
+pub(crate) struct LinkSettings<'n> {
+    pub(crate) status: i64,
+    pub(crate) expires: Option<Millis>,
+    pub(crate) day: Option<&'n str>,
+    pub(crate) comment: Option<&'n str>,
 }
 
 fn settings<'n>(
@@ -643,18 +530,4 @@ fn is_web_address(text: &str) -> bool {
             && port.len() <= 5
             && port.bytes().all(|byte| byte.is_ascii_digit())
     }) && !text.chars().any(|c| c.is_whitespace() || c.is_control())
-}
-
-fn one(look: &Connection, account: i64, by: &LinkBy) -> Result<Link, Error> {
-    match by {
-        LinkBy::Id(id) => Ok(look
-            .prepare_cached("SELECT * FROM link WHERE id = ? AND account = ?")?
-            .query_row([*id, account], Link::from_row)?),
-        LinkBy::Code(code) => {
-            let code = code.rsplit('/').next().unwrap_or_default();
-            Ok(look
-                .prepare_cached("SELECT * FROM link WHERE code = ? AND account = ?")?
-                .query_row((code, account), Link::from_row)?)
-        }
-    }
 }

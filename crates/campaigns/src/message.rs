@@ -1,23 +1,16 @@
 //! Messages: looked for, asked about, and sent one by one.
 
 use crate::account::Account;
-use crate::add::{Adder, Sums, Texts, tally};
-use crate::campaign::{
-    self, Campaign, Conditions, Found, NewCampaign, Page, Range, number_part, order,
-};
+use crate::add::{Adder, Sums, Texts};
+use crate::campaign::{self, Campaign, Found, NewCampaign, Page, Range};
 use crate::clock::Millis;
 use crate::error::{Error, Flaw};
 use crate::status::MessageStatus;
-use crate::stop::msisdn;
+use crate::store::MOST_IDS;
 use crate::{Campaigns, Money};
 use recipients_core::{Msisdn, Plan};
 use recipients_template::Missing;
-use rusqlite::Row;
 use std::collections::HashMap;
-use std::collections::hash_map::Entry;
-
-/// Messages that one question may name.
-const MOST_IDS: usize = 100;
 
 /// A message as it stands.
 #[derive(Clone)]
@@ -62,23 +55,6 @@ impl std::fmt::Debug for Message {
 }
 
 impl Message {
-    fn from_row(row: &Row<'_>) -> rusqlite::Result<Message> {
-        Ok(Message {
-            id: row.get("id")?,
-            campaign: row.get("campaign")?,
-            number: msisdn(row.get("number")?),
-            text: row.get("full_text")?,
-            from: row.get("sender")?,
-            segments: row.get("segments")?,
-            price: Money(row.get("price")?),
-            status: MessageStatus::stored(row.get("status")?),
-            contact: row.get("contact")?,
-            sent: row.get("sent")?,
-            updated: row.get("updated")?,
-            groups: row.get("groups")?,
-        })
-    }
-
     /// The country and the operator of the number's range, as far as the numbering plan tells.
     pub fn destination(&self) -> (Option<String>, Option<&'static str>) {
         let plan = Plan::builtin();
@@ -148,12 +124,6 @@ pub struct SentMessage {
     pub moderation: bool,
 }
 
-const COLUMNS: &str = "m.id, m.campaign, m.number, coalesce(m.text, c.text) AS full_text, c.sender, \
-                       m.segments, m.price, m.status, m.contact, m.sent, m.updated, c.groups";
-
-const TABLES: &str =
-    "message m JOIN campaign c ON c.id = m.campaign AND c.generation = m.generation";
-
 impl Campaigns {
     /// Sends one message.
     ///
@@ -177,8 +147,8 @@ impl Campaigns {
         }
         let checked = self.checked(account, &wanted, now)?;
         self.store.write(|change| {
-            let id = campaign::insert(change, account.id, &checked, now)?;
-            let campaign = campaign::find(change, account.id, id, now)?;
+            let id = change.add_campaign(account.id, &checked, now)?;
+            let campaign = change.campaign(account.id, id, now)?;
             let texts = Texts::new(&campaign, Missing::Keep);
             let mut adder = Adder {
                 campaigns: self,
@@ -195,7 +165,7 @@ impl Campaigns {
                     "the message could not be stored".to_owned(),
                 ));
             };
-            tally(change, id, &adder.sums, 1, now)?;
+            change.tally(id, &adder.sums, 1, now)?;
             let due = campaign.deferred.unwrap_or(now).max(now);
             let moderation = campaign::launch(change, account, id, adder.sums.added.cost, due)?;
             Ok(SentMessage {
@@ -220,14 +190,9 @@ impl Campaigns {
             return Err(Error::Incorrect(Flaw::TooMany(MOST_IDS)));
         }
         self.store.read(|look| {
-            let query = format!("SELECT {COLUMNS} FROM {TABLES} WHERE m.id = ? AND c.account = ?");
-            let mut query = look.prepare_cached(&query)?;
             let mut found = Vec::new();
-            for id in ids {
-                let rows = query.query_map([*id, account.id], Message::from_row)?;
-                for message in rows {
-                    found.push(message?);
-                }
+            for &id in ids {
+                found.extend(look.message(account.id, id)?);
             }
             Ok(found)
         })
@@ -247,93 +212,14 @@ impl Campaigns {
         page: Page,
     ) -> Result<(Found<Message>, HashMap<i64, Campaign>), Error> {
         let now = self.now();
-        let mut when = Conditions::default();
-        when.add("c.account = ?", account.id);
-        if let Some(ids) = &filter.ids {
-            when.among("m.id", &ids[..ids.len().min(MOST_IDS)]);
-        }
-        if let Some(ids) = &filter.campaigns {
-            when.among("m.campaign", &ids[..ids.len().min(MOST_IDS)]);
-        } else {
-            when.plain("c.deleted IS NULL".to_owned());
-        }
-        if let Some(from) = &filter.from {
-            when.add("instr(c.sender, ?) > 0", from.clone());
-        }
-        if let Some(to) = &filter.to {
-            let part = number_part(to);
-            match part.is_empty() {
-                true => when.never(),
-                false => when.add("instr(m.number, ?) > 0", part),
-            }
-        }
-        if let Some(text) = &filter.text {
-            when.add("coalesce(m.text, c.text) = ?", text.clone());
-        }
-        if let Some(name) = &filter.status {
-            // .NET clients spell it so.
-            let name = if name == "EXPIRD" { "EXPIRED" } else { name };
-            match MessageStatus::from_name(name) {
-                Some(status) => when.add("m.status = ?", status),
-                None => when.never(),
-            }
-        }
-        when.campaign(
-            filter.groups.as_deref(),
-            filter.campaign_status.as_deref(),
-            now,
-        );
-        for (column, range) in [
-            ("c.created", &filter.campaign_created),
-            ("c.started", &filter.campaign_sent),
-            ("m.sent", &filter.sent),
-            ("m.updated", &filter.updated),
-        ] {
-            if let Some((from, to)) = range.window(account) {
-                when.add(&format!("{column} >= ?"), from);
-                when.add(&format!("{column} <= ?"), to);
-            }
-        }
-        let order = order(
-            sort,
-            &[
-                ("id", "m.id"),
-                ("campaignId", "m.campaign"),
-                ("from", "c.sender"),
-                ("to", "m.number"),
-                ("text", "full_text"),
-                ("status", "m.status"),
-                ("startSendTs", "m.sent"),
-                ("statusUpdateTs", "m.updated"),
-                ("segNum", "m.segments"),
-            ],
-        )
-        .replace("id DESC", "m.id DESC")
-        .replace("m.m.id", "m.id");
-        self.store.read(|look| {
-            let count = format!("SELECT count(*) FROM {TABLES} WHERE {}", when.text());
-            let total = look.query_row(&count, &*when.values(), |row| row.get(0))?;
-            let query = format!(
-                "SELECT {COLUMNS} FROM {TABLES} WHERE {} ORDER BY {order} LIMIT {} OFFSET {}",
-                when.text(),
-                page.size,
-                u64::from(page.size) * u64::from(page.number)
-            );
-            let mut query = look.prepare(&query)?;
-            let items = query.query_map(&*when.values(), Message::from_row)?;
-            let items: Vec<Message> = items.collect::<Result<_, _>>()?;
-            let mut campaigns = HashMap::new();
-            let mut query = look.prepare_cached("SELECT * FROM campaign WHERE id = ?")?;
-            for message in &items {
-                let Entry::Vacant(place) = campaigns.entry(message.campaign) else {
-                    continue;
-                };
-                let row = |row: &Row<'_>| Campaign::from_row(row, now);
-                let mut campaign = query.query_row([message.campaign], row)?;
-                campaign.counters.by_status = campaign::counters_by_status(look, message.campaign)?;
-                place.insert(campaign);
-            }
-            Ok((Found { items, total }, campaigns))
-        })
+        let ranges = [
+            &filter.campaign_created,
+            &filter.campaign_sent,
+            &filter.sent,
+            &filter.updated,
+        ];
+        let windows = ranges.map(|range| range.window(account));
+        self.store
+            .read(|look| look.messages(account.id, filter, windows, sort, page, now))
     }
 }

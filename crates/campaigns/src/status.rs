@@ -28,12 +28,6 @@ macro_rules! statuses {
                 }
             }
         }
-
-        impl rusqlite::ToSql for $name {
-            fn to_sql(&self) -> rusqlite::Result<rusqlite::types::ToSqlOutput<'_>> {
-                Ok((*self as i64).into())
-            }
-        }
     };
 }
 

@@ -7,7 +7,6 @@ use crate::error::{Error, Flaw};
 use crate::{Campaigns, Money};
 use recipients_core::{Checker, Msisdn};
 use recipients_ingest::{Choice, Options, Source};
-use rusqlite::Transaction;
 use std::io::Read;
 
 /// Numbers that a range may hold.
@@ -36,32 +35,6 @@ pub struct Stopped {
     pub is_system: bool,
 }
 
-fn add(
-    change: &Transaction<'_>,
-    account: i64,
-    number: u64,
-    comment: Option<&str>,
-    now: Millis,
-) -> Result<i64, Error> {
-    let mut query = change.prepare_cached(
-        "INSERT INTO stop (account, number, comment, created) VALUES (?, ?, ?, ?) \
-         ON CONFLICT DO UPDATE SET comment = coalesce(excluded.comment, comment) RETURNING id",
-    )?;
-    Ok(query.query_row((account, number as i64, comment, now), |row| row.get(0))?)
-}
-
-/// Verdicts depend on it: rules that are kept in memory are out of date.
-fn touch(change: &Transaction<'_>, account: i64) -> Result<(), Error> {
-    match account {
-        0 => change.execute("UPDATE account SET version = version + 1", [])?,
-        own => change.execute(
-            "UPDATE account SET version = version + 1 WHERE id = ?",
-            [own],
-        )?,
-    };
-    Ok(())
-}
-
 impl Campaigns {
     /// Adds a number, written as recipients are, to the account's stop list; the entry's id.
     ///
@@ -77,14 +50,9 @@ impl Campaigns {
         let number = stop_number("number", number)?;
         let comment = checked(comment)?;
         self.store.write(|change| {
-            let id = add(
-                change,
-                account.id,
-                number.as_u64(),
-                comment,
-                self.clock.now(),
-            )?;
-            touch(change, account.id)?;
+            let now = self.clock.now();
+            let id = change.stop(account.id, number.as_u64(), comment, now)?;
+            change.touch(account.id)?;
             Ok(id)
         })
     }
@@ -113,9 +81,9 @@ impl Campaigns {
         }
         self.store.write(|change| {
             for number in from..=to {
-                add(change, account.id, number, comment, self.clock.now())?;
+                change.stop(account.id, number, comment, self.clock.now())?;
             }
-            touch(change, account.id)
+            change.touch(account.id)
         })
     }
 
@@ -125,13 +93,11 @@ impl Campaigns {
     ///
     /// [`Error::NotFound`].
     pub fn unstop(&self, account: &Account, id: i64) -> Result<(), Error> {
-        self.store.write(|change| {
-            let query = "DELETE FROM stop WHERE id = ? AND account = ?";
-            match change.execute(query, [id, account.id])? {
-                0 => Err(Error::NotFound),
-                _ => touch(change, account.id),
-            }
-        })
+        self.store
+            .write(|change| match change.unstop(account.id, id)? {
+                true => change.touch(account.id),
+                false => Err(Error::NotFound),
+            })
     }
 
     /// The account's stop list and the system's, the newest first.
@@ -140,28 +106,7 @@ impl Campaigns {
     ///
     /// If the store fails.
     pub fn stopped(&self, account: &Account, page: Page) -> Result<Found<Stopped>, Error> {
-        self.store.read(|look| {
-            let count = "SELECT count(*) FROM stop WHERE account IN (0, ?)";
-            let total = look.query_row(count, [account.id], |row| row.get(0))?;
-            let mut query = look.prepare_cached(
-                "SELECT id, number, comment, created, account = 0 FROM stop \
-                 WHERE account IN (0, ?) ORDER BY id DESC LIMIT ? OFFSET ?",
-            )?;
-            let offset = i64::from(page.size) * i64::from(page.number);
-            let items = query.query_map((account.id, page.size, offset), |row| {
-                Ok(Stopped {
-                    id: row.get(0)?,
-                    number: msisdn(row.get(1)?),
-                    comment: row.get(2)?,
-                    created: row.get(3)?,
-                    is_system: row.get(4)?,
-                })
-            })?;
-            Ok(Found {
-                items: items.collect::<Result<_, _>>()?,
-                total,
-            })
-        })
+        self.store.read(|look| look.stopped(account.id, page))
     }
 
     /// Adds numbers to the stop list of an account, or with `None` to the system's.
@@ -178,10 +123,10 @@ impl Campaigns {
         self.store.write(|change| {
             let mut count = 0;
             for number in numbers {
-                add(change, account, number.as_u64(), None, self.clock.now())?;
+                change.stop(account, number.as_u64(), None, self.clock.now())?;
                 count += 1;
             }
-            touch(change, account)?;
+            change.touch(account)?;
             Ok(count)
         })
     }
@@ -238,17 +183,11 @@ impl Campaigns {
             if !(Money(0)..=MOST_PRICE).contains(&price) {
                 return Err(flaw(line, "a price lies between 0 and 1000"));
             }
-            prices.push((territory.to_string(), operator.to_owned(), price.0));
+            prices.push((territory.to_string(), operator.to_owned(), price));
         }
         self.store.write(|change| {
-            change.execute("DELETE FROM price", [])?;
-            for (territory, operator, price) in &prices {
-                change.execute(
-                    "INSERT OR REPLACE INTO price VALUES (?, ?, ?)",
-                    (territory, operator, price),
-                )?;
-            }
-            touch(change, 0)?;
+            change.set_prices(&prices)?;
+            change.touch(0)?;
             Ok(prices.len())
         })
     }

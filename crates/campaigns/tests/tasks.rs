@@ -205,7 +205,7 @@ fn an_older_database_is_migrated() {
     let folder = tempfile::tempdir().unwrap();
     let path: &Path = &folder.path().join("test.db");
     let old = rusqlite::Connection::open(path).unwrap();
-    old.execute_batch(include_str!("../src/schema.sql"))
+    old.execute_batch(include_str!("../src/store/schema.sql"))
         .unwrap();
     old.execute_batch(
         r#"

@@ -728,7 +728,11 @@ fn list_messages(call: &Call<'_>, account: &Account) -> Result<Envelope, Error> 
         from: filled("from"),
         to: filled("to"),
         text: filled("text"),
-        status: filled("status"),
+        // .NET clients spell it so.
+        status: filled("status").map(|status| match status.as_str() {
+            "EXPIRD" => "EXPIRED".to_owned(),
+            _ => status,
+        }),
         campaign_status: filled("campaignStatus"),
         groups: ids(criterion("groups")),
         campaign_created: range("campaignCreate"),

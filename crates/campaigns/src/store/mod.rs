@@ -1,8 +1,29 @@
 //! The SQLite file: one writer, several readers, a schema with a version.
+//!
+//! Everything that SQLite knows is in this module and those below it. The rest of the crate looks
+//! at one state of the data through [`Look`], changes it through [`Change`], all or nothing, and
+//! knows of their methods only; another database would be put behind these.
+
+mod accounts;
+mod campaigns;
+mod contacts;
+mod links;
+mod messages;
+#[cfg(test)]
+mod plans;
+mod query;
+mod sending;
+mod stops;
+mod tasks;
+
+pub(crate) use messages::{MOST_IDS, NewRow};
+pub(crate) use tasks::NewTask;
 
 use crate::error::Error;
 use crate::{Faults, Moment};
-use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
+use rusqlite::types::{ToSql, ToSqlOutput};
+use rusqlite::{Connection, OpenFlags, OptionalExtension, Params, Row, TransactionBehavior};
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -88,11 +109,11 @@ impl Store {
     /// Carries out all of `change` or nothing. When it returns, it is on the disk.
     pub(crate) fn write<T>(
         &self,
-        change: impl FnOnce(&Transaction<'_>) -> Result<T, Error>,
+        change: impl FnOnce(&Change<'_>) -> Result<T, Error>,
     ) -> Result<T, Error> {
         let mut writer = self.writer();
         let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let value = change(&transaction)?;
+        let value = change(&Change(Look(&transaction)))?;
         self.faults.commit(Moment::Before);
         transaction.commit()?;
         self.faults.commit(Moment::After);
@@ -104,8 +125,12 @@ impl Store {
         self.writer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A connection of one's own that can only read.
-    pub(crate) fn reader(&self) -> Result<Connection, Error> {
+    /// A look of one's own, at each moment's state.
+    pub(crate) fn look(&self) -> Result<OwnLook, Error> {
+        Ok(OwnLook(self.reader()?))
+    }
+
+    fn reader(&self) -> Result<Connection, Error> {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let mut reader = Connection::open_with_flags(&self.path, flags)?;
         reader.busy_timeout(PATIENCE)?;
@@ -116,7 +141,7 @@ impl Store {
     /// Looks at one state of the data, however long it takes.
     pub(crate) fn read<T>(
         &self,
-        look: impl FnOnce(&Transaction<'_>) -> Result<T, Error>,
+        look: impl FnOnce(&Look<'_>) -> Result<T, Error>,
     ) -> Result<T, Error> {
         let lock = || self.readers.lock().unwrap_or_else(PoisonError::into_inner);
         let is_none_free =
@@ -138,8 +163,120 @@ impl Store {
             none => none.insert(self.reader()?),
         };
         let state = connection.transaction()?;
-        look(&state)
+        look(&Look(&state))
     }
+}
+
+/// One state of the data.
+pub(crate) struct Look<'t>(&'t Connection);
+
+/// A change of the data, of which all or nothing is carried out.
+pub(crate) struct Change<'t>(Look<'t>);
+
+/// A look that is nobody else's.
+pub(crate) struct OwnLook(Connection);
+
+impl OwnLook {
+    pub(crate) fn now(&self) -> Look<'_> {
+        Look(&self.0)
+    }
+}
+
+impl<'t> Deref for Change<'t> {
+    type Target = Look<'t>;
+
+    fn deref(&self) -> &Look<'t> {
+        &self.0
+    }
+}
+
+impl Look<'_> {
+    /// The only row; an error if there is none.
+    fn one<T>(
+        &self,
+        sql: &str,
+        key: impl Params,
+        row: impl FnOnce(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> Result<T, Error> {
+        Ok(self.0.prepare_cached(sql)?.query_row(key, row)?)
+    }
+
+    /// The only row, if there is one.
+    fn maybe<T>(
+        &self,
+        sql: &str,
+        key: impl Params,
+        row: impl FnOnce(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> Result<Option<T>, Error> {
+        let found = self.0.prepare_cached(sql)?.query_row(key, row);
+        Ok(found.optional()?)
+    }
+
+    /// All rows.
+    fn all<T>(
+        &self,
+        sql: &str,
+        key: impl Params,
+        row: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> Result<Vec<T>, Error> {
+        let mut query = self.0.prepare_cached(sql)?;
+        let rows = query.query_map(key, row)?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// Whether there is a row.
+    fn is_there(&self, sql: &str, key: impl Params) -> Result<bool, Error> {
+        Ok(self.0.prepare_cached(sql)?.exists(key)?)
+    }
+}
+
+impl Change<'_> {
+    /// How many rows were changed.
+    fn run(&self, sql: &str, values: impl Params) -> Result<usize, Error> {
+        Ok(self.0.0.prepare_cached(sql)?.execute(values)?)
+    }
+
+    /// The id of the row that was added last.
+    fn last_id(&self) -> i64 {
+        self.0.0.last_insert_rowid()
+    }
+}
+
+impl From<rusqlite::Error> for Error {
+    fn from(error: rusqlite::Error) -> Error {
+        match error {
+            rusqlite::Error::QueryReturnedNoRows => Error::NotFound,
+            error => Error::Internal(format!("database: {error}")),
+        }
+    }
+}
+
+/// Statuses are stored as their numbers.
+macro_rules! stored_as_numbers {
+    ($($status:ty),*) => {$(
+        impl ToSql for $status {
+            fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+                Ok((*self as i64).into())
+            }
+        }
+    )*};
+}
+
+stored_as_numbers!(
+    crate::status::CampaignStatus,
+    crate::status::MessageStatus,
+    crate::status::TaskStatus
+);
+
+/// A value that is stored as JSON.
+fn to_json(value: &impl serde::Serialize) -> Result<String, Error> {
+    serde_json::to_string(value).map_err(|error| Error::Internal(error.to_string()))
+}
+
+/// A stored value that cannot be read.
+fn unreadable(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> rusqlite::Error {
+    use rusqlite::types::Type;
+    rusqlite::Error::FromSqlConversionFailure(0, Type::Text, error.into())
 }
 
 /// A reader in use, which goes back when that is over.
@@ -171,7 +308,7 @@ fn prepare(connection: &mut Connection) -> Result<(), Error> {
     #[cfg(test)]
     connection.trace_v2(
         rusqlite::trace::TraceEventCodes::SQLITE_TRACE_STMT,
-        Some(crate::plans::record),
+        Some(plans::record),
     )?;
     Ok(())
 }
@@ -201,7 +338,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("x.db");
         let store = open(&path).unwrap();
-        let add = |c: &Transaction<'_>| c.execute("INSERT INTO price VALUES ('UA', '', 1)", []);
+        let add = |c: &Change<'_>| c.run("INSERT INTO price VALUES ('UA', '', 1)", []);
         let failed = store.write(|change| -> Result<(), Error> {
             add(change)?;
             Err(Error::NotFound)
@@ -210,11 +347,11 @@ mod tests {
         let count = || {
             let query = "SELECT count(*) FROM price";
             store
-                .read(|r| Ok(r.query_row(query, [], |row| row.get::<_, i64>(0))?))
+                .read(|look| look.one(query, [], |row| row.get::<_, i64>(0)))
                 .unwrap()
         };
         assert_eq!(count(), 0);
-        store.write(|change| Ok(add(change)?)).unwrap();
+        store.write(add).unwrap();
         assert_eq!(count(), 1);
         drop(open(&path).unwrap());
         assert_eq!(count(), 1);

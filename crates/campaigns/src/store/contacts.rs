@@ -1,0 +1,175 @@
+//! The contact book.
+
+use super::query::Conditions;
+use super::{Change, Look, to_json, unreadable};
+use crate::campaign::{Found, Page};
+use crate::clock::Millis;
+use crate::contact::{Card, Group};
+use crate::error::Error;
+use rusqlite::Row;
+use std::collections::BTreeMap;
+
+type Fields = BTreeMap<String, String>;
+
+fn card(row: &Row<'_>) -> rusqlite::Result<Card> {
+    let fields: String = row.get("fields")?;
+    Ok(Card {
+        id: row.get("id")?,
+        fields: serde_json::from_str(&fields).map_err(unreadable)?,
+    })
+}
+
+impl Look<'_> {
+    pub(crate) fn card(&self, account: i64, id: i64) -> Result<Option<Card>, Error> {
+        let query = "SELECT id, fields FROM card WHERE id = ? AND account = ? AND deleted IS NULL";
+        self.maybe(query, [id, account], card)
+    }
+
+    /// The account's cards, the newest first; of one group, or with `Some(None)` of none.
+    pub(crate) fn cards(
+        &self,
+        account: i64,
+        group: Option<Option<i64>>,
+        page: Page,
+    ) -> Result<Found<Card>, Error> {
+        let mut when = Conditions::default();
+        when.add("account = ?", account);
+        when.plain("deleted IS NULL");
+        match group {
+            Some(Some(group)) => when.add(
+                "id IN (SELECT card FROM card_in_group WHERE card_group = ?)",
+                group,
+            ),
+            Some(None) => when.plain("NOT EXISTS (SELECT 1 FROM card_in_group WHERE card = id)"),
+            None => {}
+        }
+        self.page("id, fields", "card", &when, "id DESC", page, card)
+    }
+
+    /// The next cards that a task is of, behind `last`, by their ids; none for a card that was
+    /// deleted since.
+    pub(crate) fn task_cards(
+        &self,
+        task: i64,
+        last: i64,
+        most: usize,
+    ) -> Result<Vec<(i64, Option<Fields>)>, Error> {
+        let query = "SELECT task_card.card, fields FROM task_card \
+                     LEFT JOIN card ON card.id = task_card.card AND deleted IS NULL \
+                     WHERE task = ? AND task_card.card > ? ORDER BY task_card.card LIMIT ?";
+        self.all(query, (task, last, most as i64), |row| {
+            let fields: Option<String> = row.get(1)?;
+            let fields = fields.map(|fields| serde_json::from_str(&fields));
+            Ok((row.get(0)?, fields.transpose().map_err(unreadable)?))
+        })
+    }
+
+    pub(crate) fn is_group(&self, account: i64, id: i64) -> Result<bool, Error> {
+        let query = "SELECT 1 FROM card_group WHERE id = ? AND account = ?";
+        self.is_there(query, [id, account])
+    }
+
+    /// The groups of a card: ids and names.
+    pub(crate) fn groups_of_card(&self, card: i64) -> Result<Vec<(i64, String)>, Error> {
+        let query = "SELECT id, name FROM card_group WHERE id IN \
+                     (SELECT card_group FROM card_in_group WHERE card = ?) ORDER BY id";
+        self.all(query, [card], |row| Ok((row.get(0)?, row.get(1)?)))
+    }
+
+    /// The name of a group, and how many cards it holds.
+    pub(crate) fn group_name(&self, account: i64, id: i64) -> Result<Option<(String, i64)>, Error> {
+        let query = "SELECT name, (SELECT count(*) FROM card_in_group WHERE card_group = g.id) \
+                     FROM card_group g WHERE id = ? AND account = ?";
+        self.maybe(query, [id, account], |row| Ok((row.get(0)?, row.get(1)?)))
+    }
+
+    /// The account's groups by name, all or those whose name holds a text.
+    pub(crate) fn groups(
+        &self,
+        account: i64,
+        name: Option<&str>,
+        page: Page,
+    ) -> Result<Found<Group>, Error> {
+        let mut when = Conditions::default();
+        when.add("account = ?", account);
+        if let Some(name) = name {
+            when.add("instr(name, ?) > 0", name.to_owned());
+        }
+        let columns = "id, name, created, \
+                       (SELECT count(*) FROM card_in_group WHERE card_group = g.id)";
+        self.page(columns, "card_group g", &when, "name, id", page, |row| {
+            Ok(Group {
+                id: row.get(0)?,
+                name: row.get(1)?,
+                created: row.get(2)?,
+                cards: row.get(3)?,
+            })
+        })
+    }
+}
+
+impl Change<'_> {
+    pub(crate) fn add_card(
+        &self,
+        account: i64,
+        fields: &Fields,
+        now: Millis,
+    ) -> Result<i64, Error> {
+        let query = "INSERT INTO card (account, fields, created) VALUES (?, ?, ?)";
+        self.run(query, (account, to_json(fields)?, now))?;
+        Ok(self.last_id())
+    }
+
+    pub(crate) fn set_card(&self, id: i64, fields: &Fields) -> Result<(), Error> {
+        let query = "UPDATE card SET fields = ? WHERE id = ?";
+        self.run(query, (to_json(fields)?, id))?;
+        Ok(())
+    }
+
+    /// Takes the card out of its groups, too.
+    pub(crate) fn delete_card(&self, id: i64, now: Millis) -> Result<(), Error> {
+        self.leave_groups(id)?;
+        self.run("UPDATE card SET deleted = ? WHERE id = ?", [now, id])?;
+        Ok(())
+    }
+
+    pub(crate) fn leave_groups(&self, card: i64) -> Result<(), Error> {
+        self.run("DELETE FROM card_in_group WHERE card = ?", [card])?;
+        Ok(())
+    }
+
+    pub(crate) fn join_group(&self, card: i64, group: i64) -> Result<(), Error> {
+        let query = "INSERT OR IGNORE INTO card_in_group VALUES (?, ?)";
+        self.run(query, [group, card])?;
+        Ok(())
+    }
+
+    /// The group's id, unless its name is taken.
+    pub(crate) fn add_group(
+        &self,
+        account: i64,
+        name: &str,
+        now: Millis,
+    ) -> Result<Option<i64>, Error> {
+        let query = "INSERT INTO card_group (account, name, created) VALUES (?, ?, ?) \
+                     ON CONFLICT DO NOTHING";
+        let added = self.run(query, (account, name, now))?;
+        Ok((added > 0).then(|| self.last_id()))
+    }
+
+    /// Whether the name was free.
+    pub(crate) fn rename_group(&self, id: i64, name: &str) -> Result<bool, Error> {
+        let query = "UPDATE OR IGNORE card_group SET name = ? WHERE id = ?";
+        Ok(self.run(query, (name, id))? > 0)
+    }
+
+    /// Whether there was such a group. Its cards stay.
+    pub(crate) fn delete_group(&self, account: i64, id: i64) -> Result<bool, Error> {
+        let query = "DELETE FROM card_group WHERE id = ? AND account = ?";
+        let deleted = self.run(query, [id, account])? > 0;
+        if deleted {
+            self.run("DELETE FROM card_in_group WHERE card_group = ?", [id])?;
+        }
+        Ok(deleted)
+    }
+}

@@ -1,0 +1,196 @@
+//! Short links, and clicks on them.
+
+use super::query::{Conditions, order};
+use super::{Change, Look};
+use crate::campaign::{Found, Page};
+use crate::clock::Millis;
+use crate::error::Error;
+use crate::link::{Link, LinkBy, LinkSettings};
+use rusqlite::Row;
+
+fn link(row: &Row<'_>) -> rusqlite::Result<Link> {
+    Ok(Link {
+        id: row.get("id")?,
+        code: row.get("code")?,
+        target: row.get("target")?,
+        status: row.get("status")?,
+        expires: row.get("expires")?,
+        expires_on: row.get("expires_on")?,
+        comment: row.get("comment")?,
+        clicks: row.get("clicks")?,
+        redirects: row.get("redirects")?,
+        created: row.get("created")?,
+        updated: row.get("updated")?,
+        deleted: row.get("deleted")?,
+    })
+}
+
+impl Look<'_> {
+    /// A link of the account, deleted or not.
+    pub(crate) fn link(&self, account: i64, by: &LinkBy) -> Result<Link, Error> {
+        match by {
+            LinkBy::Id(id) => {
+                let query = "SELECT * FROM link WHERE id = ? AND account = ?";
+                self.one(query, [*id, account], link)
+            }
+            LinkBy::Code(code) => {
+                let query = "SELECT * FROM link WHERE code = ? AND account = ?";
+                self.one(query, (code, account), link)
+            }
+        }
+    }
+
+    /// The links of a campaign's text.
+    pub(crate) fn links_of_campaign(&self, campaign: i64) -> Result<Vec<Link>, Error> {
+        let query = "SELECT * FROM link WHERE id IN \
+                     (SELECT link FROM campaign_link WHERE campaign = ?) ORDER BY id";
+        self.all(query, [campaign], link)
+    }
+
+    /// The account's links that are not deleted.
+    pub(crate) fn links(
+        &self,
+        account: i64,
+        status: Option<i64>,
+        text: Option<&str>,
+        created: Option<(Millis, Millis)>,
+        sort: &[(String, bool)],
+        page: Page,
+    ) -> Result<Found<Link>, Error> {
+        let mut when = Conditions::default();
+        when.add("account = ?", account);
+        when.plain("deleted IS NULL");
+        if let Some(status) = status {
+            when.add("status = ?", status);
+        }
+        if let Some(text) = text {
+            let all = "target || char(10) || code || char(10) || coalesce(comment, '')";
+            when.add(&format!("instr({all}, ?) > 0"), text.to_owned());
+        }
+        when.within("created", created);
+        let known = [
+            ("createTs", "created"),
+            ("expirationDate", "expires"),
+            ("clickCnt", "clicks"),
+            ("code", "code"),
+            ("fullLink", "target"),
+        ];
+        let order = order(sort, &known, "id");
+        self.page("*", "link", &when, &order, page, link)
+    }
+
+    /// Minutes since 1970 in which a link of the account was clicked, with clicks and redirects.
+    pub(crate) fn clicks(
+        &self,
+        account: i64,
+        link: i64,
+        (from, to): (i64, i64),
+    ) -> Result<Vec<(i64, i64, i64)>, Error> {
+        let query = "SELECT minute, link_minute.clicks, link_minute.redirects FROM link_minute \
+                     JOIN link ON link.id = link_minute.link \
+                     WHERE link_minute.link = ? AND account = ? AND minute BETWEEN ? AND ?";
+        self.all(query, (link, account, from, to), |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+        })
+    }
+
+    /// Whether a link, or a recipient's own, has this code.
+    pub(crate) fn is_code(&self, code: &str) -> Result<bool, Error> {
+        let query = "SELECT EXISTS (SELECT 1 FROM link WHERE code = ?1) \
+                     OR EXISTS (SELECT 1 FROM personal_link WHERE code = ?1)";
+        self.one(query, [code], |row| row.get(0))
+    }
+
+    /// The link behind a code, deleted or not, and whether the code is a recipient's own.
+    pub(crate) fn link_behind(&self, code: &str) -> Result<Option<(Link, bool)>, Error> {
+        let query = "SELECT link.* FROM personal_link p JOIN link ON link.id = p.link \
+                     WHERE p.code = ?";
+        if let Some(link) = self.maybe(query, [code], link)? {
+            return Ok(Some((link, true)));
+        }
+        let query = "SELECT * FROM link WHERE code = ?";
+        Ok(self.maybe(query, [code], link)?.map(|link| (link, false)))
+    }
+}
+
+impl Change<'_> {
+    /// The link's id, unless its code is taken.
+    pub(crate) fn add_link(
+        &self,
+        account: i64,
+        code: &str,
+        target: &str,
+        settings: &LinkSettings<'_>,
+        now: Millis,
+    ) -> Result<Option<i64>, Error> {
+        let query = "INSERT OR IGNORE INTO link (account, code, target, status, expires, \
+                     expires_on, comment, clicks, redirects, created) \
+                     VALUES (?, ?, ?, ?, ?, ?, ?, 0, 0, ?)";
+        let added = self.run(
+            query,
+            (
+                account,
+                code,
+                target,
+                settings.status,
+                settings.expires,
+                settings.day,
+                settings.comment,
+                now,
+            ),
+        )?;
+        Ok((added > 0).then(|| self.last_id()))
+    }
+
+    pub(crate) fn set_link(
+        &self,
+        id: i64,
+        settings: &LinkSettings<'_>,
+        now: Millis,
+    ) -> Result<(), Error> {
+        let query = "UPDATE link SET status = ?, expires = ?, expires_on = ?, comment = ?, \
+                     updated = ? WHERE id = ?";
+        let LinkSettings {
+            status,
+            expires,
+            day,
+            comment,
+        } = settings;
+        self.run(query, (status, expires, day, comment, now, id))?;
+        Ok(())
+    }
+
+    /// Whether there was such a link.
+    pub(crate) fn delete_link(&self, account: i64, id: i64, now: Millis) -> Result<bool, Error> {
+        let query = "UPDATE link SET deleted = ? WHERE id = ? AND account = ? AND deleted IS NULL";
+        Ok(self.run(query, [now, id, account])? > 0)
+    }
+
+    /// Counts a click on a link in a minute since 1970, and a redirect if it works.
+    pub(crate) fn count_click(&self, link: i64, works: bool, minute: i64) -> Result<(), Error> {
+        let query = "UPDATE link SET clicks = clicks + 1, redirects = redirects + ? WHERE id = ?";
+        self.run(query, (works, link))?;
+        let query = "INSERT INTO link_minute VALUES (?, ?, 1, ?3) ON CONFLICT DO UPDATE \
+                     SET clicks = clicks + 1, redirects = redirects + ?3";
+        self.run(query, (link, minute, works))?;
+        Ok(())
+    }
+
+    /// Counts a click on a recipient's own link.
+    pub(crate) fn count_personal_click(&self, code: &str) -> Result<(), Error> {
+        let query = "UPDATE personal_link SET clicks = clicks + 1 WHERE code = ?";
+        self.run(query, [code])?;
+        Ok(())
+    }
+
+    pub(crate) fn add_personal_link(
+        &self,
+        code: &str,
+        link: i64,
+        message: i64,
+    ) -> Result<(), Error> {
+        let query = "INSERT INTO personal_link VALUES (?, ?, ?, 0)";
+        self.run(query, (code, link, message))?;
+        Ok(())
+    }
+}

@@ -1,0 +1,184 @@
+//! Messages of campaigns.
+
+use super::query::{Conditions, order};
+use super::{Change, Look, campaigns};
+use crate::campaign::{Campaign, Found, Page};
+use crate::clock::Millis;
+use crate::error::Error;
+use crate::message::{Message, MessageFilter};
+use crate::money::Money;
+use crate::status::MessageStatus;
+use crate::stop::msisdn;
+use recipients_core::Msisdn;
+use rusqlite::Row;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
+const COLUMNS: &str = "m.id, m.campaign, m.number, coalesce(m.text, c.text) AS full_text, c.sender, \
+                       m.segments, m.price, m.status, m.contact, m.sent, m.updated, c.groups";
+
+const TABLES: &str =
+    "message m JOIN campaign c ON c.id = m.campaign AND c.generation = m.generation";
+
+/// Messages or campaigns that one question may name.
+pub(crate) const MOST_IDS: usize = 100;
+
+/// A message that is added.
+pub(crate) struct NewRow<'a> {
+    pub(crate) campaign: i64,
+    pub(crate) generation: i64,
+    pub(crate) number: Msisdn,
+    /// Where it is not the campaign's.
+    pub(crate) text: Option<&'a str>,
+    pub(crate) segments: i64,
+    /// Of one segment.
+    pub(crate) price: i64,
+    pub(crate) contact: Option<i64>,
+}
+
+/// Times between which the campaign was made and launched, the message handed over, and its status
+/// changed.
+pub(crate) type Windows = [Option<(Millis, Millis)>; 4];
+
+fn message(row: &Row<'_>) -> rusqlite::Result<Message> {
+    Ok(Message {
+        id: row.get("id")?,
+        campaign: row.get("campaign")?,
+        number: msisdn(row.get("number")?),
+        text: row.get("full_text")?,
+        from: row.get("sender")?,
+        segments: row.get("segments")?,
+        price: Money(row.get("price")?),
+        status: MessageStatus::stored(row.get("status")?),
+        contact: row.get("contact")?,
+        sent: row.get("sent")?,
+        updated: row.get("updated")?,
+        groups: row.get("groups")?,
+    })
+}
+
+impl Look<'_> {
+    /// The message of a list to a number.
+    pub(crate) fn find_number(
+        &self,
+        campaign: i64,
+        generation: i64,
+        number: Msisdn,
+    ) -> Result<Option<i64>, Error> {
+        let query = "SELECT id FROM message WHERE campaign = ? AND generation = ? AND number = ?";
+        let key = [campaign, generation, number.as_u64() as i64];
+        self.maybe(query, key, |row| row.get(0))
+    }
+
+    /// The message of a list that was added first. It goes through the list.
+    pub(crate) fn first_message(
+        &self,
+        campaign: i64,
+        generation: i64,
+    ) -> Result<Option<i64>, Error> {
+        let query = "SELECT min(id) FROM message WHERE campaign = ? AND generation = ?";
+        self.one(query, [campaign, generation], |row| row.get(0))
+    }
+
+    /// The id of the message that was added last of all.
+    pub(crate) fn last_message(&self) -> Result<i64, Error> {
+        let query = "SELECT coalesce(max(id), 0) FROM message";
+        self.one(query, [], |row| row.get(0))
+    }
+
+    /// A message of the account, if it has it.
+    pub(crate) fn message(&self, account: i64, id: i64) -> Result<Option<Message>, Error> {
+        let query = format!("SELECT {COLUMNS} FROM {TABLES} WHERE m.id = ? AND c.account = ?");
+        self.maybe(&query, [id, account], message)
+    }
+
+    /// The account's messages that meet the filter, and the campaigns that they belong to.
+    pub(crate) fn messages(
+        &self,
+        account: i64,
+        filter: &MessageFilter,
+        windows: Windows,
+        sort: &[(String, bool)],
+        page: Page,
+        now: Millis,
+    ) -> Result<(Found<Message>, HashMap<i64, Campaign>), Error> {
+        let mut when = Conditions::default();
+        when.add("c.account = ?", account);
+        if let Some(ids) = &filter.ids {
+            when.among("m.id", &ids[..ids.len().min(MOST_IDS)]);
+        }
+        match &filter.campaigns {
+            Some(ids) => when.among("m.campaign", &ids[..ids.len().min(MOST_IDS)]),
+            None => when.plain("c.deleted IS NULL"),
+        }
+        if let Some(from) = &filter.from {
+            when.add("instr(c.sender, ?) > 0", from.clone());
+        }
+        if let Some(to) = &filter.to {
+            when.number_part("instr(m.number, ?) > 0", to);
+        }
+        if let Some(text) = &filter.text {
+            when.add("coalesce(m.text, c.text) = ?", text.clone());
+        }
+        if let Some(name) = &filter.status {
+            match MessageStatus::from_name(name) {
+                Some(status) => when.add("m.status = ?", status),
+                None => when.never(),
+            }
+        }
+        when.campaign(
+            filter.groups.as_deref(),
+            filter.campaign_status.as_deref(),
+            now,
+        );
+        let columns = ["c.created", "c.started", "m.sent", "m.updated"];
+        for (column, range) in columns.into_iter().zip(windows) {
+            when.within(column, range);
+        }
+        let known = [
+            ("id", "m.id"),
+            ("campaignId", "m.campaign"),
+            ("from", "c.sender"),
+            ("to", "m.number"),
+            ("text", "full_text"),
+            ("status", "m.status"),
+            ("startSendTs", "m.sent"),
+            ("statusUpdateTs", "m.updated"),
+            ("segNum", "m.segments"),
+        ];
+        let order = order(sort, &known, "m.id");
+        let found = self.page(COLUMNS, TABLES, &when, &order, page, message)?;
+        let mut campaigns = HashMap::new();
+        for message in &found.items {
+            if let Entry::Vacant(place) = campaigns.entry(message.campaign) {
+                let query = "SELECT * FROM campaign WHERE id = ?";
+                let row = |row: &Row<'_>| campaigns::campaign(row, now);
+                let mut campaign = self.one(query, [message.campaign], row)?;
+                campaign.counters.by_status = self.counters_by_status(message.campaign)?;
+                place.insert(campaign);
+            }
+        }
+        Ok((found, campaigns))
+    }
+}
+
+impl Change<'_> {
+    /// The message's id, unless the list has the number.
+    pub(crate) fn add_message(&self, new: &NewRow<'_>) -> Result<Option<i64>, Error> {
+        let query = "INSERT INTO message (campaign, generation, number, text, segments, price, \
+                     status, contact) VALUES (?, ?, ?, ?, ?, ?, 0, ?) ON CONFLICT DO NOTHING";
+        let added = self.run(
+            query,
+            (
+                new.campaign,
+                new.generation,
+                new.number.as_u64() as i64,
+                new.text,
+                new.segments,
+                new.price,
+                new.contact,
+            ),
+        )?;
+        Ok((added > 0).then(|| self.last_id()))
+    }
+}
