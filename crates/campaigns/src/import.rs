@@ -377,7 +377,7 @@ impl Campaigns {
         let now = self.now();
         let failures = self
             .store
-            .write(|change| change.put_task_off(task.id, &self.worker, now))?;
+            .write(|change| change.put_task_off(task.id, &self.worker, now, self.backoff))?;
         match failures {
             ..MOST_FAILURES => Ok(()),
             _ => {

@@ -78,6 +78,9 @@ pub struct Options {
     pub threads: usize,
     /// Rows of an import that are committed together, at most. The default is 10,000.
     pub import_rows: usize,
+    /// How long is waited after a failure before the same is tried again, at first: longer after
+    /// each further one. The default is a second.
+    pub backoff: Millis,
     /// What is to go wrong, to try what happens then. The default is nothing.
     pub faults: Arc<dyn Faults>,
 }
@@ -121,6 +124,7 @@ impl Default for Options {
             link_base: "http://127.0.0.1:8080/l/".to_owned(),
             threads: std::thread::available_parallelism().map_or(1, usize::from),
             import_rows: 10_000,
+            backoff: 1000,
             faults: Arc::new(NoFaults),
         }
     }
@@ -146,6 +150,7 @@ pub struct Campaigns {
     link_base: String,
     threads: usize,
     import_rows: usize,
+    backoff: Millis,
     faults: Arc<dyn Faults>,
     /// Files that wait for their import, and the lists of rejected rows.
     folder: PathBuf,
@@ -194,6 +199,7 @@ impl Campaigns {
             link_base: options.link_base,
             threads: options.threads,
             import_rows: options.import_rows.max(1),
+            backoff: options.backoff.max(1),
             faults: options.faults,
             folder: folder.into(),
             rules: Mutex::default(),
@@ -253,6 +259,11 @@ impl Campaigns {
         std::os::unix::fs::DirBuilderExt::mode(&mut folder, 0o700);
         folder.recursive(true).create(&self.folder)?;
         Ok(&self.folder)
+    }
+
+    /// [`Options::backoff`].
+    pub fn backoff(&self) -> Millis {
+        self.backoff
     }
 
     /// Now, by the clock that was given.

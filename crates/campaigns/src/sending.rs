@@ -2,7 +2,7 @@
 
 use crate::Campaigns;
 use crate::campaign::Campaign;
-use crate::clock::{DAY, MINUTE, Millis};
+use crate::clock::{DAY, Millis};
 use crate::error::Error;
 use crate::status::{CampaignStatus, MessageStatus};
 use crate::transport::{Outgoing, Receipt};
@@ -19,10 +19,10 @@ const RATED_PACKET: i64 = 10;
 /// How long statuses are waited for.
 const WAIT: Millis = DAY;
 
-/// How long a campaign is left alone whose messages cannot be handed over now, and one at which
-/// this program has failed.
-const PUT_OFF: Millis = 5_000;
-const PUT_OFF_LONG: Millis = MINUTE;
+/// How many back-offs long a campaign is left alone whose messages cannot be handed over now, and
+/// one at which this program has failed.
+const PUT_OFF: i64 = 5;
+const PUT_OFF_LONG: i64 = 60;
 
 /// Rows of replaced lists that are swept away at a time.
 const SWEEP: usize = 2000;
@@ -44,7 +44,7 @@ impl Campaigns {
         let left = self.advancing.swap(0, Ordering::Relaxed);
         if left != 0 {
             // The last step did not come to its end.
-            let until = now + PUT_OFF_LONG;
+            let until = now + PUT_OFF_LONG * self.backoff;
             self.store
                 .write(|change| change.put_campaign_off(left, until))?;
         }
@@ -59,8 +59,9 @@ impl Campaigns {
                 Ok(can_go_on) => more |= can_go_on,
                 // The others are not to blame.
                 Err(error) => {
+                    let until = now + PUT_OFF * self.backoff;
                     self.store
-                        .write(|change| change.put_campaign_off(id, now + PUT_OFF))?;
+                        .write(|change| change.put_campaign_off(id, until))?;
                     failed = Some(error);
                 }
             }

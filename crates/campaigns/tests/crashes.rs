@@ -92,7 +92,9 @@ fn numbers_of(campaigns: &Campaigns, account: &Account, id: i64) -> Vec<u64> {
     numbers
 }
 
-fn schedule(seed: u64) {
+/// How many crashes there were.
+fn schedule(seed: u64) -> u32 {
+    let mut crashes = 0;
     let mut random = Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15));
     let folder = tempfile::tempdir().unwrap();
     let life = Life {
@@ -110,6 +112,19 @@ fn schedule(seed: u64) {
         let id = campaigns.create(&account, &campaign("Hello")).unwrap();
         expected.insert(id, Expected::default());
     }
+    // Groups whose cards have numbers of the same hundreds.
+    let groups: Vec<(i64, Vec<u64>)> = (0..3)
+        .map(|at| {
+            let group = campaigns.create_group(&account, &at.to_string()).unwrap();
+            let numbers: Vec<u64> = (0..25).map(|n| 380_971_112_000 + at * 30 + n * 2).collect();
+            for number in &numbers {
+                let mobile = ("mobile".to_owned(), number.to_string());
+                let card = campaigns.create_card(&account, &[mobile].into()).unwrap();
+                campaigns.set_card_groups(&account, card, &[group]).unwrap();
+            }
+            (group, numbers)
+        })
+        .collect();
     for turn in 0..30 {
         if random.below(3) == 0 {
             let ledger = &life.ledger.crash;
@@ -129,9 +144,13 @@ fn schedule(seed: u64) {
             replace: replace.then(|| "1".to_owned()),
             ..AddParams::default()
         };
-        let list: Vec<u64> = (0..1 + random.below(40))
-            .map(|_| 380_971_112_000 + random.below(200))
-            .collect();
+        let group = (kind == 1 && random.below(2) == 0).then(|| random.below(3) as usize);
+        let list: Vec<u64> = match group {
+            Some(group) => groups[group].1.clone(),
+            None => (0..1 + random.below(40))
+                .map(|_| 380_971_112_000 + random.below(200))
+                .collect(),
+        };
         let one = expected.get_mut(&id).unwrap();
         let acknowledged = Cell::new(false);
         let done = catch_unwind(AssertUnwindSafe(|| match kind {
@@ -142,7 +161,10 @@ fn schedule(seed: u64) {
                     .map(drop)
             }
             1 => {
-                let import = file(campaigns.folder().unwrap(), &list, turn);
+                let import = match group {
+                    Some(group) => Import::Groups(vec![groups[group].0]),
+                    None => file(campaigns.folder().unwrap(), &list, turn),
+                };
                 campaigns.import(&account, id, &import, &params)?;
                 acknowledged.set(true);
                 while campaigns.work()? {}
@@ -172,6 +194,7 @@ fn schedule(seed: u64) {
             (_, Ok(Err(Error::Conflict(_)))) | (_, Ok(Ok(()))) => {}
             (_, Ok(Err(error))) => panic!("seed {seed}, turn {turn}: {error}"),
             (_, Err(_)) => {
+                crashes += 1;
                 drop(campaigns);
                 campaigns = life.begin(folder.path());
                 assert!(
@@ -257,6 +280,7 @@ fn schedule(seed: u64) {
         let done = found.status == CampaignStatus::Done || found.counters.total.messages == 0;
         assert!(done, "seed {seed}: campaign {id} is {:?}", found.status);
     }
+    crashes
 }
 
 #[test]
@@ -271,7 +295,7 @@ fn whatever_crashes_nothing_is_lost_and_nothing_is_there_twice() {
             tell(info);
         }
     }));
-    for seed in 0..schedules.unwrap_or(50) {
-        schedule(seed);
-    }
+    let schedules = schedules.unwrap_or(50);
+    let crashes: u32 = (0..schedules).map(schedule).sum();
+    assert!(u64::from(crashes) > 5 * schedules, "{crashes} crashes");
 }

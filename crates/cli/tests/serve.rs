@@ -573,25 +573,42 @@ fn codes_of_each_method() {
     assert_eq!(server.ok("numberstoplist/list", &[])["totalItemCount"], "4");
 }
 
+/// While it sends and imports, and a client is in the middle of a body: the import goes on where it
+/// was at the next start.
 #[cfg(unix)]
 #[test]
 fn it_ends_when_it_is_told_to() {
     let folder = tempfile::tempdir().unwrap();
     let mut server = Server::new(folder.path(), &[]);
-    let id = server.campaign("Hello");
-    server.ok("campaign/addrecipients", &[("id", &id), ("recipients", A)]);
-    server.ok("campaign/send", &[("id", &id)]);
+    let (sent, imported) = (server.campaign("Hello"), server.campaign("Hello"));
+    for batch in 0..20u64 {
+        let list = (0..500).map(|n| (380_971_000_000 + batch * 500 + n).to_string());
+        let list = list.collect::<Vec<String>>().join(",");
+        server.ok(
+            "campaign/addrecipients",
+            &[("id", &sent), ("recipients", &list)],
+        );
+    }
+    server.ok("campaign/send", &[("id", &sent)]);
+    let task = server.upload(&imported, "list.csv", &doubled(200_000), &[]);
+    assert_eq!(task["code"], 100);
+    let mut slow = std::net::TcpStream::connect(&server.address).unwrap();
+    let head = "POST /service/campaign/list HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\na";
+    std::io::Write::write_all(&mut slow, head.as_bytes()).unwrap();
+    std::thread::sleep(Duration::from_millis(200));
     let started = Instant::now();
     let pid = server.process.id().to_string();
-    assert!(
-        Command::new("kill")
-            .args(["-TERM", &pid])
-            .status()
-            .unwrap()
-            .success()
-    );
+    let told = Command::new("kill").args(["-TERM", &pid]).status();
+    assert!(told.unwrap().success());
     assert!(server.process.wait().unwrap().success());
     assert!(started.elapsed() < Duration::from_secs(10));
+    server.recounts();
+    (server.process, server.address) = start(&server.db);
+    assert_eq!(server.wait(&task["data"]), 2);
+    let total = server.info(&imported)["counters"]["totalMsgNum"].clone();
+    assert_eq!(total, "200000");
+    let info = server.until(&sent, "SENT");
+    assert_eq!(info["counters"]["totalNewMsgNum"], "0");
     server.recounts();
 }
 

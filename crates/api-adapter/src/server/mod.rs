@@ -67,9 +67,6 @@ pub fn is_method(name: &str) -> bool {
 /// with the database, as `recipients campaign approve`, give no news.
 const NAP: i64 = 100;
 
-/// How long it waits after a failure.
-const PAUSE: Duration = Duration::from_secs(1);
-
 /// How often this program may fail at an import before it gives that up.
 const PANICS: u32 = 3;
 
@@ -138,7 +135,7 @@ fn work(
             };
             if let Err(error) = rested {
                 tracing::error!(work = name, %error, "it is tried again");
-                thread::sleep(PAUSE);
+                thread::sleep(Duration::from_millis(campaigns.backoff().unsigned_abs()));
             }
         }
     })

@@ -135,13 +135,19 @@ impl Change<'_> {
         Ok(())
     }
 
-    /// A failure of the worker's at a task, which is nobody's for a second, or twice as long as
-    /// the last time, but at most a minute; how many there were in a row.
-    pub(crate) fn put_task_off(&self, task: i64, worker: &str, now: Millis) -> Result<i64, Error> {
+    /// A failure of the worker's at a task, which is nobody's for a while, twice as long as the
+    /// last time, but at most 64 times the first; how many there were in a row.
+    pub(crate) fn put_task_off(
+        &self,
+        task: i64,
+        worker: &str,
+        now: Millis,
+        backoff: Millis,
+    ) -> Result<i64, Error> {
         let query = "UPDATE task SET failures = failures + 1, owner = '', \
-                     leased = ? + min(1000 << min(failures, 10), 60000) \
+                     leased = ? + (? << min(failures, 6)) \
                      WHERE id = ? AND owner = ? RETURNING failures";
-        let failures = self.maybe(query, (now, task, worker), |row| row.get(0))?;
+        let failures = self.maybe(query, (now, backoff, task, worker), |row| row.get(0))?;
         Ok(failures.unwrap_or(0))
     }
 
