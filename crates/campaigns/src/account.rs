@@ -1,7 +1,7 @@
 //! Who owns campaigns, and what they may do.
 
 use crate::clock::Zone;
-use crate::error::{Error, Language};
+use crate::error::{Error, Field, Flaw, Language};
 use crate::{Campaigns, Money};
 use recipients_core::{Checker, Lines, NumberSet, Plan, Policy, StopList};
 use serde::{Deserialize, Serialize};
@@ -217,16 +217,15 @@ impl Campaigns {
         settings: &Settings,
         balance: Money,
     ) -> Result<String, Error> {
-        use crate::Flaw;
         settings
             .check()
-            .map_err(|words| Error::invalid("settings", Flaw::File(words)))?;
+            .map_err(|words| Error::invalid(Field::Settings, Flaw::File(words)))?;
         let key = random_text(KEY_LENGTH)?;
         self.store.write(|change| {
             let now = self.clock.now();
             match change.add_account(name, &hash(&key), balance, settings, now)? {
                 true => Ok(()),
-                false => Err(Error::invalid("name", Flaw::Taken)),
+                false => Err(Error::invalid(Field::Name, Flaw::Taken)),
             }
         })?;
         Ok(key)
@@ -244,10 +243,9 @@ impl Campaigns {
         settings: &Settings,
         balance: Option<Money>,
     ) -> Result<(), Error> {
-        use crate::Flaw;
         settings
             .check()
-            .map_err(|words| Error::invalid("settings", Flaw::File(words)))?;
+            .map_err(|words| Error::invalid(Field::Settings, Flaw::File(words)))?;
         self.store.write(
             |change| match change.set_account(name, settings, balance)? {
                 true => Ok(()),

@@ -4,7 +4,7 @@ use crate::Campaigns;
 use crate::account::{Account, Rules};
 use crate::campaign::{Campaign, Count, Kind};
 use crate::contact::Book;
-use crate::error::{Conflict, Error, Flaw};
+use crate::error::{Conflict, Error, Field, Flaw};
 use crate::link::Link;
 use crate::status::CampaignStatus;
 use crate::store::{Change, NewRow};
@@ -88,12 +88,12 @@ pub(crate) struct How {
 }
 
 impl AddParams {
-    pub(crate) fn how(&self, flaws: &mut Vec<(&'static str, Flaw)>) -> How {
+    pub(crate) fn how(&self, flaws: &mut Vec<(Field, Flaw)>) -> How {
         let replace = match self.replace.as_deref().map(str::trim) {
             None | Some("" | "0" | "false") => false,
             Some("1" | "true") => true,
             Some(_) => {
-                flaws.push(("replace", Flaw::OneOf("0, 1")));
+                flaws.push((Field::Replace, Flaw::OneOf("0, 1")));
                 false
             }
         };
@@ -102,7 +102,7 @@ impl AddParams {
             Some(flag) => flag.parse().ok().and_then(Missing::from_flag),
         };
         if flag.is_none() {
-            flaws.push(("placeholdersFlag", Flaw::OneOf("1, 2, 3")));
+            flaws.push((Field::Placeholders, Flaw::OneOf("1, 2, 3")));
         }
         How {
             replace,

@@ -2,7 +2,7 @@
 
 use crate::account::{Account, Settings};
 use crate::clock::{DAY, HOUR, MINUTE, Millis, later};
-use crate::error::{Conflict, Error, Flaw};
+use crate::error::{Conflict, Error, Field, Flaw};
 use crate::status::CampaignStatus;
 use crate::store::{Change, Look};
 use crate::{Campaigns, Money};
@@ -161,7 +161,7 @@ impl Campaigns {
         new: &NewCampaign,
         now: Millis,
     ) -> Result<CheckedCampaign, Error> {
-        let mut flaws: Vec<(&'static str, Flaw)> = Vec::new();
+        let mut flaws: Vec<(Field, Flaw)> = Vec::new();
         let given = |value: &Option<String>| -> Option<String> {
             let value = value.as_deref().map(str::trim);
             value.filter(|value| !value.is_empty()).map(str::to_owned)
@@ -176,35 +176,35 @@ impl Campaigns {
                 }
             }
         };
-        let kind = match number("type", &new.kind, 1, 3) {
+        let kind = match number(Field::Kind, &new.kind, 1, 3) {
             Some(1) => Kind::Single,
             Some(3) => Kind::Template,
             _ => Kind::Mass,
         };
-        let mclass = number("mclass", &new.mclass, 0, 1).unwrap_or(1);
+        let mclass = number(Field::Mclass, &new.mclass, 0, 1).unwrap_or(1);
         let flag = |value: &Option<String>| match value.as_deref().map(str::trim) {
             Some("true") => Some("1".to_owned()),
             Some("false") => Some("0".to_owned()),
             _ => value.clone(),
         };
-        let track = number("trackShortLinkRecipients", &flag(&new.track), 0, 1) == Some(1);
-        let shorten = number("shortenLinks", &flag(&new.shorten), 0, 1) == Some(1);
+        let track = number(Field::Track, &flag(&new.track), 0, 1) == Some(1);
+        let shorten = number(Field::Shorten, &flag(&new.shorten), 0, 1) == Some(1);
         let validity = match given(&new.validity) {
-            Some(_) => number("validity", &new.validity, 60, 1440),
-            None => number("ttl", &new.ttl, 1, 4320),
+            Some(_) => number(Field::Validity, &new.validity, 60, 1440),
+            None => number(Field::Ttl, &new.ttl, 1, 4320),
         };
-        let rate_limit = number("rateLimit", &new.rate_limit, 0, i64::from(u32::MAX));
+        let rate_limit = number(Field::RateLimit, &new.rate_limit, 0, i64::from(u32::MAX));
         let rate_limit = rate_limit.filter(|&limit| limit > 0);
         let rate_period = rate_limit.and_then(|limit| match given(&new.rate_period).as_deref() {
             Some(period @ ("60" | "3600" | "86400")) => {
                 let seconds: i64 = period.parse().expect("one of these three");
                 if limit > 100 * seconds {
-                    flaws.push(("rateLimit", Flaw::RateAbove(100 * seconds)));
+                    flaws.push((Field::RateLimit, Flaw::RateAbove(100 * seconds)));
                 }
                 Some(seconds)
             }
             _ => {
-                flaws.push(("ratePeriod", Flaw::OneOf("60, 3600, 86400")));
+                flaws.push((Field::RatePeriod, Flaw::OneOf("60, 3600, 86400")));
                 None
             }
         });
@@ -213,15 +213,15 @@ impl Campaigns {
             .as_ref()
             .is_some_and(|name| name.chars().count() > MOST_NAME)
         {
-            flaws.push(("name", Flaw::TooLong(MOST_NAME)));
+            flaws.push((Field::Name, Flaw::TooLong(MOST_NAME)));
         }
         let text = new.text.clone().unwrap_or_default();
         if text.trim().is_empty() {
-            flaws.push(("text", Flaw::Required));
+            flaws.push((Field::Text, Flaw::Required));
         } else if text.chars().count() > MOST_TEXT {
-            flaws.push(("text", Flaw::TooLong(MOST_TEXT)));
+            flaws.push((Field::Text, Flaw::TooLong(MOST_TEXT)));
         } else if kind == Kind::Template && Template::parse(text.as_str()).is_plain() {
-            flaws.push(("text", Flaw::NoPlaceholder));
+            flaws.push((Field::Text, Flaw::NoPlaceholder));
         }
         let senders = &account.settings.senders;
         let default = senders
@@ -229,22 +229,22 @@ impl Campaigns {
             .map_or(Settings::SERVICE_SENDER, String::as_str);
         let from = given(&new.from).unwrap_or_else(|| default.to_owned());
         if from != default && !senders.contains(&from) {
-            flaws.push(("from", Flaw::UnknownSender));
+            flaws.push((Field::From, Flaw::UnknownSender));
         }
         let deferred = given(&new.deferred).and_then(|text| match account.zone.read(&text) {
             None => {
-                flaws.push(("deferredToTs", Flaw::NotATime));
+                flaws.push((Field::Deferred, Flaw::NotATime));
                 None
             }
             // Times are written in whole seconds.
             Some(at) if at / 1000 < (now + HOUR) / 1000 || at > now + 14 * DAY => {
-                flaws.push(("deferredToTs", Flaw::OutsideDeferral));
+                flaws.push((Field::Deferred, Flaw::OutsideDeferral));
                 None
             }
             at => at,
         });
         if track && !shorten && self.links_in(account.id, &text)?.is_empty() {
-            flaws.push(("trackShortLinkRecipients", Flaw::NoShortLink));
+            flaws.push((Field::Track, Flaw::NoShortLink));
         }
         if !flaws.is_empty() {
             return Err(Error::Invalid(flaws));
@@ -260,10 +260,7 @@ impl Campaigns {
             text = text.replace(&format!("[[{address}]]"), &address);
         }
         if track && links.is_empty() {
-            return Err(Error::invalid(
-                "trackShortLinkRecipients",
-                Flaw::NoShortLink,
-            ));
+            return Err(Error::invalid(Field::Track, Flaw::NoShortLink));
         }
         Ok(CheckedCampaign {
             links: links.into_iter().map(|link| link.id).collect(),
@@ -523,6 +520,25 @@ impl Range {
     }
 }
 
+/// What campaigns can be sorted by.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[allow(missing_docs, reason = "they are the fields of a campaign")]
+pub enum CampaignKey {
+    Id,
+    Name,
+    From,
+    Text,
+    Status,
+    Kind,
+    Created,
+    Started,
+    Sent,
+    Messages,
+    Cost,
+    /// The smallest number.
+    Recipient,
+}
+
 /// A part of a list.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Page {
@@ -568,7 +584,7 @@ impl Campaigns {
         &self,
         account: &Account,
         filter: &CampaignFilter,
-        sort: &[(String, bool)],
+        sort: &[(CampaignKey, bool)],
         page: Page,
     ) -> Result<Found<Campaign>, Error> {
         let now = self.clock.now();

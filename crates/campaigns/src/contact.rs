@@ -3,7 +3,7 @@
 use crate::Campaigns;
 use crate::account::Account;
 use crate::campaign::{Found, Page};
-use crate::error::{Error, Flaw};
+use crate::error::{Error, Field, Flaw};
 use recipients_core::{Contact, ContactBook};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
@@ -86,7 +86,7 @@ fn checked(fields: &BTreeMap<String, String>) -> Result<BTreeMap<String, String>
         };
         let value = value.trim();
         if value.chars().count() > MOST_VALUE {
-            flaws.push((*field, Flaw::TooLong(MOST_VALUE)));
+            flaws.push((Field::Card(field), Flaw::TooLong(MOST_VALUE)));
         } else if !value.is_empty() {
             kept.insert(name.clone(), value.to_owned());
         }
@@ -208,7 +208,7 @@ impl Campaigns {
         let name = group_name(name)?;
         self.store.write(|change| {
             let added = change.add_group(account.id, name, self.clock.now())?;
-            added.ok_or_else(|| Error::invalid("name", Flaw::Taken))
+            added.ok_or_else(|| Error::invalid(Field::Name, Flaw::Taken))
         })
     }
 
@@ -225,7 +225,7 @@ impl Campaigns {
             }
             match change.rename_group(id, name)? {
                 true => Ok(()),
-                false => Err(Error::invalid("name", Flaw::Taken)),
+                false => Err(Error::invalid(Field::Name, Flaw::Taken)),
             }
         })
     }
@@ -273,8 +273,8 @@ impl Campaigns {
 fn group_name(name: &str) -> Result<&str, Error> {
     let name = name.trim();
     match name.chars().count() {
-        0 => Err(Error::invalid("name", Flaw::Required)),
-        length if length > MOST_NAME => Err(Error::invalid("name", Flaw::TooLong(MOST_NAME))),
+        0 => Err(Error::invalid(Field::Name, Flaw::Required)),
+        length if length > MOST_NAME => Err(Error::invalid(Field::Name, Flaw::TooLong(MOST_NAME))),
         _ => Ok(name),
     }
 }

@@ -42,7 +42,7 @@ impl Language {
 #[non_exhaustive]
 pub enum Error {
     /// Values that cannot be stored: the field of each, and what is wrong with it.
-    Invalid(Vec<(&'static str, Flaw)>),
+    Invalid(Vec<(Field, Flaw)>),
     /// There is no such object, it is deleted, or it is another account's.
     NotFound,
     /// A parameter that must be there is not.
@@ -56,6 +56,84 @@ pub enum Error {
     /// Nothing was carried out because the disk, the database or this program failed. The inner
     /// text is for logs only.
     Internal(String),
+}
+
+/// What a value was given for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+#[allow(missing_docs, reason = "their names say it, and Field::name in words")]
+pub enum Field {
+    Name,
+    Text,
+    Kind,
+    From,
+    RateLimit,
+    RatePeriod,
+    Deferred,
+    Mclass,
+    Validity,
+    Ttl,
+    Track,
+    Shorten,
+    Replace,
+    Placeholders,
+    Encoding,
+    SkipHeader,
+    Delimiter,
+    Enclosure,
+    File,
+    Groups,
+    Target,
+    Status,
+    Expires,
+    Comment,
+    Recipient,
+    Number,
+    NumberFrom,
+    NumberTo,
+    Settings,
+    Prices,
+    /// A field of a contact card, by its name.
+    Card(&'static str),
+}
+
+impl Field {
+    /// What it is called in English.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Field::Name => "name",
+            Field::Text => "text",
+            Field::Kind => "type",
+            Field::From => "sender",
+            Field::RateLimit => "rate limit",
+            Field::RatePeriod => "rate period",
+            Field::Deferred => "time of sending",
+            Field::Mclass => "message class",
+            Field::Validity => "validity",
+            Field::Ttl => "time to live",
+            Field::Track => "tracking of recipients",
+            Field::Shorten => "shortening of links",
+            Field::Replace => "replacing",
+            Field::Placeholders => "placeholders flag",
+            Field::Encoding => "encoding",
+            Field::SkipHeader => "skipping of the header",
+            Field::Delimiter => "delimiter",
+            Field::Enclosure => "enclosure",
+            Field::File => "file",
+            Field::Groups => "contact groups",
+            Field::Target => "target",
+            Field::Status => "status",
+            Field::Expires => "last day",
+            Field::Comment => "comment",
+            Field::Recipient => "recipient",
+            Field::Number => "number",
+            Field::NumberFrom => "first number",
+            Field::NumberTo => "last number",
+            Field::Settings => "settings",
+            Field::Prices => "prices",
+            Field::Card(name) => name,
+        }
+    }
 }
 
 /// What forbids a change.
@@ -122,7 +200,7 @@ pub enum Flaw {
 
 impl Error {
     /// One wrong field.
-    pub(crate) fn invalid(field: &'static str, flaw: Flaw) -> Error {
+    pub(crate) fn invalid(field: Field, flaw: Flaw) -> Error {
         Error::Invalid(vec![(field, flaw)])
     }
 
@@ -130,17 +208,11 @@ impl Error {
     pub fn words(&self, language: Language) -> String {
         let of = |words: [&str; 3]| words[language as usize].to_owned();
         match self {
-            Error::Invalid(fields) => {
-                let names: Vec<&str> = fields.iter().map(|&(name, _)| name).collect();
-                let names = names.join(", ");
-                match language {
-                    Language::English => {
-                        format!("These fields hold values that cannot be used: {names}.")
-                    }
-                    Language::Russian => format!("Недопустимые значения в полях: {names}."),
-                    Language::Portuguese => format!("Valores inválidos nos campos: {names}."),
-                }
-            }
+            Error::Invalid(_) => of([
+                "Some fields hold values that cannot be used.",
+                "Некоторые поля содержат недопустимые значения.",
+                "Alguns campos têm valores inválidos.",
+            ]),
             Error::NotFound => of([
                 "The record was not found.",
                 "Запись не найдена.",
@@ -284,9 +356,9 @@ impl Flaw {
                 "O delimitador e o separador de texto devem ser diferentes.",
             ]),
             Flaw::Sources => of([
-                "Send exactly one of recipients, recipientContacts, recipientGroups and recipientsFile.",
-                "Передайте ровно один из параметров recipients, recipientContacts, recipientGroups, recipientsFile.",
-                "Envie exatamente um de recipients, recipientContacts, recipientGroups e recipientsFile.",
+                "Send exactly one kind of recipients: numbers, contacts, contact groups or a file.",
+                "Передайте получателей ровно одним способом: номера, контакты, группы контактов или файл.",
+                "Envie exatamente um tipo de destinatários: números, contatos, grupos de contatos ou arquivo.",
             ]),
             Flaw::TooMany(most) => with(
                 [
@@ -343,7 +415,12 @@ impl fmt::Display for Error {
             Error::Invalid(fields) => {
                 for (at, (field, flaw)) in fields.iter().enumerate() {
                     let gap = if at == 0 { "" } else { " " };
-                    write!(f, "{gap}{field}: {}", flaw.words(Language::English))?;
+                    write!(
+                        f,
+                        "{gap}{}: {}",
+                        field.name(),
+                        flaw.words(Language::English)
+                    )?;
                 }
                 Ok(())
             }

@@ -10,7 +10,7 @@ use crate::add::{AddParams, Adder, How, Sums, Texts};
 use crate::campaign::{Campaign, Count, Kind};
 use crate::clock::{MINUTE, Millis};
 use crate::contact::{CARD_FIELDS, MOBILE};
-use crate::error::{Conflict, Error, Flaw};
+use crate::error::{Conflict, Error, Field, Flaw};
 use crate::link::Link;
 use crate::status::{CampaignStatus, TaskStatus};
 use crate::store::{Change, Look, NewTask};
@@ -103,12 +103,12 @@ pub struct Task {
 }
 
 impl Job {
-    fn new(params: &AddParams, how: How, flaws: &mut Vec<(&'static str, Flaw)>) -> Job {
+    fn new(params: &AddParams, how: How, flaws: &mut Vec<(Field, Flaw)>) -> Job {
         let given = |value: &Option<String>| value.clone().filter(|value| !value.is_empty());
         let encoding = given(&params.encoding).unwrap_or_else(|| "UTF-8".to_owned());
         if encoding.trim().parse::<Encoding>().is_err() {
             flaws.push((
-                "recipientsFileEncoding",
+                Field::Encoding,
                 Flaw::OneOf(
                     "KOI8-R, CP866, WINDOWS-1252, WINDOWS-1251, UTF-8, ASCII, ISO-8859-1, UCS-2",
                 ),
@@ -118,7 +118,7 @@ impl Job {
             None | Some("" | "0" | "false") => false,
             Some("1" | "true") => true,
             Some(_) => {
-                flaws.push(("recipientsFileSkipHeader", Flaw::OneOf("0, 1")));
+                flaws.push((Field::SkipHeader, Flaw::OneOf("0, 1")));
                 false
             }
         };
@@ -136,10 +136,10 @@ impl Job {
                 }
             }
         };
-        let delimiter = character("recipientsFileDelimiter", &params.delimiter, ',');
-        let enclosure = character("recipientsFileEnclosure", &params.enclosure, '\'');
+        let delimiter = character(Field::Delimiter, &params.delimiter, ',');
+        let enclosure = character(Field::Enclosure, &params.enclosure, '\'');
         if delimiter == enclosure {
-            flaws.push(("recipientsFileEnclosure", Flaw::SameCharacter));
+            flaws.push((Field::Enclosure, Flaw::SameCharacter));
         }
         Job {
             file: None,
@@ -282,7 +282,7 @@ impl Campaigns {
         let _turn = self.trying.lock().unwrap_or_else(PoisonError::into_inner);
         #[cfg(unix)]
         File::open(&self.folder)?.sync_all()?;
-        let flaw = |words: String| Error::invalid("recipientsFile", Flaw::File(words));
+        let flaw = |words: String| Error::invalid(Field::File, Flaw::File(words));
         let source = job
             .open(path, campaign.kind)
             .map_err(|error| flaw(shown(&error, path, job)))?;

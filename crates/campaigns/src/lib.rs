@@ -42,14 +42,16 @@ mod transport;
 pub use account::{Account, Settings};
 pub use add::{AddParams, Added, Entries, Entry, MOST_ENTRIES};
 pub use campaign::{
-    Campaign, CampaignFilter, Count, Counters, Found, Kind, NewCampaign, Page, Range,
+    Campaign, CampaignFilter, CampaignKey, Count, Counters, Found, Kind, NewCampaign, Page, Range,
 };
 pub use clock::{Clock, DAY, HOUR, MINUTE, ManualClock, Millis, SystemClock, Zone};
 pub use contact::{CARD_FIELDS, Card, Group, MOBILE};
-pub use error::{Conflict, Error, Flaw, Language};
+pub use error::{Conflict, Error, Field, Flaw, Language};
 pub use import::{Import, Task};
-pub use link::{Clicks, Link, LinkBy, LinkFilter, LinkMaker, NewLink, Period, RandomCodes};
-pub use message::{Message, MessageFilter, NewMessage, SentMessage};
+pub use link::{
+    Clicks, Link, LinkBy, LinkFilter, LinkKey, LinkMaker, NewLink, Period, RandomCodes,
+};
+pub use message::{Message, MessageFilter, MessageKey, NewMessage, SentMessage};
 pub use money::Money;
 pub use status::{CampaignStatus, MessageStatus, TaskStatus};
 pub use stop::Stopped;

@@ -4,7 +4,7 @@ use crate::Campaigns;
 use crate::account::{Account, random_text};
 use crate::campaign::{Found, Page, Range};
 use crate::clock::{DAY, HOUR, MINUTE, Millis};
-use crate::error::{Error, Flaw};
+use crate::error::{Error, Field, Flaw};
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -88,6 +88,17 @@ pub struct LinkFilter {
     pub created: Range,
 }
 
+/// What links can be sorted by.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[allow(missing_docs, reason = "they are the fields of a link")]
+pub enum LinkKey {
+    Created,
+    Expires,
+    Clicks,
+    Code,
+    Target,
+}
+
 /// The length of a period whose clicks are counted together.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Period {
@@ -169,11 +180,11 @@ impl Campaigns {
             false => format!("https://{target}"),
         };
         if target.is_empty() {
-            flaws.push(("fullLink", Flaw::Required));
+            flaws.push((Field::Target, Flaw::Required));
         } else if target.len() > MOST_TARGET {
-            flaws.push(("fullLink", Flaw::TooLong(MOST_TARGET)));
+            flaws.push((Field::Target, Flaw::TooLong(MOST_TARGET)));
         } else if !is_web_address(&target) {
-            flaws.push(("fullLink", Flaw::NotAUrl));
+            flaws.push((Field::Target, Flaw::NotAUrl));
         }
         if !flaws.is_empty() {
             return Err(Error::Invalid(flaws));
@@ -236,7 +247,7 @@ impl Campaigns {
         &self,
         account: &Account,
         filter: &LinkFilter,
-        sort: &[(String, bool)],
+        sort: &[(LinkKey, bool)],
         page: Page,
     ) -> Result<Found<Link>, Error> {
         let status = match filter.status.as_deref().map(str::trim) {
@@ -479,7 +490,7 @@ pub(crate) struct LinkSettings<'n> {
 fn settings<'n>(
     account: &Account,
     new: &'n NewLink,
-    flaws: &mut Vec<(&'static str, Flaw)>,
+    flaws: &mut Vec<(Field, Flaw)>,
 ) -> LinkSettings<'n> {
     fn given(text: &Option<String>) -> Option<&str> {
         let text = text.as_deref().map(str::trim);
@@ -489,18 +500,18 @@ fn settings<'n>(
         None | Some("1") => 1,
         Some("0") => 0,
         Some(_) => {
-            flaws.push(("status", Flaw::OneOf("0, 1")));
+            flaws.push((Field::Status, Flaw::OneOf("0, 1")));
             0
         }
     };
     let day = given(&new.expires);
     let expires = day.and_then(|day| account.zone.to(day, None));
     if day.is_some() && expires.is_none() {
-        flaws.push(("expirationDate", Flaw::Malformed));
+        flaws.push((Field::Expires, Flaw::Malformed));
     }
     let comment = given(&new.comment);
     if comment.is_some_and(|comment| comment.chars().count() > MOST_COMMENT) {
-        flaws.push(("comment", Flaw::TooLong(MOST_COMMENT)));
+        flaws.push((Field::Comment, Flaw::TooLong(MOST_COMMENT)));
     }
     LinkSettings {
         status,

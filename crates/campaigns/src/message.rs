@@ -4,7 +4,7 @@ use crate::account::Account;
 use crate::add::{Adder, Sums, Texts};
 use crate::campaign::{self, Campaign, Found, NewCampaign, Page, Range};
 use crate::clock::Millis;
-use crate::error::{Error, Flaw};
+use crate::error::{Error, Field, Flaw};
 use crate::status::MessageStatus;
 use crate::store::MOST_IDS;
 use crate::{Campaigns, Money};
@@ -98,6 +98,21 @@ pub struct MessageFilter {
     pub updated: Range,
 }
 
+/// What messages can be sorted by.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[allow(missing_docs, reason = "they are the fields of a message")]
+pub enum MessageKey {
+    Id,
+    Campaign,
+    From,
+    To,
+    Text,
+    Status,
+    Sent,
+    Updated,
+    Segments,
+}
+
 /// A message to one recipient, as it was typed.
 #[derive(Clone, Default)]
 pub struct NewMessage {
@@ -143,7 +158,7 @@ impl Campaigns {
         if !verdict.is_accepted() {
             // Before the rest, which may make short links.
             let flaw = Flaw::Number(verdict.reason().message());
-            return Err(Error::invalid("recipient", flaw));
+            return Err(Error::invalid(Field::Recipient, flaw));
         }
         let checked = self.checked(account, &wanted, now)?;
         self.store.write(|change| {
@@ -208,7 +223,7 @@ impl Campaigns {
         &self,
         account: &Account,
         filter: &MessageFilter,
-        sort: &[(String, bool)],
+        sort: &[(MessageKey, bool)],
         page: Page,
     ) -> Result<(Found<Message>, HashMap<i64, Campaign>), Error> {
         let now = self.now();

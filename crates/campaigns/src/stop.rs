@@ -3,7 +3,7 @@
 use crate::account::Account;
 use crate::campaign::{Found, Page};
 use crate::clock::Millis;
-use crate::error::{Error, Flaw};
+use crate::error::{Error, Field, Flaw};
 use crate::{Campaigns, Money};
 use recipients_core::{Checker, Msisdn};
 use recipients_ingest::{Choice, Options, Source};
@@ -47,7 +47,7 @@ impl Campaigns {
         number: &str,
         comment: Option<&str>,
     ) -> Result<i64, Error> {
-        let number = stop_number("number", number)?;
+        let number = stop_number(Field::Number, number)?;
         let comment = checked(comment)?;
         self.store.write(|change| {
             let now = self.clock.now();
@@ -69,13 +69,13 @@ impl Campaigns {
         to: &str,
         comment: Option<&str>,
     ) -> Result<(), Error> {
-        let from = stop_number("numberFrom", from)?.as_u64();
-        let to = stop_number("numberTo", to)?.as_u64();
+        let from = stop_number(Field::NumberFrom, from)?.as_u64();
+        let to = stop_number(Field::NumberTo, to)?.as_u64();
         let comment = checked(comment)?;
         if to < from || to - from >= MOST_RANGE {
             let most = from.saturating_add(MOST_RANGE - 1);
             return Err(Error::invalid(
-                "numberTo",
+                Field::NumberTo,
                 Flaw::Between(from as i64, most as i64),
             ));
         }
@@ -139,7 +139,7 @@ impl Campaigns {
     /// [`Error::Invalid`] naming the line that cannot be read; then nothing is changed.
     pub fn load_prices(&self, table: impl Read) -> Result<usize, Error> {
         let flaw = |line: u64, words: &str| {
-            Error::invalid("prices", Flaw::File(format!("line {line}: {words}")))
+            Error::invalid(Field::Prices, Flaw::File(format!("line {line}: {words}")))
         };
         let plan = recipients_core::Plan::builtin();
         let mut bytes = Vec::new();
@@ -193,7 +193,7 @@ impl Campaigns {
     }
 }
 
-fn stop_number(field: &'static str, text: &str) -> Result<Msisdn, Error> {
+fn stop_number(field: Field, text: &str) -> Result<Msisdn, Error> {
     Checker::default()
         .stop_list_entry(text)
         .map_err(|reason| Error::invalid(field, Flaw::Number(reason.message())))
@@ -202,7 +202,7 @@ fn stop_number(field: &'static str, text: &str) -> Result<Msisdn, Error> {
 fn checked(comment: Option<&str>) -> Result<Option<&str>, Error> {
     let comment = comment.map(str::trim).filter(|comment| !comment.is_empty());
     match comment.is_some_and(|comment| comment.chars().count() > MOST_COMMENT) {
-        true => Err(Error::invalid("comment", Flaw::TooLong(MOST_COMMENT))),
+        true => Err(Error::invalid(Field::Comment, Flaw::TooLong(MOST_COMMENT))),
         false => Ok(comment),
     }
 }

@@ -29,7 +29,7 @@ fn replacing() -> AddParams {
     }
 }
 
-fn fields(error: Error) -> Vec<&'static str> {
+fn fields(error: Error) -> Vec<Field> {
     match error {
         Error::Invalid(fields) => fields.into_iter().map(|(name, _)| name).collect(),
         other => panic!("{other:?}"),
@@ -82,18 +82,21 @@ fn d29_what_a_campaign_can_be() {
     );
     assert_eq!(made.status.name(), "NEW");
 
-    assert_eq!(wrong(&|new| new.text = None), ["text"]);
-    assert_eq!(wrong(&|new| new.kind = some("4")), ["type"]);
-    assert_eq!(wrong(&|new| new.kind = some("3")), ["text"]);
-    assert_eq!(wrong(&|new| new.name = Some("x".repeat(256))), ["name"]);
+    assert_eq!(wrong(&|new| new.text = None), [Field::Text]);
+    assert_eq!(wrong(&|new| new.kind = some("4")), [Field::Kind]);
+    assert_eq!(wrong(&|new| new.kind = some("3")), [Field::Text]);
+    assert_eq!(
+        wrong(&|new| new.name = Some("x".repeat(256))),
+        [Field::Name]
+    );
     assert!(create(&|new| new.name = Some("ж".repeat(255))).is_ok());
-    assert_eq!(wrong(&|new| new.from = some("Gamma")), ["from"]);
+    assert_eq!(wrong(&|new| new.from = some("Gamma")), [Field::From]);
     assert!(create(&|new| new.from = some("Beta")).is_ok());
     assert!(create(&|new| new.from = some("")).is_ok());
-    assert_eq!(wrong(&|new| new.mclass = some("2")), ["mclass"]);
-    assert_eq!(wrong(&|new| new.validity = some("59")), ["validity"]);
-    assert_eq!(wrong(&|new| new.validity = some("1441")), ["validity"]);
-    assert_eq!(wrong(&|new| new.ttl = some("4321")), ["ttl"]);
+    assert_eq!(wrong(&|new| new.mclass = some("2")), [Field::Mclass]);
+    assert_eq!(wrong(&|new| new.validity = some("59")), [Field::Validity]);
+    assert_eq!(wrong(&|new| new.validity = some("1441")), [Field::Validity]);
+    assert_eq!(wrong(&|new| new.ttl = some("4321")), [Field::Ttl]);
     // Both given: validity wins.
     let both = create(&|new| {
         new.ttl = some("5000");
@@ -107,7 +110,10 @@ fn d29_what_a_campaign_can_be() {
             .validity,
         60
     );
-    assert_eq!(wrong(&|new| new.rate_limit = some("10")), ["ratePeriod"]);
+    assert_eq!(
+        wrong(&|new| new.rate_limit = some("10")),
+        [Field::RatePeriod]
+    );
     assert!(create(&|new| new.rate_period = some("61")).is_ok());
     for (limit, period, good) in [
         ("6000", "60", true),
@@ -134,16 +140,13 @@ fn d29_what_a_campaign_can_be() {
         let made = create(&|new| new.deferred = some(time));
         assert_eq!(made.is_ok(), good, "{time}");
     }
-    assert_eq!(
-        wrong(&|new| new.track = some("1")),
-        ["trackShortLinkRecipients"]
-    );
+    assert_eq!(wrong(&|new| new.track = some("1")), [Field::Track]);
     let several = wrong(&|new| {
         new.kind = some("x");
         new.mclass = some("9");
         new.text = some(" ");
     });
-    assert_eq!(several, ["type", "mclass", "text"]);
+    assert_eq!(several, [Field::Kind, Field::Mclass, Field::Text]);
 }
 
 #[test]
@@ -221,7 +224,7 @@ fn d10_placeholders() {
         (Ok(vec![0]), "Dear {sum}, 380971112233: ".to_owned())
     );
     assert_eq!(texts("3").0, Ok(vec![20]));
-    assert_eq!(texts("4").0, Err(vec!["placeholdersFlag"]));
+    assert_eq!(texts("4").0, Err(vec![Field::Placeholders]));
 }
 
 #[test]

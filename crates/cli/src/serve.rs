@@ -129,7 +129,7 @@ fn told(error: &Error) -> Failure {
         Error::Invalid(fields) => {
             let words = fields.iter().map(|(field, flaw)| match flaw {
                 Flaw::File(words) => words.clone(),
-                flaw => format!("{field}: {}", flaw.words(Language::English)),
+                flaw => format!("{}: {}", field.name(), flaw.words(Language::English)),
             });
             Failure::Usage(words.collect::<Vec<String>>().join("; "))
         }

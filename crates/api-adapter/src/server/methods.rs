@@ -4,9 +4,9 @@ use super::read::Upload;
 use super::render;
 use crate::{ApiCode, Bag, Envelope, Value};
 use recipients_campaigns::{
-    Account, AddParams, Added, CampaignFilter, Campaigns, Entries, Entry, Error, Flaw, Import,
-    Language, LinkBy, LinkFilter, MessageFilter, NewCampaign, NewLink, NewMessage, Page, Period,
-    Range,
+    Account, AddParams, Added, CampaignFilter, CampaignKey, Campaigns, Entries, Entry, Error,
+    Field, Flaw, Import, Language, LinkBy, LinkFilter, LinkKey, MessageFilter, MessageKey,
+    NewCampaign, NewLink, NewMessage, Page, Period, Range,
 };
 use serde_json::{Value as Json, json};
 use std::collections::{BTreeMap, HashMap};
@@ -152,6 +152,42 @@ pub(super) fn answer(call: &Call<'_>, module: &str, method: &str) -> (Option<i64
     (Some(account.id()), envelope)
 }
 
+/// What a field is called as a parameter.
+fn parameter(field: Field) -> &'static str {
+    match field {
+        Field::Name => "name",
+        Field::Text => "text",
+        Field::Kind => "type",
+        Field::From => "from",
+        Field::RateLimit => "rateLimit",
+        Field::RatePeriod => "ratePeriod",
+        Field::Deferred => "deferredToTs",
+        Field::Mclass => "mclass",
+        Field::Validity => "validity",
+        Field::Ttl => "ttl",
+        Field::Track => "trackShortLinkRecipients",
+        Field::Shorten => "shortenLinks",
+        Field::Replace => "replace",
+        Field::Placeholders => "placeholdersFlag",
+        Field::Encoding => "recipientsFileEncoding",
+        Field::SkipHeader => "recipientsFileSkipHeader",
+        Field::Delimiter => "recipientsFileDelimiter",
+        Field::Enclosure => "recipientsFileEnclosure",
+        Field::File => "recipientsFile",
+        Field::Groups => "recipientGroups",
+        Field::Target => "fullLink",
+        Field::Status => "status",
+        Field::Expires => "expirationDate",
+        Field::Comment => "comment",
+        Field::Recipient => "recipient",
+        Field::Number => "number",
+        Field::NumberFrom => "numberFrom",
+        Field::NumberTo => "numberTo",
+        // What no request gives is called as people call it.
+        other => other.name(),
+    }
+}
+
 fn refused(error: &Error, account: &Account) -> Envelope {
     let language = account.language();
     let (code, data) = match error {
@@ -159,9 +195,10 @@ fn refused(error: &Error, account: &Account) -> Envelope {
             let mut data = serde_json::Map::new();
             for (field, flaw) in fields {
                 let words = json!(flaw.words(language));
-                match data.get_mut(*field) {
+                let name = parameter(*field);
+                match data.get_mut(name) {
                     Some(Json::Array(all)) => all.push(words),
-                    _ => drop(data.insert((*field).to_owned(), json!([words]))),
+                    _ => drop(data.insert(name.to_owned(), json!([words]))),
                 }
             }
             (ApiCode::Validation, Json::Object(data))
@@ -291,12 +328,13 @@ impl Call<'_> {
     }
 
     /// Refuses lists and maps where any text would do.
-    fn texts_only(&self, map: &str, fields: &[&'static str]) -> Result<(), Error> {
-        let is_map = |field: &&&'static str| {
-            let value = self.bag.get(map).and_then(|map| map.get(field));
+    fn texts_only(&self, map: &str, fields: &[Field]) -> Result<(), Error> {
+        let is_map = |field: &&Field| {
+            let value = self.bag.get(map);
+            let value = value.and_then(|map| map.get(parameter(**field)));
             matches!(value, Some(Value::Map(_)))
         };
-        let wrong: Vec<(&'static str, Flaw)> = fields
+        let wrong: Vec<(Field, Flaw)> = fields
             .iter()
             .filter(is_map)
             .map(|&field| (field, Flaw::Malformed))
@@ -327,16 +365,17 @@ impl Call<'_> {
         }
     }
 
-    fn sort(&self) -> Vec<(String, bool)> {
+    /// Sort keys in the order given; unknown names are left out.
+    fn sort<K: Copy>(&self, known: &[(&str, K)]) -> Vec<(K, bool)> {
         let sort = self.bag.get("sort");
-        let keys = sort.iter().flat_map(|sort| sort.entries());
-        keys.map(|(key, direction)| {
-            let descending = direction
-                .text()
-                .is_some_and(|d| d.eq_ignore_ascii_case("desc"));
-            (key.to_owned(), descending)
-        })
-        .collect()
+        let given = sort.iter().flat_map(|sort| sort.entries());
+        given
+            .filter_map(|(name, direction)| {
+                let (_, key) = known.iter().find(|(known, _)| *known == name)?;
+                let direction = direction.text().unwrap_or_default();
+                Some((*key, direction.eq_ignore_ascii_case("desc")))
+            })
+            .collect()
     }
 
     fn range(&self, from: &[&str], from_time: &[&str], to: &[&str], to_time: &[&str]) -> Range {
@@ -387,7 +426,7 @@ fn create(call: &Call<'_>, account: &Account) -> Result<Envelope, Error> {
     let Some(Value::Map(_)) = call.bag.get("data") else {
         return Err(Error::Missing("data"));
     };
-    call.texts_only("data", &["name", "text"])?;
+    call.texts_only("data", &[Field::Name, Field::Text])?;
     let new = new_campaign(call, "data");
     let id = call.campaigns.create(account, &new)?;
     Ok(Envelope::ok(id.to_string()))
@@ -480,9 +519,21 @@ fn list(call: &Call<'_>, account: &Account) -> Result<Envelope, Error> {
             &["sentTimeTo", "sendTimeTo"],
         ),
     };
-    let found = call
-        .campaigns
-        .list(account, &filter, &call.sort(), call.page())?;
+    let sort = call.sort(&[
+        ("id", CampaignKey::Id),
+        ("name", CampaignKey::Name),
+        ("from", CampaignKey::From),
+        ("text", CampaignKey::Text),
+        ("status", CampaignKey::Status),
+        ("type", CampaignKey::Kind),
+        ("createTs", CampaignKey::Created),
+        ("startSendTs", CampaignKey::Started),
+        ("endSendTs", CampaignKey::Sent),
+        ("counters.totalMsgNum", CampaignKey::Messages),
+        ("counters.totalCost", CampaignKey::Cost),
+        ("recipient", CampaignKey::Recipient),
+    ]);
+    let found = call.campaigns.list(account, &filter, &sort, call.page())?;
     let mut items = Vec::with_capacity(found.items.len());
     for campaign in &found.items {
         let groups = campaign.groups.as_deref().unwrap_or("");
@@ -558,7 +609,7 @@ fn add_recipients(call: &Call<'_>, account: &Account) -> Result<Envelope, Error>
     if let Some(groups) = groups {
         let ids = texts(groups).iter().map(|id| id.parse()).collect();
         let Ok(ids) = ids else {
-            let flaws = vec![("recipientGroups", Flaw::Malformed)];
+            let flaws = vec![(Field::Groups, Flaw::Malformed)];
             return Err(Error::Invalid(flaws));
         };
         return background(Import::Groups(ids));
@@ -740,9 +791,20 @@ fn list_messages(call: &Call<'_>, account: &Account) -> Result<Envelope, Error> 
         sent: range("startSend"),
         updated: range("statusUpdate"),
     };
-    let (found, campaigns) =
-        call.campaigns
-            .list_messages(account, &filter, &call.sort(), call.page())?;
+    let sort = call.sort(&[
+        ("id", MessageKey::Id),
+        ("campaignId", MessageKey::Campaign),
+        ("from", MessageKey::From),
+        ("to", MessageKey::To),
+        ("text", MessageKey::Text),
+        ("status", MessageKey::Status),
+        ("startSendTs", MessageKey::Sent),
+        ("statusUpdateTs", MessageKey::Updated),
+        ("segNum", MessageKey::Segments),
+    ]);
+    let (found, campaigns) = call
+        .campaigns
+        .list_messages(account, &filter, &sort, call.page())?;
     let with_destination = call.bag.text("withNumberInfo") == Some("1");
     let show = |message: &recipients_campaigns::Message| {
         let campaign = campaigns.get(&message.campaign);
@@ -826,9 +888,14 @@ fn list_links(call: &Call<'_>, account: &Account) -> Result<Envelope, Error> {
     let is_other = call
         .filled("criteria", "moderatorStatus")
         .is_some_and(|status| status.trim() != render::MODERATED);
-    let mut found = call
-        .campaigns
-        .links(account, &filter, &call.sort(), call.page())?;
+    let sort = call.sort(&[
+        ("createTs", LinkKey::Created),
+        ("expirationDate", LinkKey::Expires),
+        ("clickCnt", LinkKey::Clicks),
+        ("code", LinkKey::Code),
+        ("fullLink", LinkKey::Target),
+    ]);
+    let mut found = call.campaigns.links(account, &filter, &sort, call.page())?;
     if is_other {
         (found.items, found.total) = (Vec::new(), 0);
     }

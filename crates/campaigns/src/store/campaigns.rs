@@ -4,7 +4,7 @@ use super::query::{Conditions, order};
 use super::{Change, Look};
 use crate::add::Sums;
 use crate::campaign::{
-    Campaign, CampaignFilter, CheckedCampaign, Count, Counters, Found, Kind, Page,
+    Campaign, CampaignFilter, CampaignKey, CheckedCampaign, Count, Counters, Found, Kind, Page,
 };
 use crate::clock::Millis;
 use crate::error::Error;
@@ -114,7 +114,7 @@ impl Look<'_> {
         account: i64,
         filter: &CampaignFilter,
         [created, sent]: [Option<(Millis, Millis)>; 2],
-        sort: &[(String, bool)],
+        sort: &[(CampaignKey, bool)],
         page: Page,
         now: Millis,
     ) -> Result<Found<Campaign>, Error> {
@@ -144,23 +144,27 @@ impl Look<'_> {
             when.number_part(sql, part);
         }
         when.campaign(filter.groups.as_deref(), filter.status.as_deref(), now);
-        let recipient = "(SELECT min(number) FROM message m WHERE m.campaign = c.id \
-                         AND m.generation = c.generation)";
-        let known = [
-            ("id", "id"),
-            ("name", "name"),
-            ("from", "sender"),
-            ("text", "text"),
-            ("status", "status"),
-            ("type", "type"),
-            ("createTs", "created"),
-            ("startSendTs", "started"),
-            ("endSendTs", "sent"),
-            ("counters.totalMsgNum", "messages"),
-            ("counters.totalCost", "cost"),
-            ("recipient", recipient),
-        ];
-        let order = order(sort, &known, "id");
+        let order = order(
+            sort,
+            |key| match key {
+                CampaignKey::Id => "id",
+                CampaignKey::Name => "name",
+                CampaignKey::From => "sender",
+                CampaignKey::Text => "text",
+                CampaignKey::Status => "status",
+                CampaignKey::Kind => "type",
+                CampaignKey::Created => "created",
+                CampaignKey::Started => "started",
+                CampaignKey::Sent => "sent",
+                CampaignKey::Messages => "messages",
+                CampaignKey::Cost => "cost",
+                CampaignKey::Recipient => {
+                    "(SELECT min(number) FROM message m WHERE m.campaign = c.id \
+                     AND m.generation = c.generation)"
+                }
+            },
+            "id",
+        );
         let row = |row: &Row<'_>| campaign(row, now);
         let mut found = self.page("*", "campaign c", &when, &order, page, row)?;
         for campaign in &mut found.items {

@@ -5,7 +5,7 @@ use super::{Change, Look};
 use crate::campaign::{Found, Page};
 use crate::clock::Millis;
 use crate::error::Error;
-use crate::link::{Link, LinkBy, LinkSettings};
+use crate::link::{Link, LinkBy, LinkKey, LinkSettings};
 use rusqlite::Row;
 
 fn link(row: &Row<'_>) -> rusqlite::Result<Link> {
@@ -54,7 +54,7 @@ impl Look<'_> {
         status: Option<i64>,
         text: Option<&str>,
         created: Option<(Millis, Millis)>,
-        sort: &[(String, bool)],
+        sort: &[(LinkKey, bool)],
         page: Page,
     ) -> Result<Found<Link>, Error> {
         let mut when = Conditions::default();
@@ -68,14 +68,17 @@ impl Look<'_> {
             when.add(&format!("instr({all}, ?) > 0"), text.to_owned());
         }
         when.within("created", created);
-        let known = [
-            ("createTs", "created"),
-            ("expirationDate", "expires"),
-            ("clickCnt", "clicks"),
-            ("code", "code"),
-            ("fullLink", "target"),
-        ];
-        let order = order(sort, &known, "id");
+        let order = order(
+            sort,
+            |key| match key {
+                LinkKey::Created => "created",
+                LinkKey::Expires => "expires",
+                LinkKey::Clicks => "clicks",
+                LinkKey::Code => "code",
+                LinkKey::Target => "target",
+            },
+            "id",
+        );
         self.page("*", "link", &when, &order, page, link)
     }
 

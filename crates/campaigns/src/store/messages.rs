@@ -5,7 +5,7 @@ use super::{Change, Look, campaigns};
 use crate::campaign::{Campaign, Found, Page};
 use crate::clock::Millis;
 use crate::error::Error;
-use crate::message::{Message, MessageFilter};
+use crate::message::{Message, MessageFilter, MessageKey};
 use crate::money::Money;
 use crate::status::MessageStatus;
 use crate::stop::msisdn;
@@ -98,7 +98,7 @@ impl Look<'_> {
         account: i64,
         filter: &MessageFilter,
         windows: Windows,
-        sort: &[(String, bool)],
+        sort: &[(MessageKey, bool)],
         page: Page,
         now: Millis,
     ) -> Result<(Found<Message>, HashMap<i64, Campaign>), Error> {
@@ -135,18 +135,21 @@ impl Look<'_> {
         for (column, range) in columns.into_iter().zip(windows) {
             when.within(column, range);
         }
-        let known = [
-            ("id", "m.id"),
-            ("campaignId", "m.campaign"),
-            ("from", "c.sender"),
-            ("to", "m.number"),
-            ("text", "full_text"),
-            ("status", "m.status"),
-            ("startSendTs", "m.sent"),
-            ("statusUpdateTs", "m.updated"),
-            ("segNum", "m.segments"),
-        ];
-        let order = order(sort, &known, "m.id");
+        let order = order(
+            sort,
+            |key| match key {
+                MessageKey::Id => "m.id",
+                MessageKey::Campaign => "m.campaign",
+                MessageKey::From => "c.sender",
+                MessageKey::To => "m.number",
+                MessageKey::Text => "full_text",
+                MessageKey::Status => "m.status",
+                MessageKey::Sent => "m.sent",
+                MessageKey::Updated => "m.updated",
+                MessageKey::Segments => "m.segments",
+            },
+            "m.id",
+        );
         let found = self.page(COLUMNS, TABLES, &when, &order, page, message)?;
         let mut campaigns = HashMap::new();
         for message in &found.items {

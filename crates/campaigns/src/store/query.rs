@@ -81,15 +81,16 @@ impl Conditions {
     }
 }
 
-/// Sort keys as SQL, from names and directions, and then the greatest id first; unknown names are
-/// left out.
-pub(super) fn order(sort: &[(String, bool)], known: &[(&str, &str)], id: &str) -> String {
+/// Sort keys as SQL, from keys and whether they descend, and then the greatest id first.
+pub(super) fn order<K: Copy>(
+    sort: &[(K, bool)],
+    sql: impl Fn(K) -> &'static str,
+    id: &str,
+) -> String {
     let mut keys: Vec<String> = Vec::new();
-    for (name, descending) in sort {
-        if let Some((_, sql)) = known.iter().find(|(known, _)| known == name) {
-            let direction = if *descending { "DESC" } else { "ASC" };
-            keys.push(format!("{sql} {direction}"));
-        }
+    for &(key, descending) in sort {
+        let direction = if descending { "DESC" } else { "ASC" };
+        keys.push(format!("{} {direction}", sql(key)));
     }
     keys.push(format!("{id} DESC"));
     keys.join(", ")
