@@ -296,6 +296,19 @@ impl Campaigns {
         self.store.read(|look| look.account_by_id(id))
     }
 
+    /// What a segment to a territory costs, by operator; an empty one is all that are not named.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Incorrect`] if there is no such territory.
+    pub fn prices(&self, territory: &str) -> Result<Vec<(String, Money)>, Error> {
+        let territory = Plan::builtin()
+            .territory(territory)
+            .map_err(|_| Error::Incorrect(Flaw::Malformed))?;
+        self.store
+            .read(|look| look.prices_of(&territory.to_string()))
+    }
+
     /// The account's rules with its stop lists, as they stand now.
     pub(crate) fn rules(&self, account: &Account) -> Result<Arc<Rules>, Error> {
         let lock = || self.rules.lock().unwrap_or_else(PoisonError::into_inner);

@@ -208,7 +208,7 @@ impl Campaigns {
         let name = group_name(name)?;
         self.store.write(|change| {
             let added = change.add_group(account.id, name, self.clock.now())?;
-            added.ok_or_else(|| Error::invalid(Field::Name, Flaw::Taken))
+            added.ok_or_else(|| Error::invalid(Field::Name, Flaw::GroupTaken))
         })
     }
 
@@ -225,7 +225,7 @@ impl Campaigns {
             }
             match change.rename_group(id, name)? {
                 true => Ok(()),
-                false => Err(Error::invalid(Field::Name, Flaw::Taken)),
+                false => Err(Error::invalid(Field::Name, Flaw::GroupTaken)),
             }
         })
     }

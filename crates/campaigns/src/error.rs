@@ -190,6 +190,8 @@ pub enum Flaw {
     Number(&'static str),
     /// It is taken.
     Taken,
+    /// Another contact group has this name.
+    GroupTaken,
     /// It is no web address.
     NotAUrl,
     /// The file cannot be read; what is wrong with it.
@@ -208,10 +210,12 @@ impl Error {
     pub fn words(&self, language: Language) -> String {
         let of = |words: [&str; 3]| words[language as usize].to_owned();
         match self {
+            // The Portuguese sentences of these two errors are the live service's: clients compare
+            // them.
             Error::Invalid(_) => of([
-                "Some fields hold values that cannot be used.",
-                "Некоторые поля содержат недопустимые значения.",
-                "Alguns campos têm valores inválidos.",
+                "One or more fields hold values that cannot be used. Check the errors and try again.",
+                "Одно или несколько полей содержат недопустимые значения. Проверьте ошибки и повторите.",
+                "Um ou mais campos contêm dados incorretos. Verifique os erros e tente novamente.",
             ]),
             Error::NotFound => of([
                 "The record was not found.",
@@ -385,6 +389,11 @@ impl Flaw {
                 "The value is already taken.",
                 "Значение уже занято.",
                 "O valor já está em uso.",
+            ]),
+            Flaw::GroupTaken => of([
+                "There is a group of this name already. Choose another one.",
+                "Группа с таким именем уже существует. Выберите другое имя.",
+                "Grupo com nome idêntico já existe. Por favor, escolha um nome único.",
             ]),
             Flaw::NotAUrl => of([
                 "The value must be a web address (http or https).",

@@ -400,8 +400,8 @@ fn parse_placeholders(text: &str) -> Result<Missing, String> {
 #[derive(Args, Debug)]
 #[command(after_long_help = "\
 The server speaks the campaign API at /service/Module/Method: Campaign (all eight methods), Message, \
-Link, TaskQueue, ContactGroup, ContactCard, NumberStopList and User/GetOwnBalance. Nothing is really \
-sent: delivery is simulated. One server works with a database at a time; the other commands may be \
+Link, TaskQueue, ContactGroup, ContactCard, NumberStopList, User/GetOwnBalance and \
+Price/ListPublic. Nothing is really sent: delivery is simulated. One server works with a database at a time; the other commands may be \
 used beside it. SIGTERM and Ctrl-C end it; what runs goes on at the next start.
 
 Limits: a body 16 MiB, all bodies together 256 MiB (the first 64 KiB of each are free), a field of a \

@@ -309,6 +309,21 @@ fn types_of_values() {
         (&json!("2"), &json!("0.5600"))
     );
     assert_eq!(counters["userCurrency"], "USD");
+    let prices = server.ok(
+        "price/listPublic",
+        &[("countryA2", "ua"), ("currency", "USD")],
+    );
+    assert_eq!(prices["totalItemCount"], "2");
+    assert_eq!(
+        (
+            &prices["items"][0]["operatorName"],
+            &prices["items"][0]["price"]
+        ),
+        (&json!(null), &json!("0.0600"))
+    );
+    assert_eq!(server.code("price/listPublic", &[]), 11);
+    let wrong = [("countryA2", "any_country"), ("currency", "any_currency")];
+    assert_eq!(server.code("price/listPublic", &wrong), 12);
     // What was reckoned when recipients were added stays (D31).
     server.prices("country,operator,price\nUA,,9\n");
     assert_eq!(server.info(&id)["counters"]["totalCost"], "0.5600");

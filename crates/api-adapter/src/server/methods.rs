@@ -88,6 +88,7 @@ const METHODS: &[(&str, &[(&str, Method)])] = &[
         "numberstoplist",
         &[("create", stop), ("delete", unstop), ("list", list_stopped)],
     ),
+    ("price", &[("listpublic", list_prices)]),
     ("taskqueue", &[("getstatus", task_status)]),
     ("user", &[("getownbalance", balance)]),
 ];
@@ -710,6 +711,37 @@ fn balance(_: &Call<'_>, account: &Account) -> Result<Envelope, Error> {
         "balance": account.balance.to_string(),
         "currency": account.settings.currency,
     })))
+}
+
+/// Prices of a country. In which shape the live service tells them is not published.
+fn list_prices(call: &Call<'_>, account: &Account) -> Result<Envelope, Error> {
+    let text = |name: &str| call.bag.text(name).map(str::trim);
+    let country = text("countryA2").filter(|text| !text.is_empty());
+    let country = country.ok_or(Error::Missing("countryA2"))?;
+    let is_code = |name: &str, lengths: std::ops::RangeInclusive<usize>| {
+        text(name).is_none_or(|text| {
+            text.is_empty()
+                || (lengths.contains(&text.len())
+                    && text.bytes().all(|b| b.is_ascii_alphabetic() || b == b'-'))
+        })
+    };
+    if !is_code("currency", 3..=3) || !is_code("language", 2..=5) {
+        return Err(Error::Incorrect(Flaw::Malformed));
+    }
+    let prices = call.campaigns.prices(country)?;
+    let show = |(operator, price): &(String, recipients_campaigns::Money)| {
+        json!({
+            "countryA2": country.to_ascii_uppercase(),
+            "operatorName": Some(operator).filter(|operator| !operator.is_empty()),
+            "price": price.to_string(),
+            "currency": account.settings.currency,
+        })
+    };
+    let items: Vec<Json> = prices.iter().map(show).collect();
+    let total = items.len().to_string();
+    Ok(Envelope::ok(
+        json!({"items": items, "totalItemCount": total}),
+    ))
 }
 
 // Message.

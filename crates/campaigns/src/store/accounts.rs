@@ -50,6 +50,14 @@ impl Look<'_> {
         Ok(numbers.filter_map(Msisdn::from_u64).collect())
     }
 
+    /// Prices of a segment to a territory by operator; an empty one is all of them.
+    pub(crate) fn prices_of(&self, territory: &str) -> Result<Vec<(String, Money)>, Error> {
+        let query = "SELECT operator, price FROM price WHERE territory = ? ORDER BY operator";
+        self.all(query, [territory], |row| {
+            Ok((row.get(0)?, Money(row.get(1)?)))
+        })
+    }
+
     /// Prices of a segment by territory and operator; an empty operator is all of them.
     pub(crate) fn prices(&self) -> Result<HashMap<(String, String), i64>, Error> {
         let query = "SELECT territory, operator, price FROM price";
