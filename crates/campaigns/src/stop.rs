@@ -12,6 +12,9 @@ use std::io::Read;
 /// Numbers that a range may hold.
 const MOST_RANGE: u64 = 100_000;
 
+/// Numbers of a list that are committed together.
+const TOGETHER: usize = 10_000;
+
 /// Bytes of a table of prices.
 const MOST_TABLE: u64 = 16 << 20;
 
@@ -109,26 +112,31 @@ impl Campaigns {
         self.store.read(|look| look.stopped(account.id, page))
     }
 
-    /// Adds numbers to the stop list of an account, or with `None` to the system's.
+    /// Adds numbers to the stop list of an account, or with `None` to the system's; how many there
+    /// were. They are committed 10,000 at a time, so that others can write meanwhile; to add
+    /// numbers again changes nothing.
     ///
     /// # Errors
     ///
-    /// If the store fails; then none is added.
+    /// If the store fails.
     pub fn stop_all(
         &self,
         account: Option<&Account>,
         numbers: impl Iterator<Item = Msisdn>,
     ) -> Result<u64, Error> {
         let account = account.map_or(0, |account| account.id);
-        self.store.write(|change| {
-            let mut count = 0;
-            for number in numbers {
-                change.stop(account, number.as_u64(), None, self.clock.now())?;
-                count += 1;
-            }
-            change.touch(account)?;
-            Ok(count)
-        })
+        let mut numbers = numbers.peekable();
+        let mut count = 0;
+        while numbers.peek().is_some() {
+            self.store.write(|change| {
+                for number in numbers.by_ref().take(TOGETHER) {
+                    change.stop(account, number.as_u64(), None, self.clock.now())?;
+                    count += 1;
+                }
+                change.touch(account)
+            })?;
+        }
+        Ok(count)
     }
 
     /// Replaces the table of prices by a CSV file with the columns `country`, `operator` (may be

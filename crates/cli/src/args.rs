@@ -153,6 +153,34 @@ Example:
   recipients stoplist build --output stop.set stop-2025.txt stop-2026.csv
   recipients check --stop-list stop.set contacts.csv")]
     Build(Box<StoplistBuildArgs>),
+    /// Add lists to the stop list of a campaign server: of an account, or of all of them
+    #[command(after_long_help = "\
+Numbers that are there already stay. The server may run meanwhile.
+
+Exit codes: 0 added; 2 wrong usage; 4 a list or the database cannot be read or written.
+
+Example:
+  recipients stoplist load --account shop --db shop.db stop-2026.csv")]
+    Load(Box<StoplistLoadArgs>),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct StoplistLoadArgs {
+    /// Lists of numbers, as --stop-list takes them; - is standard input
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+
+    /// Account whose stop list it is [default: the system's, which counts for all]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) account: Option<String>,
+
+    /// Database file
+    #[arg(long, value_name = "FILE", default_value = "recipients.db")]
+    pub(crate) db: PathBuf,
+
+    /// Leave out lines that are no numbers instead of refusing the list
+    #[arg(long)]
+    pub(crate) allow_bad_stop_lines: bool,
 }
 
 #[derive(Args, Debug)]

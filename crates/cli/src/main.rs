@@ -41,6 +41,7 @@ fn main() -> ExitCode {
         Command::Explain(args) => explain::run(&args),
         Command::Template(args) => template::run(&args),
         Command::Stoplist(StoplistCommand::Build(args)) => stop_list::build(&args),
+        Command::Stoplist(StoplistCommand::Load(args)) => serve::stop_list(&args),
         Command::Serve(args) => serve::serve(&args),
         Command::Account(command) => serve::account(&command),
         Command::Campaign(command) => serve::campaign(&command),

@@ -1,13 +1,17 @@
 //! The campaign server, and what its operator does beside it.
 
 use crate::args::{
-    AccountArgs, AccountCommand, AccountSettings, CampaignCommand, DatabaseCommand, PricesArgs,
-    ServeArgs, TaskArgs, TaskCommand,
+    AccountCommand, AccountSettings, CampaignCommand, DatabaseCommand, PricesArgs, ServeArgs,
+    StoplistLoadArgs, TaskArgs, TaskCommand,
 };
+use crate::check::refuse_reading_twice;
 use crate::failure::{ACCEPTED, Failure, NONE_ACCEPTED};
 use crate::print;
+use recipients::{Checker, StopList};
 use recipients_api_adapter::server::{self, ServerOptions};
-use recipients_campaigns::{Campaigns, Error, Flaw, Language, Money, Options, Settings, Simulated};
+use recipients_campaigns::{
+    Account, Campaigns, Error, Flaw, Language, Money, Options, Settings, Simulated,
+};
 use std::fs::File;
 use std::io::{self, Write};
 use std::net::{SocketAddr, TcpListener};
@@ -151,7 +155,7 @@ pub(crate) fn account(command: &AccountCommand) -> Result<ExitCode, Failure> {
         }
         AccountCommand::Set(args) => {
             let campaigns = open_existing(&args.db)?;
-            let mut settings = found(&campaigns, args)?.settings;
+            let mut settings = account_named(&campaigns, &args.name)?.settings;
             apply(&args.settings, &mut settings);
             let changed = campaigns.set_account(&args.name, &settings, args.settings.balance);
             changed.map_err(|error| told(&error))?;
@@ -160,22 +164,23 @@ pub(crate) fn account(command: &AccountCommand) -> Result<ExitCode, Failure> {
         AccountCommand::Key { name, db } => {
             let key = open_existing(db)?
                 .renew_key(name)
-                .map_err(|error| told(&error))?;
+                .map_err(|error| no_account(name, &error))?;
             print(format!("{key}\n").as_bytes())
         }
     }
 }
 
-fn found(
-    campaigns: &Campaigns,
-    args: &AccountArgs,
-) -> Result<recipients_campaigns::Account, Failure> {
+fn account_named(campaigns: &Campaigns, name: &str) -> Result<Account, Failure> {
     campaigns
-        .account_by_name(&args.name)
-        .map_err(|error| match error {
-            Error::NotFound => Failure::Usage(format!("{}: there is no such account", args.name)),
-            error => told(&error),
-        })
+        .account_by_name(name)
+        .map_err(|error| no_account(name, &error))
+}
+
+fn no_account(name: &str, error: &Error) -> Failure {
+    match error {
+        Error::NotFound => Failure::Usage(format!("{name}: there is no such account")),
+        error => told(error),
+    }
 }
 
 /// What was typed replaces what was set before.
@@ -265,6 +270,24 @@ pub(crate) fn prices(args: &PricesArgs) -> Result<ExitCode, Failure> {
         other => other,
     })?;
     print(format!("{count} prices\n").as_bytes())
+}
+
+pub(crate) fn stop_list(args: &StoplistLoadArgs) -> Result<ExitCode, Failure> {
+    refuse_reading_twice(args.files.iter())?;
+    let campaigns = open_existing(&args.db)?;
+    let account = args.account.as_deref();
+    let account = account
+        .map(|name| account_named(&campaigns, name))
+        .transpose()?;
+    let reader = Checker::default();
+    // All lists are read before any number is added.
+    let mut all = StopList::default();
+    for path in &args.files {
+        all.merge(crate::stop_list::load(path, &reader, args.allow_bad_stop_lines, 0)?.list);
+    }
+    let added = campaigns.stop_all(account.as_ref(), all.iter());
+    let added = added.map_err(|error| told(&error))?;
+    print(format!("{added} numbers\n").as_bytes())
 }
 
 pub(crate) fn database(command: &DatabaseCommand) -> Result<ExitCode, Failure> {

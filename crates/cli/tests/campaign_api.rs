@@ -385,6 +385,31 @@ fn codes_of_recipients() {
         assert!(entry["recipient"].is_string());
     }
     assert_eq!(server.info(&id)["counters"]["recipientsRejected"], "12");
+    // The same from a list, of the account and of the system.
+    let list = folder.path().join("stop.csv");
+    std::fs::write(&list, "# gone\n+380 67 111 22 44\n").unwrap();
+    let load = |more: &[&str]| {
+        let mut command = recipients();
+        command
+            .args(["stoplist", "load", "--db"])
+            .arg(&server.db)
+            .arg(&list)
+            .args(more);
+        command.output().unwrap()
+    };
+    assert_eq!(load(&["--account", "test"]).stdout, b"1 numbers\n");
+    assert_eq!(load(&[]).stdout, b"1 numbers\n");
+    assert_eq!(load(&["--account", "nobody"]).status.code(), Some(2));
+    let stopped = server.ok("numberStopList/list", &[]);
+    assert_eq!(stopped["totalItemCount"], "3");
+    let levels = ["2", "0", "0"].map(|level| json!(level));
+    let shown = stopped["items"].as_array().unwrap();
+    assert!(shown.iter().map(|item| &item["level"]).eq(levels.iter()));
+    let answer = server.call(
+        "campaign/addRecipients",
+        &[("id", &id), ("recipients", "380671112244")],
+    );
+    assert_eq!(codes(&answer), [5]);
     // Line policies (D7).
     for (lines, code) in [("mobile", 7), ("any", 7), ("possible", 0)] {
         server.set(&["--country", "", "--operator", "", "--lines", lines]);
