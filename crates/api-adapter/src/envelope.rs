@@ -2,7 +2,9 @@
 
 use quick_xml::Writer;
 use quick_xml::events::{BytesDecl, BytesEnd, BytesStart, BytesText, Event};
+use serde::Serialize;
 use serde_json::{Value as Json, json};
+use std::borrow::Cow;
 
 /// The code of an answer: the only place where these numbers are written down.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
@@ -84,6 +86,8 @@ pub struct Envelope {
     pub data: Json,
     /// For people; empty when it was done.
     pub message: String,
+    /// What was asked for as JSON text, where it is large; then `data` is null.
+    text: Option<String>,
 }
 
 impl Envelope {
@@ -98,6 +102,18 @@ impl Envelope {
             code,
             data: data.into(),
             message: message.into(),
+            text: None,
+        }
+    }
+
+    /// An answer whose data is written at once rather than by way of [`Json`]: for hundreds of
+    /// elements that takes a fraction of the time.
+    pub fn written(code: ApiCode, data: &impl Serialize, message: impl Into<String>) -> Envelope {
+        // What can be written as JSON at all does not fail in memory.
+        let text = serde_json::to_string(data).unwrap_or_else(|_| "null".to_owned());
+        Envelope {
+            text: Some(text),
+            ..Envelope::new(code, (), message)
         }
     }
 
@@ -108,14 +124,18 @@ impl Envelope {
             // Not by way of a whole value: the data of 500 recipients would be copied for it.
             Output::Json => {
                 let message = Json::String(self.message.clone());
-                format!(
-                    "{{\"code\":{code},\"data\":{},\"message\":{message}}}",
-                    self.data
-                )
-                .into_bytes()
+                let data = match &self.text {
+                    Some(text) => Cow::Borrowed(text),
+                    None => Cow::Owned(self.data.to_string()),
+                };
+                format!("{{\"code\":{code},\"data\":{data},\"message\":{message}}}").into_bytes()
             }
             Output::Xml => {
-                let whole = json!({"code": code, "data": self.data, "message": self.message});
+                let data = match &self.text {
+                    Some(text) => serde_json::from_str(text).unwrap_or_default(),
+                    None => self.data.clone(),
+                };
+                let whole = json!({"code": code, "data": data, "message": self.message});
                 let mut writer = Writer::new(Vec::new());
                 let declaration = BytesDecl::new("1.0", Some("UTF-8"), None);
                 // Writing to memory does not fail.

@@ -4,9 +4,9 @@ use super::read::Upload;
 use super::render;
 use crate::{ApiCode, Bag, Envelope, Value};
 use recipients_campaigns::{
-    Account, AddParams, Added, CampaignFilter, CampaignKey, Campaigns, Entries, Entry, Error,
-    Field, Flaw, Import, Language, LinkBy, LinkFilter, LinkKey, MessageFilter, MessageKey,
-    NewCampaign, NewLink, NewMessage, Page, Period, Range,
+    Account, AddParams, CampaignFilter, CampaignKey, Campaigns, Entries, Entry, Error, Field, Flaw,
+    Import, Language, LinkBy, LinkFilter, LinkKey, MessageFilter, MessageKey, NewCampaign, NewLink,
+    NewMessage, Page, Period, Range,
 };
 use serde_json::{Value as Json, json};
 use std::collections::{BTreeMap, HashMap};
@@ -615,33 +615,11 @@ fn add_recipients(call: &Call<'_>, account: &Account) -> Result<Envelope, Error>
         };
         return background(Import::Groups(ids));
     }
-    let (added, data) = match (numbers, contacts) {
-        (Some(numbers), _) => {
-            let entries = entries(numbers);
-            let given: Vec<Option<String>> = entries
-                .iter()
-                .map(|entry| entry.number.clone().filter(|number| number != NO_TEXT))
-                .collect();
-            let added = call
-                .campaigns
-                .add(account, id, &Entries::Numbers(entries), &params)?;
-            let show = |(added, given): (&Added, &Option<String>)| {
-                render::added_number(added, given.as_deref())
-            };
-            let data: Vec<Json> = added.iter().zip(&given).map(show).collect();
-            (added, data)
-        }
-        (None, contacts) => {
-            let given = contacts.map(texts).unwrap_or_default();
-            let entries = Entries::Contacts(given.clone());
-            let added = call.campaigns.add(account, id, &entries, &params)?;
-            let pairs = added.iter().zip(&given);
-            let data = pairs
-                .map(|(added, given)| render::added_contact(added, given))
-                .collect();
-            (added, data)
-        }
+    let given = match (numbers, contacts) {
+        (Some(numbers), _) => Entries::Numbers(entries(numbers)),
+        (None, contacts) => Entries::Contacts(contacts.map(texts).unwrap_or_default()),
     };
+    let added = call.campaigns.add(account, id, &given, &params)?;
     let count = added.iter().filter(|added| added.message.is_some()).count();
     let language = account.language();
     let (code, words) = match count {
@@ -663,7 +641,21 @@ fn add_recipients(call: &Call<'_>, account: &Account) -> Result<Envelope, Error>
         ),
         _ => (ApiCode::Ok, [""; 3]),
     };
-    Ok(Envelope::new(code, data, words[language as usize]))
+    let words = words[language as usize];
+    Ok(match &given {
+        Entries::Numbers(entries) => {
+            let shown = added.iter().zip(entries).map(|(added, entry)| {
+                let given = entry.number.as_deref().filter(|given| *given != NO_TEXT);
+                render::added_number(added, given)
+            });
+            Envelope::written(code, &shown.collect::<Vec<_>>(), words)
+        }
+        Entries::Contacts(entries) => {
+            let shown = added.iter().zip(entries);
+            let shown = shown.map(|(added, given)| render::added_contact(added, given));
+            Envelope::written(code, &shown.collect::<Vec<_>>(), words)
+        }
+    })
 }
 
 /// Stands for a list or a map where a text should be.

@@ -5,7 +5,10 @@ use recipients_campaigns::{
     Account, Added, Campaign, CampaignStatus, Card, Clicks, Counters, Group, Link, Message,
     MessageStatus, Millis, Stopped,
 };
+use recipients_core::Msisdn;
+use serde::{Serialize, Serializer};
 use serde_json::{Map, Value as Json, json};
+use std::fmt;
 
 fn text(value: impl ToString) -> Json {
     Json::String(value.to_string())
@@ -180,41 +183,85 @@ pub(super) fn campaign_item(
 }
 
 /// What became of an element of `recipients`.
-pub(super) fn added_number(added: &Added, given: Option<&str>) -> Json {
-    let digits: String = given
-        .unwrap_or_default()
-        .chars()
-        .filter(char::is_ascii_digit)
-        .collect();
-    let recipient = added
-        .verdict
-        .msisdn()
-        .map_or(digits, |number| number.to_string());
-    json!({
-        "recipient": recipient,
-        "code": added.code().as_u8(),
-        "messageId": optional(added.message),
-        "type": "number",
-        "number": given,
-    })
+#[derive(Serialize)]
+pub(super) struct AddedNumber<'a> {
+    recipient: Recipient<'a>,
+    code: u8,
+    #[serde(rename = "messageId")]
+    message: Option<Text<i64>>,
+    r#type: &'static str,
+    number: Option<&'a str>,
+}
+
+/// The number, or what digits were given.
+enum Recipient<'a> {
+    Number(Msisdn),
+    Given(&'a str),
+}
+
+impl Serialize for Recipient<'_> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Recipient::Number(number) => to.collect_str(number),
+            Recipient::Given(given) => {
+                let digits: String = given.chars().filter(char::is_ascii_digit).collect();
+                to.serialize_str(&digits)
+            }
+        }
+    }
+}
+
+/// A value that is shown as a text.
+struct Text<T>(T);
+
+impl<T: fmt::Display> Serialize for Text<T> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(&self.0)
+    }
+}
+
+pub(super) fn added_number<'a>(added: &Added, given: Option<&'a str>) -> AddedNumber<'a> {
+    AddedNumber {
+        recipient: match added.verdict.msisdn() {
+            Some(number) => Recipient::Number(number),
+            None => Recipient::Given(given.unwrap_or_default()),
+        },
+        code: added.code().as_u8(),
+        message: added.message.map(Text),
+        r#type: "number",
+        number: given,
+    }
 }
 
 /// What became of an element of `recipientContacts`, with the names of both generations.
-pub(super) fn added_contact(added: &Added, given: &str) -> Json {
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct AddedContact<'a> {
+    recipient: Option<Text<Msisdn>>,
+    code: u8,
+    message_id: Option<Text<i64>>,
+    r#type: &'static str,
+    contact: &'a str,
+    contact_field: Option<&'a str>,
+    contact_id: &'a str,
+    contact_card_id: &'a str,
+}
+
+pub(super) fn added_contact<'a>(added: &Added, given: &'a str) -> AddedContact<'a> {
     let (card, field) = match given.split_once(':') {
         Some((card, field)) => (card.trim(), Some(field.trim())),
         None => (given.trim(), None),
     };
-    json!({
-        "recipient": optional(added.verdict.msisdn()),
-        "code": added.code().as_u8(),
-        "messageId": optional(added.message),
-        "type": "contact",
-        "contact": card,
-        "contactField": field,
-        "contactId": card,
-        "contactCardId": card,
-    })
+    AddedContact {
+        recipient: added.verdict.msisdn().map(Text),
+        code: added.code().as_u8(),
+        message_id: added.message.map(Text),
+        r#type: "contact",
+        contact: card,
+        contact_field: field,
+        contact_id: card,
+        contact_card_id: card,
+    }
 }
 
 pub(super) fn message_status(account: &Account, message: &Message) -> Json {
