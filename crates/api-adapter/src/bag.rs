@@ -13,7 +13,8 @@ use std::fmt;
 /// Ceilings on what a request can make us hold.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Limits {
-    /// Values in a request. The default is 40,000: 500 recipients of 64 fields, and some.
+    /// Values in a request, lists and maps among them. The default is 40,000: 500 recipients of 64
+    /// fields, and some.
     pub values: usize,
     /// Brackets in a name, and levels of a JSON body. The default is 8.
     pub depth: usize,
@@ -64,10 +65,14 @@ pub enum Value {
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Map {
     entries: Vec<(String, Value)>,
+    /// Where a key is; only of maps that are not searched through as fast.
     places: HashMap<String, usize>,
     /// The key of the next `[]`.
     next: u64,
 }
+
+/// Entries of a map that is searched through.
+const FEW: usize = 8;
 
 impl Value {
     /// The text, if it is one.
@@ -102,22 +107,40 @@ impl Value {
 }
 
 impl Map {
+    fn place(&self, key: &str) -> Option<usize> {
+        match self.entries.len() <= FEW {
+            true => self.entries.iter().position(|(known, _)| known == key),
+            false => self.places.get(key).copied(),
+        }
+    }
+
     fn get(&self, key: &str) -> Option<&Value> {
-        self.places.get(key).map(|&at| &self.entries[at].1)
+        self.place(key).map(|at| &self.entries[at].1)
     }
 
     fn entry(&mut self, key: String) -> &mut Value {
-        let at = match self.places.get(&key) {
-            Some(&at) => at,
+        let at = match self.place(&key) {
+            Some(at) => at,
             None => {
                 if let Ok(number) = key.parse::<u64>()
                     && number.to_string() == key
                 {
                     self.next = self.next.max(number.saturating_add(1));
                 }
-                self.places.insert(key.clone(), self.entries.len());
+                let at = self.entries.len();
+                if at == FEW {
+                    let keys = self.entries.iter().enumerate();
+                    self.places = keys.map(|(at, (key, _))| (key.clone(), at)).collect();
+                }
+                if at >= FEW {
+                    self.places.insert(key.clone(), at);
+                }
+                if at == 0 {
+                    // Most maps of a hostile request have one.
+                    self.entries.reserve_exact(1);
+                }
                 self.entries.push((key, Value::Text(String::new())));
-                self.entries.len() - 1
+                at
             }
         };
         &mut self.entries[at].1
@@ -146,7 +169,12 @@ impl Bag {
     /// What is added from now on takes the place of what was added before under the same name, as
     /// a whole: of `r[0]` in the query and `r[1]` in the body the latter is left, as in PHP.
     pub fn overlay(&mut self) {
-        self.below = self.map.places.keys().cloned().collect();
+        self.below = self
+            .map
+            .entries
+            .iter()
+            .map(|(key, _)| key.clone())
+            .collect();
     }
 
     /// The place of a parameter.
@@ -217,15 +245,19 @@ impl Bag {
         if self.values > self.limits.values {
             return Err(TooMuch::Values(self.limits.values));
         }
+        let limits = self.limits;
         let Some((top, keys)) = path(name) else {
             return Ok(());
         };
         if keys.len() > self.limits.depth {
             return Err(TooMuch::Depth(self.limits.depth));
         }
+        let mut left = self.limits.values - self.values;
         let mut place = self.top(top);
         for key in keys {
             if let Value::Text(_) = place {
+                // A map takes memory as a text does.
+                left = left.checked_sub(1).ok_or(TooMuch::Values(limits.values))?;
                 *place = Value::Map(Map::default());
             }
             let Value::Map(map) = place else {
@@ -238,6 +270,7 @@ impl Bag {
             place = map.entry(key);
         }
         *place = Value::Text(value);
+        self.values = limits.values - left;
         Ok(())
     }
 

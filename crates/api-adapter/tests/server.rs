@@ -226,7 +226,8 @@ fn room_for_bodies() {
     let folder = tempfile::tempdir().unwrap();
     let options = ServerOptions {
         patience: Duration::from_millis(1500),
-        bodies_bytes: 1 << 20,
+        // One such body fits, with what is made of it.
+        bodies_bytes: 8 << 20,
         ..ServerOptions::default()
     };
     let server = Server::with(folder.path(), &Arc::default(), options);

@@ -222,12 +222,12 @@ impl Adder<'_> {
             }
             let whole = text.as_deref().unwrap_or(&self.campaign.text);
             let is_free = |code: &str| change.is_code(code).map(|taken| !taken);
-            match self.campaigns.personal(self.links, whole, is_free) {
-                Ok((own, made)) => {
+            match self.campaigns.personal(self.links, whole, is_free)? {
+                Some((own, made)) => {
                     text = Some(Cow::Owned(own));
                     codes = made;
                 }
-                Err(_) => return Ok(refused(Reason::ShortLinkUnavailable)),
+                None => return Ok(refused(Reason::ShortLinkUnavailable)),
             }
         }
         let segments = match &text {

@@ -574,8 +574,8 @@ pub struct Found<T> {
 }
 
 impl Campaigns {
-    /// The campaigns that a filter lets through, sorted by the keys given as name and whether
-    /// descending, and then the newest first.
+    /// The campaigns that a filter lets through, sorted by the keys given, each with whether it
+    /// descends, and then the newest first.
     ///
     /// # Errors
     ///

@@ -265,7 +265,10 @@ impl Campaigns {
                 Some((_, cards)) => Ok(cards),
                 None => Err(Error::NotFound),
             },
-            None => Ok(look.cards(account.id, Some(None), Page::default())?.total),
+            None => {
+                let page = Page { size: 1, number: 0 };
+                Ok(look.cards(account.id, Some(None), page)?.total)
+            }
         })
     }
 }

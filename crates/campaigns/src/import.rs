@@ -360,15 +360,18 @@ impl Campaigns {
                 .write(|change| change.free_tasks(Some(&self.worker)))?;
             return Ok(false);
         }
+        let ended = match ended {
+            Ok(notes) => self.complete(&task, &notes),
+            Err(Failure::Refused(why)) => self.refuse(&task, &why),
+            Err(Failure::Store(error)) => Err(error),
+        };
         match ended {
-            Ok(notes) => self.complete(&task, &notes)?,
-            Err(Failure::Refused(why)) => self.refuse(&task, &why)?,
-            Err(Failure::Store(error)) => {
+            Ok(()) => Ok(true),
+            Err(error) => {
                 self.put_task_off(&task)?;
-                return Err(error);
+                Err(error)
             }
         }
-        Ok(true)
     }
 
     /// Leaves a task at which this computer failed for a while, a longer one each time, so that

@@ -80,8 +80,8 @@ pub struct Options {
     pub threads: usize,
     /// Rows of an import that are committed together, at most. The default is 10,000.
     pub import_rows: usize,
-    /// How long is waited after a failure before the same is tried again, at first: longer after
-    /// each further one. The default is a second.
+    /// How long is waited after a failure. The same import is tried again after so long, and longer
+    /// after each further failure; a campaign after five times as long. The default is a second.
     pub backoff: Millis,
     /// What is to go wrong, to try what happens then. The default is nothing.
     pub faults: Arc<dyn Faults>,

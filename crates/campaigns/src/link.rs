@@ -144,6 +144,9 @@ pub struct Clicks {
     pub of_links: Vec<(i64, i64)>,
 }
 
+/// A text with links of one recipient's own; their codes, and the links behind them.
+type Personal = (String, Vec<(String, i64)>);
+
 /// How a link is asked for.
 #[derive(Clone, Debug)]
 pub enum LinkBy {
@@ -289,14 +292,14 @@ impl Campaigns {
         self.store.read(|look| {
             let minutes = (from.div_euclid(MINUTE), to.div_euclid(MINUTE));
             for (at, &id) in ids.iter().enumerate() {
-                for (minute, clicks, redirects) in look.clicks(account.id, id, minutes)? {
+                look.clicks(account.id, id, minutes, |minute, clicks, redirects| {
                     let time = account.zone.write(minute * MINUTE);
                     let of_links = periods
                         .entry(period.of(&time).to_owned())
                         .or_insert_with(|| vec![(0, 0); ids.len()]);
                     of_links[at].0 += clicks;
                     of_links[at].1 += redirects;
-                }
+                })?;
             }
             Ok(())
         })?;
@@ -402,22 +405,25 @@ impl Campaigns {
     }
 
     /// The text with codes of the account's links replaced by new ones that belong to one
-    /// recipient; the new codes and their links.
+    /// recipient; the new codes and their links. None if no code can be made now.
     pub(crate) fn personal(
         &self,
         links: &[Link],
         text: &str,
         is_free: impl Fn(&str) -> Result<bool, Error>,
-    ) -> Result<(String, Vec<(String, i64)>), Error> {
+    ) -> Result<Option<Personal>, Error> {
         let base = bare(&self.link_base);
         let mut text = text.to_owned();
-        let mut codes = Vec::new();
+        let mut codes: Vec<(String, i64)> = Vec::new();
         for link in links {
-            let mut code = self.links.code(PERSONAL_CODE)?;
-            let is_made = |code: &String| codes.iter().any(|(made, _)| made == code);
-            while is_made(&code) || !is_free(&code)? {
-                code = self.links.code(PERSONAL_CODE)?;
-            }
+            let code = loop {
+                let Ok(code) = self.links.code(PERSONAL_CODE) else {
+                    return Ok(None);
+                };
+                if codes.iter().all(|(made, _)| *made != code) && is_free(&code)? {
+                    break code;
+                }
+            };
             let old = format!("{base}{}", link.code);
             let mut out = String::with_capacity(text.len() + 8);
             let mut rest = text.as_str();
@@ -435,7 +441,7 @@ impl Campaigns {
             text = out;
             codes.push((code, link.id));
         }
-        Ok((text, codes))
+        Ok(Some((text, codes)))
     }
 
     /// The text with every web address in it replaced by a short link.

@@ -161,35 +161,36 @@ impl Campaigns {
             return Err(Error::invalid(Field::Recipient, flaw));
         }
         let checked = self.checked(account, &wanted, now)?;
-        self.store.write(|change| {
-            let id = change.add_campaign(account.id, &checked, now)?;
-            let campaign = change.campaign(account.id, id, now)?;
-            let texts = Texts::new(&campaign, Missing::Keep);
-            let mut adder = Adder {
-                campaigns: self,
-                campaign: &campaign,
-                generation: campaign.generation,
-                rules: &rules,
-                texts: &texts,
-                links: &[],
-                sums: Sums::default(),
-            };
-            let added = adder.add(change, verdict, None, None)?;
-            let Some(message) = added.message else {
-                return Err(Error::Internal(
-                    "the message could not be stored".to_owned(),
-                ));
-            };
-            change.tally(id, &adder.sums, 1, now)?;
-            let due = campaign.deferred.unwrap_or(now).max(now);
-            let moderation = campaign::launch(change, account, id, adder.sums.added.cost, due)?;
-            Ok(SentMessage {
-                campaign: id,
-                message,
-                moderation,
+        self.store
+            .write(|change| {
+                let id = change.add_campaign(account.id, &checked, now)?;
+                let campaign = change.campaign(account.id, id, now)?;
+                let texts = Texts::new(&campaign, Missing::Keep);
+                let mut adder = Adder {
+                    campaigns: self,
+                    campaign: &campaign,
+                    generation: campaign.generation,
+                    rules: &rules,
+                    texts: &texts,
+                    links: &[],
+                    sums: Sums::default(),
+                };
+                let added = adder.add(change, verdict, None, None)?;
+                let Some(message) = added.message else {
+                    return Err(Error::Internal(
+                        "the message could not be stored".to_owned(),
+                    ));
+                };
+                change.tally(id, &adder.sums, 1, now)?;
+                let due = campaign.deferred.unwrap_or(now).max(now);
+                let moderation = campaign::launch(change, account, id, adder.sums.added.cost, due)?;
+                Ok(SentMessage {
+                    campaign: id,
+                    message,
+                    moderation,
+                })
             })
             .inspect(|_| self.tell())
-        })
     }
 
     /// The messages of these numbers that the account has, in the order of the numbers given.
@@ -213,8 +214,8 @@ impl Campaigns {
         })
     }
 
-    /// The messages that a filter lets through, sorted by the keys given as name and whether
-    /// descending, and then the newest first; and the campaigns that they belong to.
+    /// The messages that a filter lets through, sorted by the keys given, each with whether it
+    /// descends, and then the newest first; and the campaigns that they belong to.
     ///
     /// # Errors
     ///

@@ -91,14 +91,16 @@ impl Campaigns {
     ///
     /// If the store fails.
     pub fn rest(&self, seen: u64, most: Millis) -> Result<(), Error> {
-        let most = Duration::from_millis(self.idle(most)?.unsigned_abs());
-        let news = self.news.0.lock().unwrap_or_else(PoisonError::into_inner);
-        drop(
-            self.news
-                .1
-                .wait_timeout_while(news, most, |news| *news == seen),
-        );
+        self.wait(seen, self.idle(most)?);
         Ok(())
+    }
+
+    /// Waits until there are other news than these; at most so long.
+    pub fn wait(&self, seen: u64, most: Millis) {
+        let most = Duration::from_millis(most.unsigned_abs());
+        let news = self.news.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_old = |news: &mut u64| *news == seen;
+        drop(self.news.1.wait_timeout_while(news, most, is_old));
     }
 
     /// How long nothing is to be done about campaigns; at most so long.
@@ -139,8 +141,9 @@ impl Campaigns {
                     .collect()
             };
             let (there, missing) = (part(true), part(false));
-            self.settle(campaign, &there, &self.transport.receipts(&there))?;
+            // Those that are missing first: the campaign is not sent while any is.
             self.hand_over(campaign, &missing)?;
+            self.settle(campaign, &there, &self.transport.receipts(&there))?;
             return Ok(true);
         }
         if campaign.due.is_some_and(|due| due > now) {

@@ -1036,3 +1036,64 @@ fn criteria_that_name_nothing() {
         assert_eq!(found.unwrap().0.total, 0);
     }
 }
+
+/// Has every second message of the first hand-over, which it says has failed, and then fails again.
+#[derive(Debug, Default)]
+struct Half {
+    calls: std::sync::Mutex<u32>,
+    handed: std::sync::Mutex<Vec<i64>>,
+}
+
+impl Transport for Half {
+    fn knows(&self, messages: &[Outgoing]) -> Result<Vec<bool>, String> {
+        let handed = self.handed.lock().unwrap();
+        Ok(messages.iter().map(|m| handed.contains(&m.id)).collect())
+    }
+
+    fn hand_over(&self, messages: &[Outgoing]) -> Result<Vec<Receipt>, String> {
+        let mut calls = self.calls.lock().unwrap();
+        *calls += 1;
+        let mut handed = self.handed.lock().unwrap();
+        match *calls {
+            1 => handed.extend(messages.iter().step_by(2).map(|m| m.id)),
+            2 => {}
+            _ => {
+                handed.extend(messages.iter().map(|m| m.id));
+                return Ok(self.receipts(messages));
+            }
+        }
+        Err("the line is down".to_owned())
+    }
+}
+
+/// The last packet of a campaign is handed over whole before the campaign is sent.
+#[test]
+fn what_is_missing_of_the_last_packet_is_handed_over() {
+    let half = Arc::new(Half::default());
+    let transport = Arc::clone(&half);
+    let world = world_with(&Settings::default(), |options| {
+        options.transport = transport
+    });
+    let id = world
+        .campaigns
+        .create(&world.account, &campaign("Hello"))
+        .unwrap();
+    let added = add(&world, id, &[A, B, C]);
+    world.campaigns.send(&world.account, id).unwrap();
+    for _ in 0..40 {
+        assert_ne!(status(&world, id), "SENT");
+        if world.campaigns.step().is_ok() && *half.calls.lock().unwrap() > 2 {
+            break;
+        }
+        world.clock.advance(1000);
+    }
+    settle(&world.campaigns);
+    assert_eq!(status(&world, id), "SENT");
+    let mut handed = half.handed.lock().unwrap().clone();
+    handed.sort_unstable();
+    let all: Vec<i64> = added.iter().map(|added| added.message.unwrap()).collect();
+    assert_eq!(handed, all, "each once");
+    let found = world.campaigns.messages(&world.account, &all).unwrap();
+    assert!(found.iter().all(|m| m.status == MessageStatus::Accepted));
+    assert!(world.campaigns.recount(false).unwrap().is_empty());
+}

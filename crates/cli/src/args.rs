@@ -435,7 +435,7 @@ used beside it. SIGTERM and Ctrl-C end it; what runs goes on at the next start.
 Limits: a body 16 MiB, all bodies together 256 MiB (the first 64 KiB of each are free), a field of a \
 multipart form 1 MiB, an uploaded file 256 MiB; 40,000 values in a request, nested 8 deep; 163,840 \
 bytes of address and query; 1024 connections; 15 seconds for headers, for each further part of a body \
-and for each part of an answer, and 4 KiB a second for a body as a whole; 8 files at a time of callers \
+and for each part of an answer, and 30 for every 60 KiB of a body; 8 files at a time of callers \
 whose key comes behind the file; 500 recipients or groups in a request, 20 million rows in a file, of \
 which 500,000 that are rejected are written down.
 

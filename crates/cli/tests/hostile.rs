@@ -186,7 +186,9 @@ fn more_than_can_be_held() {
     let million = "k[]=&".repeat(1_000_000);
     let distinct: String = (0..300_000).map(|n| format!("k{n}=&")).collect();
     let deep = format!("recipients{}=1", "[a]".repeat(100_000));
-    for body in [&million, &distinct, &deep] {
+    // Eight maps for eighteen bytes.
+    let maps = "a[][][][][][][][]&".repeat(500_000);
+    for body in [&million, &distinct, &deep, &maps] {
         assert_eq!(post(FORM, body.as_bytes()), 12);
     }
     let nested = format!("{{\"a\":{}1{}}}", "[".repeat(100_000), "]".repeat(100_000));

@@ -206,6 +206,8 @@ async fn rejects(
         Err(refused) => return refused.response(Output::Json),
     };
     let answer = blocking(move || {
+        // All of it, so that its room is held as long as it is worked with.
+        let read = read;
         let call = Call {
             campaigns: &server.campaigns,
             gate: &server.gate,
@@ -271,6 +273,7 @@ async fn service(
     let answer = {
         let (module, method) = (module.clone(), method.clone());
         blocking(move || {
+            let read = read;
             let call = Call {
                 campaigns: &server.campaigns,
                 gate: &server.gate,

@@ -2,8 +2,9 @@
 //!
 //! [`run`] serves [`Campaigns`] over HTTP/1.1 until it is told to stop, and does their work in the
 //! background: imports, and the scheduler that sends. Every method answers GET and POST, in any
-//! letter case, with status 200 whatever the envelope's code; only a request that is too large, or
-//! no HTTP, gets another status and no envelope.
+//! letter case, with status 200 whatever the envelope's code. Another status, and no envelope, gets
+//! what is no such call (404, 405), is too large (413), comes too slowly (408) or for what there is
+//! no room now (503); and links and lists of rejected rows for which something fails here (500).
 
 mod connection;
 mod http;
@@ -18,7 +19,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Ceilings of the server.
 #[derive(Clone, Copy, Debug)]
@@ -32,10 +33,11 @@ pub struct ServerOptions {
     pub bodies_bytes: usize,
     /// Connections at a time; others wait. The default is 1024.
     pub connections: usize,
-    /// How long a client may take for its headers, for each further part of its body, and for a
-    /// body as a whole beyond what [`ServerOptions::slowest`] gives it. The default is 15 seconds.
+    /// How long a client may take for its headers, for each further part of its body, and for
+    /// each part of an answer. The default is 15 seconds.
     pub patience: Duration,
-    /// Bytes of a body that must come in a second on average. The default is 4096.
+    /// Bytes of a body that must come in a second, in each stretch of twice the patience half as
+    /// many. The default is 4096.
     pub slowest: u32,
     /// How long requests may go on after the server was told to stop. The default is 3 seconds.
     pub grace: Duration,
@@ -82,61 +84,88 @@ pub fn run(
     options: ServerOptions,
     stop: &Arc<AtomicBool>,
 ) -> io::Result<()> {
+    let imports = Work {
+        name: "imports",
+        step: Campaigns::work,
+        rest: |campaigns, seen| {
+            campaigns.wait(seen, NAP);
+            Ok(())
+        },
+        give_up: Campaigns::give_up,
+    };
+    let scheduler = Work {
+        name: "scheduler",
+        step: Campaigns::step,
+        rest: |campaigns, seen| campaigns.rest(seen, NAP),
+        give_up: |_| Ok(()),
+    };
     let workers = [
-        work(
-            "imports",
-            campaigns,
-            stop,
-            Campaigns::work,
-            Campaigns::give_up,
-        )?,
-        work("scheduler", campaigns, stop, Campaigns::step, |_| Ok(()))?,
+        imports.begin(campaigns, stop)?,
+        scheduler.begin(campaigns, stop)?,
     ];
     let served = http::serve(campaigns, listener, options, stop);
     // Nobody has told them, if the listener failed.
     stop.store(true, Ordering::Relaxed);
     campaigns.stop_work();
+    // One may be deep in a workbook. What it has committed is kept, and it goes on there.
+    let deadline = Instant::now() + options.grace;
+    while Instant::now() < deadline && !workers.iter().all(thread::JoinHandle::is_finished) {
+        thread::sleep(Duration::from_millis(10));
+    }
     for worker in workers {
-        if worker.join().is_err() {
+        if worker.is_finished() && worker.join().is_err() {
             tracing::error!("a background thread has panicked");
         }
     }
     served
 }
 
-/// Does one kind of work in a thread of its own, again and again. One that panics is tried again,
-/// and in the end given up, so that what is behind it gets its turn.
-fn work(
+/// A kind of work in the background.
+struct Work {
     name: &'static str,
-    campaigns: &Arc<Campaigns>,
-    stop: &Arc<AtomicBool>,
+    /// Does a piece of it; whether there may be more at once.
     step: fn(&Campaigns) -> Result<bool, Error>,
+    /// Waits for other news than these.
+    rest: fn(&Campaigns, u64) -> Result<(), Error>,
+    /// Gives up at what cannot be done.
     give_up: fn(&Campaigns) -> Result<(), Error>,
-) -> io::Result<thread::JoinHandle<()>> {
-    let (campaigns, stop) = (Arc::clone(campaigns), Arc::clone(stop));
-    let mut panics = 0;
-    thread::Builder::new().name(name.to_owned()).spawn(move || {
-        while !stop.load(Ordering::Relaxed) {
-            let seen = campaigns.news();
-            let done = catch_unwind(AssertUnwindSafe(|| step(&campaigns))).unwrap_or_else(|_| {
-                panics += 1;
-                if panics % PANICS == 0 {
-                    give_up(&campaigns)?;
+}
+
+impl Work {
+    /// Does it in a thread of its own, again and again. What panics is tried again, and in the end
+    /// given up, so that what is behind it gets its turn.
+    fn begin(
+        self,
+        campaigns: &Arc<Campaigns>,
+        stop: &Arc<AtomicBool>,
+    ) -> io::Result<thread::JoinHandle<()>> {
+        let (campaigns, stop) = (Arc::clone(campaigns), Arc::clone(stop));
+        let thread = thread::Builder::new().name(self.name.to_owned());
+        thread.spawn(move || {
+            let mut panics = 0;
+            while !stop.load(Ordering::Relaxed) {
+                let seen = campaigns.news();
+                let done = catch_unwind(AssertUnwindSafe(|| (self.step)(&campaigns)));
+                let done = done.unwrap_or_else(|_| {
+                    panics += 1;
+                    if panics % PANICS == 0 {
+                        (self.give_up)(&campaigns)?;
+                    }
+                    Err(Error::Internal("a panic".to_owned()))
+                });
+                let rested = match done {
+                    Ok(true) => {
+                        panics = 0;
+                        continue;
+                    }
+                    Ok(false) => (self.rest)(&campaigns, seen),
+                    Err(error) => Err(error),
+                };
+                if let Err(error) = rested {
+                    tracing::error!(work = self.name, %error, "it is tried again");
+                    thread::sleep(Duration::from_millis(campaigns.backoff().unsigned_abs()));
                 }
-                Err(Error::Internal("a panic".to_owned()))
-            });
-            let rested = match done {
-                Ok(true) => {
-                    panics = 0;
-                    continue;
-                }
-                Ok(false) => campaigns.rest(seen, NAP),
-                Err(error) => Err(error),
-            };
-            if let Err(error) = rested {
-                tracing::error!(work = name, %error, "it is tried again");
-                thread::sleep(Duration::from_millis(campaigns.backoff().unsigned_abs()));
             }
-        }
-    })
+        })
+    }
 }

@@ -17,7 +17,7 @@ use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use tokio::sync::OwnedSemaphorePermit;
 
 /// The longest text of a multipart form: a field is no file.
@@ -25,6 +25,11 @@ const MOST_FIELD: usize = 1 << 20;
 
 /// The first bytes of a body, which any request may bring.
 const FREE: usize = 64 << 10;
+
+/// How many bytes a byte of a body may take once it is parsed, and how many all values of a request
+/// may at most, besides their texts: names, lists and maps, as many as [`crate::Limits`] allows.
+const VALUE_WEIGHT: usize = 16;
+const VALUES_WEIGHT: usize = 6 << 20;
 
 /// Bytes of bodies are counted in these.
 pub(super) const ROOM_UNIT: usize = 1 << 10;
@@ -103,9 +108,8 @@ pub(super) struct Read {
 /// Reads a body, but not for ever, and not beyond what may be held.
 struct Reader<'s> {
     server: &'s Server,
-    started: Instant,
-    /// Bytes that came.
-    came: u64,
+    /// When a stretch of the body began, and how many bytes of it have come.
+    stretch: (Instant, u64),
     /// Bytes that are held.
     holds: usize,
     held: Option<OwnedSemaphorePermit>,
@@ -117,23 +121,31 @@ impl<'s> Reader<'s> {
     fn new(server: &'s Server) -> Reader<'s> {
         Reader {
             server,
-            started: Instant::now(),
-            came: 0,
+            stretch: (Instant::now(), 0),
             holds: 0,
             held: None,
             stranger: None,
         }
     }
 
-    /// Waits for the client, as long as one may.
+    /// Waits for the client, as long as one may: in twice the patience there must come what is due
+    /// in once. What came fast before gives no credit.
     async fn wait<T>(&self, work: impl Future<Output = T>) -> Result<T, Refused> {
+        let patience = self.server.options.patience;
+        let stretch = (2 * patience).saturating_sub(self.stretch.0.elapsed());
+        let work = tokio::time::timeout(stretch.min(patience), work).await;
+        work.map_err(|_| Refused::TooSlow)
+    }
+
+    /// So many bytes more have come.
+    fn came(&mut self, bytes: usize) {
         let ServerOptions {
             patience, slowest, ..
         } = self.server.options;
-        let whole = patience + Duration::from_secs(self.came / u64::from(slowest.max(1)));
-        let left = whole.saturating_sub(self.started.elapsed()).min(patience);
-        let work = tokio::time::timeout(left, work).await;
-        work.map_err(|_| Refused::TooSlow)
+        self.stretch.1 += bytes as u64;
+        if self.stretch.1 as f64 >= patience.as_secs_f64() * f64::from(slowest) {
+            self.stretch = (Instant::now(), 0);
+        }
     }
 
     /// A file comes: of an account, or one of a few whose key may come behind it.
@@ -155,7 +167,9 @@ impl<'s> Reader<'s> {
         if self.holds > self.server.options.body_bytes {
             return Err(Refused::TooLarge);
         }
-        let wanted = self.holds.saturating_sub(FREE).div_ceil(ROOM_UNIT);
+        // What is made of a body takes more than its bytes.
+        let weight = self.holds + (VALUE_WEIGHT * self.holds).min(VALUES_WEIGHT);
+        let wanted = weight.saturating_sub(FREE).div_ceil(ROOM_UNIT);
         let more = wanted - self.held.as_ref().map_or(0, |held| held.num_permits());
         if more > 0 {
             let room = Arc::clone(&self.server.room).acquire_many_owned(more as u32);
@@ -175,7 +189,9 @@ impl<'s> Reader<'s> {
 pub(super) async fn read(server: &Server, request: Request) -> Result<Read, Refused> {
     let mut reader = Reader::new(server);
     let mut bag = Bag::new(server.options.bag);
-    bag.add_query(request.uri().query().unwrap_or_default())?;
+    let query = request.uri().query().unwrap_or_default();
+    reader.hold(query.len()).await?;
+    bag.add_query(query)?;
     if let Some(query) = request.headers().get(LONG_QUERY) {
         reader.hold(query.len()).await?;
         bag.add_form(query.as_bytes())?;
@@ -206,6 +222,7 @@ pub(super) async fn read(server: &Server, request: Request) -> Result<Read, Refu
         }),
         Err(refused) => {
             // Whoever is still sending does not read an answer yet.
+            reader.held = None;
             let mut discarded = 0;
             while let Ok(Some(part)) = next(&mut reader, &mut body).await {
                 discarded += part.len();
@@ -251,7 +268,7 @@ async fn next(reader: &mut Reader<'_>, body: &mut Shared) -> Result<Option<Bytes
             Some(Err(_)) => return Err(Refused::Wrong(TooMuch::Malformed)),
             Some(Ok(frame)) => {
                 if let Ok(data) = frame.into_data() {
-                    reader.came += data.len() as u64;
+                    reader.came(data.len());
                     return Ok(Some(data));
                 }
             }
@@ -307,7 +324,7 @@ async fn multipart(
             let Some(chunk) = chunk.map_err(wrong)? else {
                 break;
             };
-            reader.came += chunk.len() as u64;
+            reader.came(chunk.len());
             match &mut sink {
                 Into::Nothing => {}
                 Into::Text(text) => {

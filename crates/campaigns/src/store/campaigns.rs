@@ -15,7 +15,7 @@ use rusqlite::Row;
 /// Campaigns that one question may name (D30).
 const MOST_IDS: usize = 10;
 
-pub(super) fn campaign(row: &Row<'_>, now: Millis) -> rusqlite::Result<Campaign> {
+fn campaign(row: &Row<'_>, now: Millis) -> rusqlite::Result<Campaign> {
     let stored = CampaignStatus::stored(row.get("status")?);
     let deferred: Option<Millis> = row.get("deferred")?;
     let is_ready = matches!(

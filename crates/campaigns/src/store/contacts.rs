@@ -78,8 +78,7 @@ impl Look<'_> {
 
     /// The name of a group, and how many cards it holds.
     pub(crate) fn group_name(&self, account: i64, id: i64) -> Result<Option<(String, i64)>, Error> {
-        let query = "SELECT name, (SELECT count(*) FROM card_in_group WHERE card_group = g.id) \
-                     FROM card_group g WHERE id = ? AND account = ?";
+        let query = "SELECT name, cards FROM card_group WHERE id = ? AND account = ?";
         self.maybe(query, [id, account], |row| Ok((row.get(0)?, row.get(1)?)))
     }
 
@@ -95,9 +94,8 @@ impl Look<'_> {
         if let Some(name) = name {
             when.add("instr(name, ?) > 0", name.to_owned());
         }
-        let columns = "id, name, created, \
-                       (SELECT count(*) FROM card_in_group WHERE card_group = g.id)";
-        self.page(columns, "card_group g", &when, "name, id", page, |row| {
+        let columns = "id, name, created, cards";
+        self.page(columns, "card_group", &when, "name, id", page, |row| {
             Ok(Group {
                 id: row.get(0)?,
                 name: row.get(1)?,
@@ -134,13 +132,18 @@ impl Change<'_> {
     }
 
     pub(crate) fn leave_groups(&self, card: i64) -> Result<(), Error> {
+        let query = "UPDATE card_group SET cards = cards - 1 WHERE id IN \
+                     (SELECT card_group FROM card_in_group WHERE card = ?)";
+        self.run(query, [card])?;
         self.run("DELETE FROM card_in_group WHERE card = ?", [card])?;
         Ok(())
     }
 
     pub(crate) fn join_group(&self, card: i64, group: i64) -> Result<(), Error> {
         let query = "INSERT OR IGNORE INTO card_in_group VALUES (?, ?)";
-        self.run(query, [group, card])?;
+        let joined = self.run(query, [group, card])?;
+        let query = "UPDATE card_group SET cards = cards + ? WHERE id = ?";
+        self.run(query, [joined as i64, group])?;
         Ok(())
     }
 

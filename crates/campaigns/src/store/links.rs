@@ -82,19 +82,24 @@ impl Look<'_> {
         self.page("*", "link", &when, &order, page, link)
     }
 
-    /// Minutes since 1970 in which a link of the account was clicked, with clicks and redirects.
+    /// Tells each minute since 1970 in which a link of the account was clicked, with clicks and
+    /// redirects.
     pub(crate) fn clicks(
         &self,
         account: i64,
         link: i64,
         (from, to): (i64, i64),
-    ) -> Result<Vec<(i64, i64, i64)>, Error> {
+        mut each: impl FnMut(i64, i64, i64),
+    ) -> Result<(), Error> {
         let query = "SELECT minute, link_minute.clicks, link_minute.redirects FROM link_minute \
                      JOIN link ON link.id = link_minute.link \
                      WHERE link_minute.link = ? AND account = ? AND minute BETWEEN ? AND ?";
-        self.all(query, (link, account, from, to), |row| {
-            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
-        })
+        let mut query = self.0.prepare_cached(query)?;
+        let mut rows = query.query((link, account, from, to))?;
+        while let Some(row) = rows.next()? {
+            each(row.get(0)?, row.get(1)?, row.get(2)?);
+        }
+        Ok(())
     }
 
     /// Whether a link, or a recipient's own, has this code.

@@ -1,7 +1,7 @@
 //! Messages of campaigns.
 
 use super::query::{Conditions, order};
-use super::{Change, Look, campaigns};
+use super::{Change, Look};
 use crate::campaign::{Campaign, Found, Page};
 use crate::clock::Millis;
 use crate::error::Error;
@@ -154,9 +154,7 @@ impl Look<'_> {
         let mut campaigns = HashMap::new();
         for message in &found.items {
             if let Entry::Vacant(place) = campaigns.entry(message.campaign) {
-                let query = "SELECT * FROM campaign WHERE id = ?";
-                let row = |row: &Row<'_>| campaigns::campaign(row, now);
-                let mut campaign = self.one(query, [message.campaign], row)?;
+                let mut campaign = self.any_campaign(message.campaign, now)?;
                 campaign.counters.by_status = self.counters_by_status(message.campaign)?;
                 place.insert(campaign);
             }

@@ -38,7 +38,7 @@ const APPLICATION_ID: i32 = 0x7263_7074;
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Readers at a time; others wait.
-const READERS: usize = 16;
+const READERS: usize = 64;
 
 pub(crate) struct Store {
     path: PathBuf,

@@ -41,3 +41,6 @@ CREATE TABLE link_minute (
   redirects INTEGER NOT NULL,
   PRIMARY KEY (link, minute)
 ) STRICT, WITHOUT ROWID;
+
+ALTER TABLE card_group ADD COLUMN cards INTEGER NOT NULL DEFAULT 0;
+UPDATE card_group SET cards = (SELECT count(*) FROM card_in_group WHERE card_group = card_group.id);

@@ -143,8 +143,11 @@ impl Change<'_> {
         }
         let query = "UPDATE campaign SET due = max(due, ?) WHERE id = ? RETURNING NOT EXISTS \
                      (SELECT 1 FROM message m WHERE m.campaign = campaign.id \
-                      AND m.generation = campaign.generation AND m.number > campaign.cursor)";
-        self.one(query, [due, campaign], |row| row.get(0))
+                      AND m.generation = campaign.generation AND m.number > campaign.cursor) \
+                     AND NOT EXISTS (SELECT 1 FROM counter WHERE counter.campaign = ?2 \
+                      AND counter.status = ?3 AND counter.messages > 0)";
+        let key = (due, campaign, MessageStatus::Enqueued);
+        self.one(query, key, |row| row.get(0))
     }
 
     /// All messages have left; statuses are waited for until `over`.
