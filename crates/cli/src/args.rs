@@ -432,7 +432,8 @@ Link, TaskQueue, ContactGroup, ContactCard, NumberStopList, User/GetOwnBalance a
 Price/ListPublic. Nothing is really sent: delivery is simulated. One server works with a database at a time; the other commands may be \
 used beside it. SIGTERM and Ctrl-C end it; what runs goes on at the next start.
 
-Limits: a body 16 MiB, all bodies together 256 MiB (the first 64 KiB of each are free), a field of a \
+Limits: a body 16 MiB, all bodies together 256 MiB with what is made of them (64 KiB of each are free; others wait 15 seconds \
+for room, then get 503), a field of a \
 multipart form 1 MiB, an uploaded file 256 MiB; 40,000 values in a request, nested 8 deep; 163,840 \
 bytes of address and query; 1024 connections; 15 seconds for headers, for each further part of a body \
 and for each part of an answer, and 30 for every 60 KiB of a body; 8 files at a time of callers \

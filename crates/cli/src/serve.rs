@@ -62,6 +62,8 @@ pub(crate) fn serve(args: &ServeArgs) -> Result<ExitCode, Failure> {
     }
     let options = Options {
         link_base: format!("{public}/l/"),
+        // An import waits for the disk, not for its verdicts; more threads would hold more rows.
+        threads: 1,
         transport: Arc::new(Simulated {
             seed: args.seed,
             undelivered: args.undelivered,
