@@ -88,8 +88,21 @@ impl Look<'_> {
     }
 
     pub(crate) fn counters_by_status(&self, campaign: i64) -> Result<[Count; 10], Error> {
-        let mut counts = [Count::default(); 10];
         let query = "SELECT status, messages, segments, cost FROM counter WHERE campaign = ?";
+        self.by_status(query, campaign)
+    }
+
+    /// A campaign's messages counted anew, by status.
+    pub(crate) fn counted_by_status(&self, campaign: i64) -> Result<[Count; 10], Error> {
+        let query = "SELECT m.status, count(*) AS messages, sum(m.segments) AS segments, \
+                     sum(m.segments * m.price) AS cost FROM message m \
+                     JOIN campaign c ON c.id = m.campaign AND c.generation = m.generation \
+                     WHERE m.campaign = ? GROUP BY m.status";
+        self.by_status(query, campaign)
+    }
+
+    fn by_status(&self, query: &str, campaign: i64) -> Result<[Count; 10], Error> {
+        let mut counts = [Count::default(); 10];
         let all = self.all(query, [campaign], |row| {
             let count = count(row, ["messages", "segments", "cost"])?;
             Ok((row.get::<_, i64>(0)?, count))
@@ -179,23 +192,6 @@ impl Look<'_> {
         self.all(query, [], |row| {
             Ok((row.get(0)?, count(row, ["messages", "segments", "cost"])?))
         })
-    }
-
-    /// A campaign's messages counted anew, by status.
-    pub(crate) fn counted_by_status(&self, campaign: i64) -> Result<[Count; 10], Error> {
-        let mut counts = [Count::default(); 10];
-        let query = "SELECT m.status, count(*) AS messages, sum(m.segments) AS segments, \
-                     sum(m.segments * m.price) AS cost FROM message m \
-                     JOIN campaign c ON c.id = m.campaign AND c.generation = m.generation \
-                     WHERE m.campaign = ? GROUP BY m.status";
-        let all = self.all(query, [campaign], |row| {
-            let count = count(row, ["messages", "segments", "cost"])?;
-            Ok((row.get::<_, i64>(0)?, count))
-        })?;
-        for (status, count) in all {
-            counts[status as usize] = count;
-        }
-        Ok(counts)
     }
 }
 
