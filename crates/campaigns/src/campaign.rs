@@ -71,7 +71,7 @@ pub struct Count {
 /// The counters of a campaign.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Counters {
-    /// By status, in the order of [`MessageStatus::ALL`].
+    /// By status, in the order of [`crate::MessageStatus::ALL`].
     pub by_status: [Count; 10],
     /// Frozen when recipients are added (D31).
     pub total: Count,
