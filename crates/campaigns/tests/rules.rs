@@ -1097,3 +1097,46 @@ fn what_is_missing_of_the_last_packet_is_handed_over() {
     assert!(found.iter().all(|m| m.status == MessageStatus::Accepted));
     assert!(world.campaigns.recount(false).unwrap().is_empty());
 }
+
+/// Crashes once, when what a hand-over brought has been written down.
+#[derive(Debug)]
+struct CrashesAfterThirdCall(Arc<Half>, std::sync::atomic::AtomicBool);
+
+impl Faults for CrashesAfterThirdCall {
+    fn commit(&self, moment: Moment) {
+        let calls = *self.0.calls.lock().unwrap();
+        if moment == Moment::After
+            && calls == 3
+            && !self.1.swap(true, std::sync::atomic::Ordering::SeqCst)
+        {
+            panic!("crash");
+        }
+    }
+}
+
+/// Nor is a campaign sent while what became of a part of its last packet is not written down.
+#[test]
+fn a_crash_between_two_parts_of_the_last_packet() {
+    let half = Arc::new(Half::default());
+    let (transport, faults) = (Arc::clone(&half), Arc::clone(&half));
+    let world = world_with(&Settings::default(), |options| {
+        options.transport = transport;
+        options.faults = Arc::new(CrashesAfterThirdCall(faults, false.into()));
+    });
+    let id = world
+        .campaigns
+        .create(&world.account, &campaign("Hello"))
+        .unwrap();
+    let added = add(&world, id, &[A, B, C]);
+    world.campaigns.send(&world.account, id).unwrap();
+    let mut crashes = 0;
+    for _ in 0..40 {
+        let step = std::panic::AssertUnwindSafe(|| world.campaigns.step());
+        crashes += u32::from(std::panic::catch_unwind(step).is_err());
+        world.clock.advance(10_000);
+    }
+    assert_eq!((crashes, status(&world, id)), (1, "SENT"));
+    let all: Vec<i64> = added.iter().map(|added| added.message.unwrap()).collect();
+    let found = world.campaigns.messages(&world.account, &all).unwrap();
+    assert!(found.iter().all(|m| m.status == MessageStatus::Accepted));
+}

@@ -81,6 +81,68 @@ fn a_task_belongs_to_one_worker() {
     assert!(world.campaigns.recount(false).unwrap().is_empty());
 }
 
+/// Crashes at its first commit, which leases a task.
+#[derive(Debug)]
+struct CrashesAtOnce;
+
+impl Faults for CrashesAtOnce {
+    fn commit(&self, moment: Moment) {
+        assert!(moment == Moment::Before, "crash");
+    }
+}
+
+/// Lets another worker take the task over and crash, a while after the second commit of a chunk.
+#[derive(Debug, Default)]
+struct Robbed {
+    commits: AtomicU32,
+    other: OnceLock<(Campaigns, Arc<ManualClock>)>,
+}
+
+impl Faults for Robbed {
+    fn commit(&self, moment: Moment) {
+        if moment == Moment::After
+            && let Some((other, clock)) = self.other.get()
+            && self.commits.fetch_add(1, Ordering::SeqCst) == 2
+        {
+            clock.advance(MINUTE + 1);
+            let work = std::panic::AssertUnwindSafe(|| other.work());
+            assert!(
+                std::panic::catch_unwind(work).is_err(),
+                "it has leased the task"
+            );
+        }
+    }
+}
+
+/// Whoever has lost a task commits no row of it more, though nobody has ended it.
+#[test]
+fn a_task_that_was_taken_over_is_let_go() {
+    let faults = Arc::new(Robbed::default());
+    let world = world_with(&Settings::default(), |options| {
+        options.import_rows = 10;
+        options.faults = Arc::clone(&faults) as Arc<dyn Faults>;
+    });
+    let id = world
+        .campaigns
+        .create(&world.account, &campaign("Hello"))
+        .unwrap();
+    import(&world, id, &list(50));
+    let options = Options {
+        clock: Arc::clone(&world.clock) as Arc<dyn Clock>,
+        faults: Arc::new(CrashesAtOnce),
+        threads: 1,
+        ..Options::default()
+    };
+    let other = open(world.folder.path(), options);
+    faults.other.set((other, Arc::clone(&world.clock))).unwrap();
+    let robbed = world.campaigns.work().unwrap_err().to_string();
+    assert!(robbed.contains("another worker"), "{robbed}");
+    assert!(total(&world.campaigns, &world.account, id) < 50);
+    world.clock.advance(MINUTE + 1);
+    assert!(world.campaigns.work().unwrap());
+    assert_eq!(total(&world.campaigns, &world.account, id), 50);
+}
+
 #[test]
 fn one_program_is_in_charge() {
     let world = world(&Settings::default());
