@@ -48,6 +48,35 @@ pub enum ApiCode {
     Background = 100,
 }
 
+impl ApiCode {
+    /// Every code, in numeric order.
+    pub const ALL: [ApiCode; 18] = [
+        ApiCode::Ok,
+        ApiCode::Validation,
+        ApiCode::NotFound,
+        ApiCode::Fault,
+        ApiCode::UnknownModule,
+        ApiCode::UnknownMethod,
+        ApiCode::UnknownOutput,
+        ApiCode::Unauthorized,
+        ApiCode::Forbidden,
+        ApiCode::Conflict,
+        ApiCode::Missing,
+        ApiCode::Incorrect,
+        ApiCode::OtherHost,
+        ApiCode::Blocked,
+        ApiCode::TooOften,
+        ApiCode::Partly,
+        ApiCode::Nothing,
+        ApiCode::Background,
+    ];
+
+    /// The code with this number, if it is one that we know.
+    pub fn from_number(number: u16) -> Option<ApiCode> {
+        ApiCode::ALL.into_iter().find(|&code| code as u16 == number)
+    }
+}
+
 /// The format of an answer.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum Output {
@@ -203,6 +232,14 @@ fn is_xml_name(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_number_is_a_code_or_none() {
+        let known: Vec<u16> = (0..=u16::MAX)
+            .filter(|&number| ApiCode::from_number(number).is_some())
+            .collect();
+        assert_eq!(known, ApiCode::ALL.map(|code| code as u16));
+    }
 
     #[test]
     fn both_formats() {

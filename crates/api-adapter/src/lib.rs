@@ -4,7 +4,8 @@
 //! the nested names that PHP made common. [`Envelope`] is what is answered, as JSON or XML, and
 //! [`ApiCode`] what its code means. With the feature `server`, [`server`] serves
 //! [campaigns](recipients_campaigns::Campaigns) to clients of that API; it decodes, calls and
-//! encodes, and decides nothing about recipients.
+//! encodes, and decides nothing about recipients. With the feature `client`, [`client`] calls such a
+//! server, ours or the provider's, and uploads checked lists to it.
 //!
 //! ```
 //! use recipients_api_adapter::{Bag, Limits};
@@ -18,6 +19,8 @@
 //! ```
 
 mod bag;
+#[cfg(feature = "client")]
+pub mod client;
 mod envelope;
 #[cfg(feature = "server")]
 pub mod server;

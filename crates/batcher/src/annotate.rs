@@ -19,7 +19,7 @@ pub const COLUMNS: &[&str] = &["code", "reason", "message", "suggestion"];
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Annotation {
     /// The code's number.
-    pub code: u8,
+    pub code: u16,
     /// The reason's stable name.
     pub reason: &'static str,
     /// A sentence for people.
@@ -54,7 +54,7 @@ pub fn annotation(row: &Checked<'_>) -> Annotation {
         },
     };
     Annotation {
-        code: verdict.code().as_u8(),
+        code: u16::from(verdict.code().as_u8()),
         reason: reason.name(),
         message,
         suggestion: reason.advice(),
@@ -100,22 +100,39 @@ pub fn writer<W: Write>(files: &[FileInfo], out: W) -> io::Result<Writer<W>> {
 ///
 /// If writing fails.
 pub fn write_row<W: Write>(writer: &mut Writer<W>, row: &Checked<'_>) -> io::Result<()> {
-    let columns = row.file().column_count();
-    let fields = row.fields();
+    write_fields(
+        writer,
+        row.file().column_count(),
+        &row.fields(),
+        &annotation(row),
+    )
+}
+
+/// Writes the fields of a row of a list with so many columns, and an annotation that was made
+/// elsewhere: by a server that refused the recipient, say.
+///
+/// # Errors
+///
+/// If writing fails.
+pub fn write_fields<W: Write>(
+    writer: &mut Writer<W>,
+    columns: usize,
+    fields: &[impl AsRef<str>],
+    annotation: &Annotation,
+) -> io::Result<()> {
     let (own, overflow) = fields.split_at(fields.len().min(columns));
     for field in own {
-        writer.field(&escape(field));
+        writer.field(&escape(field.as_ref()));
     }
     for _ in own.len()..columns {
         writer.field("");
     }
-    let annotation = annotation(row);
     writer.field(&annotation.code.to_string());
     writer.field(annotation.reason);
     writer.added_field(&annotation.message);
     writer.added_field(annotation.suggestion);
     for field in overflow {
-        writer.field(&escape(field));
+        writer.field(&escape(field.as_ref()));
     }
     writer.end_row()
 }

@@ -23,7 +23,7 @@ impl Default for Limits {
 }
 
 /// What one recipient adds to a request.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Size {
     /// Bytes as they travel.
     pub bytes: usize,
@@ -31,8 +31,57 @@ pub struct Size {
     pub fields: usize,
 }
 
-/// Cuts recipients into batches, in order. A recipient that exceeds a limit by itself travels in
-/// a batch of its own, so that none is lost.
+/// Tells where batches end, for a caller that gathers them itself.
+///
+/// ```
+/// use recipients_batcher::{Filling, Limits, Size};
+///
+/// let mut filling = Filling::new(Limits { recipients: 2, ..Limits::default() });
+/// let size = Size { bytes: 26, fields: 1 };
+/// assert!(filling.takes(size) && filling.takes(size));
+/// assert!(!filling.takes(size)); // it is the first of the next batch
+/// assert!(filling.takes(size));
+/// assert!(!filling.takes(size));
+/// ```
+#[derive(Clone, Debug)]
+pub struct Filling {
+    limits: Limits,
+    recipients: usize,
+    size: Size,
+}
+
+impl Filling {
+    /// An empty batch.
+    pub fn new(limits: Limits) -> Filling {
+        Filling {
+            limits,
+            recipients: 0,
+            size: Size::default(),
+        }
+    }
+
+    /// Whether the next recipient belongs to this batch; otherwise it is the first of the next one,
+    /// which has begun. A recipient that exceeds a limit by itself travels in a batch of its own.
+    pub fn takes(&mut self, next: Size) -> bool {
+        let size = Size {
+            bytes: self.size.bytes.saturating_add(next.bytes),
+            fields: self.size.fields.saturating_add(next.fields),
+        };
+        let fits = self.recipients < self.limits.recipients
+            && size.bytes <= self.limits.bytes
+            && size.fields <= self.limits.fields;
+        if fits || self.recipients == 0 {
+            self.recipients += 1;
+            self.size = size;
+            return true;
+        }
+        self.recipients = 1;
+        self.size = next;
+        false
+    }
+}
+
+/// Cuts recipients into batches, in order, so that none is lost ([`Filling`]).
 ///
 /// ```
 /// use recipients_batcher::{Batches, Limits, Size};
@@ -46,8 +95,8 @@ pub struct Size {
 pub struct Batches<I: Iterator, F> {
     recipients: I,
     /// The first of the next batch: it did not fit into the last one.
-    next: Option<(I::Item, Size)>,
-    limits: Limits,
+    next: Option<I::Item>,
+    filling: Filling,
     size: F,
 }
 
@@ -61,7 +110,7 @@ impl<I: Iterator, F: FnMut(&I::Item) -> Size> Batches<I, F> {
         Batches {
             recipients: recipients.into_iter(),
             next: None,
-            limits,
+            filling: Filling::new(limits),
             size,
         }
     }
@@ -71,26 +120,10 @@ impl<I: Iterator, F: FnMut(&I::Item) -> Size> Iterator for Batches<I, F> {
     type Item = Vec<I::Item>;
 
     fn next(&mut self) -> Option<Vec<I::Item>> {
-        let mut batch = Vec::new();
-        let (mut bytes, mut fields) = (0usize, 0usize);
-        loop {
-            let (recipient, size) = match self.next.take() {
-                Some(next) => next,
-                None => match self.recipients.next() {
-                    Some(recipient) => {
-                        let size = (self.size)(&recipient);
-                        (recipient, size)
-                    }
-                    None => break,
-                },
-            };
-            bytes = bytes.saturating_add(size.bytes);
-            fields = fields.saturating_add(size.fields);
-            let fits = batch.len() < self.limits.recipients
-                && bytes <= self.limits.bytes
-                && fields <= self.limits.fields;
-            if !fits && !batch.is_empty() {
-                self.next = Some((recipient, size));
+        let mut batch: Vec<I::Item> = self.next.take().into_iter().collect();
+        for recipient in self.recipients.by_ref() {
+            if !self.filling.takes((self.size)(&recipient)) {
+                self.next = Some(recipient);
                 break;
             }
             batch.push(recipient);

@@ -123,6 +123,12 @@ impl Binding {
         &self.lacking
     }
 
+    /// The placeholders that columns serve, and these columns, in the order of the names.
+    pub(crate) fn columns(&self) -> impl Iterator<Item = (&str, usize)> {
+        let columns = self.columns.iter();
+        columns.map(|(name, &column)| (name.as_str(), column))
+    }
+
     /// Fills the text for one row ([`fill`]).
     pub(crate) fn fill<'v>(
         &self,

@@ -51,7 +51,7 @@ mod suggest;
 mod sums;
 mod winner;
 
-pub use batches::{Batches, Limits, Size};
+pub use batches::{Batches, Filling, Limits, Size};
 pub use binding::{Binding, Lacking, check_header, fill, unfilled_reason};
 pub use error::{Error, HeaderError};
 pub use feed::{CheckedRow, Feed, Verdicts};

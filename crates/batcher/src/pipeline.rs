@@ -406,6 +406,14 @@ impl<'r> Checked<'r> {
         }
     }
 
+    /// The values that this row has for the placeholders of [`Pipeline::message`], in the order of
+    /// the names, but for `{recipient}`, which is the number.
+    pub fn values(&self) -> impl Iterator<Item = (&'r str, &'r str)> + use<'r> {
+        let (check, row) = (self.file().check(), self.row);
+        let columns = check.binding.iter().flat_map(Binding::columns);
+        columns.filter_map(move |(name, column)| Some((name, check.field(&row, column)?)))
+    }
+
     /// The number in international format.
     pub fn msisdn(&self) -> Option<Msisdn> {
         self.verdict().msisdn()

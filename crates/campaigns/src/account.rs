@@ -2,11 +2,11 @@
 
 use crate::clock::Zone;
 use crate::error::{Error, Field, Flaw, Language};
+use crate::prices::Prices;
 use crate::{Campaigns, Money};
 use recipients_core::{Checker, Lines, NumberSet, Plan, Policy, StopList};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, PoisonError};
 use subtle::ConstantTimeEq;
@@ -164,25 +164,13 @@ impl Account {
 #[derive(Debug)]
 pub(crate) struct Rules {
     pub(crate) checker: Checker,
-    pub(crate) prices: HashMap<(String, String), i64>,
+    pub(crate) prices: Prices,
 }
 
 impl Rules {
     /// The price of a segment to a number.
     pub(crate) fn price(&self, verdict: recipients_core::Verdict) -> i64 {
-        if self.prices.is_empty() {
-            return 0;
-        }
-        let Some(territory) = verdict.territory() else {
-            return 0;
-        };
-        let territory = territory.to_string();
-        let operator = verdict
-            .operator()
-            .map(|o| self.checker.plan().operator_name(o));
-        let at = |operator: &str| self.prices.get(&(territory.clone(), operator.to_owned()));
-        let price = operator.and_then(at).or_else(|| at(""));
-        price.copied().unwrap_or_default()
+        self.prices.price(verdict, self.checker.plan()).0
     }
 }
 

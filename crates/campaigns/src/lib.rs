@@ -33,6 +33,7 @@ mod import;
 mod link;
 mod message;
 mod money;
+mod prices;
 mod sending;
 mod status;
 mod stop;
@@ -53,6 +54,7 @@ pub use link::{
 };
 pub use message::{Message, MessageFilter, MessageKey, NewMessage, SentMessage};
 pub use money::Money;
+pub use prices::Prices;
 pub use status::{CampaignStatus, MessageStatus, TaskStatus};
 pub use stop::Stopped;
 pub use transport::{Outgoing, Receipt, Simulated, Transport};

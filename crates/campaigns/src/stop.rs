@@ -1,12 +1,12 @@
 //! Stop lists in the store.
 
+use crate::Campaigns;
 use crate::account::Account;
 use crate::campaign::{Found, Page};
 use crate::clock::Millis;
 use crate::error::{Error, Field, Flaw};
-use crate::{Campaigns, Money};
+use crate::prices::Prices;
 use recipients_core::{Checker, Msisdn};
-use recipients_ingest::{Choice, Options, Source};
 use std::io::Read;
 use std::time::Duration;
 
@@ -18,12 +18,6 @@ const TOGETHER: usize = 10_000;
 
 /// How long others have their turn in between.
 const TURN: Duration = Duration::from_millis(100);
-
-/// Bytes of a table of prices.
-const MOST_TABLE: u64 = 16 << 20;
-
-/// Of a segment: what a campaign costs must be a number that can be reckoned with.
-const MOST_PRICE: Money = Money(1000_0000);
 
 const MOST_COMMENT: usize = 255;
 
@@ -155,53 +149,7 @@ impl Campaigns {
     ///
     /// [`Error::Invalid`] naming the line that cannot be read; then nothing is changed.
     pub fn load_prices(&self, table: impl Read) -> Result<usize, Error> {
-        let flaw = |line: u64, words: &str| {
-            Error::invalid(Field::Prices, Flaw::File(format!("line {line}: {words}")))
-        };
-        let plan = recipients_core::Plan::builtin();
-        let mut bytes = Vec::new();
-        table.take(MOST_TABLE + 1).read_to_end(&mut bytes)?;
-        if bytes.len() as u64 > MOST_TABLE {
-            return Err(flaw(1, "the table has more than 16 MiB"));
-        }
-        let options = Options::api()
-            .enclosure(Choice::Given(Some('"')))
-            .skip_header(Choice::Given(true));
-        let source = Source::from_bytes("prices", bytes, &options)
-            .map_err(|error| flaw(1, &error.to_string()))?;
-        if source
-            .header()
-            .is_none_or(|header| header != ["country", "operator", "price"])
-        {
-            return Err(flaw(1, "the columns must be country,operator,price"));
-        }
-        let mut prices = Vec::new();
-        for row in source.into_rows() {
-            let row = row.map_err(|error| flaw(0, &error.to_string()))?;
-            let line = row.number;
-            let [territory, operator, price] = &row.fields[..] else {
-                return Err(flaw(line, "it has not three columns"));
-            };
-            let territory = plan
-                .territory(territory.trim())
-                .map_err(|error| flaw(line, &error.to_string()))?;
-            let operator = match operator.trim() {
-                "" => "",
-                // As the plan writes it, for that is how it is looked up.
-                operator => plan.operator_name(
-                    plan.operator(operator)
-                        .map_err(|error| flaw(line, &error.to_string()))?,
-                ),
-            };
-            let price: Money = price
-                .trim()
-                .parse()
-                .map_err(|()| flaw(line, "the price is no number with at most 4 decimals"))?;
-            if !(Money(0)..=MOST_PRICE).contains(&price) {
-                return Err(flaw(line, "a price lies between 0 and 1000"));
-            }
-            prices.push((territory.to_string(), operator.to_owned(), price));
-        }
+        let prices = Prices::read(table)?;
         self.store.write(|change| {
             change.set_prices(&prices)?;
             change.touch(0)?;

@@ -76,6 +76,34 @@ Examples:
   recipients check --text 'Hello {name}!' --placeholders 3 --output verdicts.ndjson list.csv
   zcat list.csv.gz | recipients check --json -")]
 pub(crate) struct CheckArgs {
+    #[command(flatten)]
+    pub(crate) list: ListArgs,
+
+    /// Write accepted rows: original columns and what was found
+    #[arg(long, value_name = "FILE", help_heading = "Results")]
+    pub(crate) accepted: Option<PathBuf>,
+
+    /// Write rejected rows: mend them in a spreadsheet and check the file again
+    #[arg(long, value_name = "FILE", help_heading = "Results")]
+    pub(crate) rejected: Option<PathBuf>,
+
+    /// Write one verdict a row: .ndjson, .jsonl or .csv
+    #[arg(long, value_name = "FILE", help_heading = "Results")]
+    pub(crate) output: Option<PathBuf>,
+
+    /// Write the accepted numbers, and those of --seen, for the next run's --seen; it may be the same
+    /// file
+    #[arg(long, value_name = "FILE", help_heading = "Results")]
+    pub(crate) save_seen: Option<PathBuf>,
+
+    /// Print the summary as JSON
+    #[arg(long, help_heading = "Results")]
+    pub(crate) json: bool,
+}
+
+/// The lists, and how their rows are judged.
+#[derive(Args, Debug)]
+pub(crate) struct ListArgs {
     /// Lists to check, in this order; - is standard input
     #[arg(required = true, value_name = "FILE")]
     pub(crate) files: Vec<PathBuf>,
@@ -107,27 +135,6 @@ pub(crate) struct CheckArgs {
     /// them, are no error
     #[arg(long, help_heading = "Message")]
     pub(crate) loose_header: bool,
-
-    /// Write accepted rows: original columns and what was found
-    #[arg(long, value_name = "FILE", help_heading = "Results")]
-    pub(crate) accepted: Option<PathBuf>,
-
-    /// Write rejected rows: mend them in a spreadsheet and check the file again
-    #[arg(long, value_name = "FILE", help_heading = "Results")]
-    pub(crate) rejected: Option<PathBuf>,
-
-    /// Write one verdict a row: .ndjson, .jsonl or .csv
-    #[arg(long, value_name = "FILE", help_heading = "Results")]
-    pub(crate) output: Option<PathBuf>,
-
-    /// Write the accepted numbers, and those of --seen, for the next run's --seen; it may be the same
-    /// file
-    #[arg(long, value_name = "FILE", help_heading = "Results")]
-    pub(crate) save_seen: Option<PathBuf>,
-
-    /// Print the summary as JSON
-    #[arg(long, help_heading = "Results")]
-    pub(crate) json: bool,
 
     /// Memory that the numbers seen so far may take, as 256M or 2G; beyond it they go to files in the
     /// folder for temporary files (TMPDIR), which vanish. The result is the same

@@ -1,16 +1,15 @@
 //! `recipients check`: files in, verdicts out.
 
-use crate::args::{CheckArgs, PolicyArgs};
+use crate::args::{CheckArgs, ListArgs, PolicyArgs};
 use crate::failure::{ACCEPTED, Failure, NONE_ACCEPTED, SOME_REJECTED, unless_broken_pipe};
 use crate::output::{self, Pending};
 use crate::progress::Progress;
 use crate::summary::{Facts, StopLines};
-use crate::{stop_list, summary, template};
+use crate::{stop_list, summary, template, verdicts};
 use recipients::ingest::{self, Choice, Options, Source, Writer};
 use recipients::{
-    Checked, Checker, Error, FileInfo, Format, HeaderError, Kind, Msisdn, NumberSet, OperatorId,
-    Origin, Pipeline, Plan, Policy, Rows, Sink, StopList, Template, Wants, annotate,
-    write_number_set,
+    Checker, Error, FileInfo, Format, HeaderError, NumberSet, OperatorId, Pipeline, Plan, Policy,
+    Rows, Sink, StopList, Template, Wants, annotate, write_number_set,
 };
 use std::ffi::OsStr;
 use std::fs::File;
@@ -19,27 +18,25 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 pub(crate) fn run(args: &CheckArgs) -> Result<ExitCode, Failure> {
-    let text = message(args)?;
-    refuse_confusion(args)?;
+    let text = message(&args.list)?;
+    let results = [
+        &args.accepted,
+        &args.rejected,
+        &args.output,
+        &args.save_seen,
+    ];
+    refuse_confusion(&args.list, &results, args.save_seen.as_deref())?;
     let Rules {
         checker,
         seen,
         lists,
-    } = rules(&args.policy, usize::from(args.threads))?;
-    let sources = open(args, text.as_ref())?;
+    } = rules(&args.list.policy, usize::from(args.list.threads))?;
+    let sources = open(&args.list, text.as_ref())?;
     output::clean_up_on_interrupt()?;
-    let mut pipeline = Pipeline::new(&checker)
-        .threads(usize::from(args.threads))
-        .loose_header(args.loose_header)
-        .keep_accepted(args.save_seen.is_some());
-    if let Some(bytes) = args.memory {
-        pipeline = pipeline.memory(bytes, std::env::temp_dir());
-    }
-    if let Some(template) = &text {
-        pipeline = pipeline.message(template.clone(), args.placeholders);
-    }
+    let pipeline =
+        pipeline(&args.list, &checker, text.as_ref()).keep_accepted(args.save_seen.is_some());
     let mut outputs = Outputs::create(args, &checker, &sources)?;
-    let mut facts = Facts::new(args, &checker, text, lists, &sources);
+    let mut facts = Facts::new(&args.list, &checker, text, lists, &sources);
     let report = pipeline.run(sources, &mut outputs);
     outputs.progress.finish();
     let report = report?;
@@ -65,7 +62,25 @@ pub(crate) fn run(args: &CheckArgs) -> Result<ExitCode, Failure> {
     ))
 }
 
-fn message(args: &CheckArgs) -> Result<Option<Template>, Failure> {
+/// The way from lists to verdicts.
+pub(crate) fn pipeline<'c>(
+    args: &ListArgs,
+    checker: &'c Checker,
+    text: Option<&Template>,
+) -> Pipeline<'c> {
+    let mut pipeline = Pipeline::new(checker)
+        .threads(usize::from(args.threads))
+        .loose_header(args.loose_header);
+    if let Some(bytes) = args.memory {
+        pipeline = pipeline.memory(bytes, std::env::temp_dir());
+    }
+    if let Some(template) = text {
+        pipeline = pipeline.message(template.clone(), args.placeholders);
+    }
+    pipeline
+}
+
+pub(crate) fn message(args: &ListArgs) -> Result<Option<Template>, Failure> {
     let text = match (&args.text, &args.text_file) {
         (Some(text), _) => Some(text.clone()),
         (None, Some(path)) => {
@@ -81,7 +96,7 @@ fn message(args: &CheckArgs) -> Result<Option<Template>, Failure> {
 
 /// Opens the files. A text whose placeholders need columns makes the first row a header (D17),
 /// unless it plainly is a recipient that would be lost.
-fn open(args: &CheckArgs, text: Option<&Template>) -> Result<Vec<Source>, Failure> {
+pub(crate) fn open(args: &ListArgs, text: Option<&Template>) -> Result<Vec<Source>, Failure> {
     let mut options = args.reading.options();
     let needs_columns = text.is_some_and(Template::needs_columns);
     match args.reading.skip_header() {
@@ -135,7 +150,11 @@ pub(crate) fn refuse_reading_twice<'p>(
 }
 
 /// Results must not replace what is read, nor each other; nor can standard input be read twice.
-fn refuse_confusion(args: &CheckArgs) -> Result<(), Failure> {
+pub(crate) fn refuse_confusion(
+    args: &ListArgs,
+    results: &[&Option<PathBuf>],
+    grows: Option<&Path>,
+) -> Result<(), Failure> {
     let lists = [
         &args.policy.stop_list,
         &args.policy.system_stop_list,
@@ -164,27 +183,19 @@ fn refuse_confusion(args: &CheckArgs) -> Result<(), Failure> {
         .map(|path| place(path))
         .collect();
     let seen: Vec<PathBuf> = args.policy.seen.iter().map(|path| place(path)).collect();
-    let mut results: Vec<PathBuf> = Vec::new();
-    for result in [
-        &args.accepted,
-        &args.rejected,
-        &args.output,
-        &args.save_seen,
-    ]
-    .into_iter()
-    .flatten()
-    {
+    let mut places: Vec<PathBuf> = Vec::new();
+    for result in results.iter().copied().flatten() {
         let refuse = |why: &str| Err(Failure::Usage(format!("{}: {why}", result.display())));
         // What was seen may grow from run to run in one file.
-        let grows = args.save_seen.as_ref() == Some(result);
+        let grows = grows == Some(result.as_path());
         let place = place(result);
         if read.contains(&place) || seen.contains(&place) && !grows {
             return refuse("the results would replace a file that is read; give another name");
         }
-        if results.contains(&place) {
+        if places.contains(&place) {
             return refuse("two kinds of results cannot go into one file");
         }
-        results.push(place);
+        places.push(place);
     }
     Ok(())
 }
@@ -211,9 +222,9 @@ fn plan(args: &PolicyArgs) -> Result<&'static Plan, Failure> {
 pub(crate) struct Rules {
     pub(crate) checker: Checker,
     /// Numbers of earlier lists.
-    seen: StopList,
+    pub(crate) seen: StopList,
     /// How the lists fared.
-    lists: Vec<StopLines>,
+    pub(crate) lists: Vec<StopLines>,
 }
 
 pub(crate) fn rules(args: &PolicyArgs, threads: usize) -> Result<Rules, Failure> {
@@ -365,13 +376,15 @@ impl Format for Formatter<'_> {
         match &self.verdicts {
             Some(VerdictFormat::Json) => {
                 for row in rows.iter() {
-                    json_row(&mut texts.verdicts, &row, self.checker)?;
+                    verdicts::json(&mut texts.verdicts, &row, self.checker)?;
+                    texts.verdicts.extend_from_slice(b"}\n");
                 }
             }
             Some(VerdictFormat::Csv(writer)) => {
                 let mut writer = writer.part();
                 for row in rows.iter() {
-                    csv_row(&mut writer, &row, self.checker)?;
+                    verdicts::csv(&mut writer, &row, self.checker);
+                    writer.end_row()?;
                 }
                 texts.verdicts = writer.finish()?;
             }
@@ -380,22 +393,6 @@ impl Format for Formatter<'_> {
         Ok(texts)
     }
 }
-
-const FIELDS: [&str; 13] = [
-    "file",
-    "row",
-    "input",
-    "code",
-    "reason",
-    "number",
-    "territory",
-    "kind",
-    "operator",
-    "cleaned",
-    "duplicate_of",
-    "segments",
-    "likely_duplicate_of",
-];
 
 impl<'c> Outputs<'c> {
     fn create(args: &CheckArgs, checker: &'c Checker, sources: &[Source]) -> Result<Self, Failure> {
@@ -419,7 +416,9 @@ impl<'c> Outputs<'c> {
                 Some("ndjson" | "jsonl") => Verdicts::Json(Pending::create(path)?),
                 Some("csv") => {
                     let mut writer = Writer::plain(Pending::create(path)?);
-                    FIELDS.iter().for_each(|field| writer.field(field));
+                    verdicts::FIELDS
+                        .iter()
+                        .for_each(|field| writer.field(field));
                     writer.end_row()?;
                     Verdicts::Csv(writer)
                 }
@@ -432,6 +431,7 @@ impl<'c> Outputs<'c> {
             }),
         };
         let sizes: Vec<u64> = args
+            .list
             .files
             .iter()
             .map(|path| std::fs::metadata(path).map_or(0, |meta| meta.len()))
@@ -561,111 +561,4 @@ impl<'c> Sink for &mut Outputs<'c> {
         }
         self.progress.rows(verdicts, self.done.1 + bytes);
     }
-}
-
-/// Another row: its number, or `FILE:ROW` if it stands in another file.
-fn other(row: &Checked<'_>, other: Option<Origin>) -> Option<Result<u64, String>> {
-    let other = other?;
-    Some(match row.other_file(other) {
-        Some(file) => Err(format!("{file}:{}", other.row)),
-        None => Ok(other.row),
-    })
-}
-
-fn json_row(out: &mut Vec<u8>, row: &Checked<'_>, checker: &Checker) -> io::Result<()> {
-    let verdict = row.verdict();
-    let mut digits = itoa::Buffer::new();
-    let string =
-        |out: &mut Vec<u8>, text: &str| serde_json::to_writer(out, text).map_err(io::Error::from);
-    let plain = |out: &mut Vec<u8>, text: Option<&str>| match text {
-        Some(text) => {
-            out.push(b'"');
-            out.extend_from_slice(text.as_bytes());
-            out.push(b'"');
-        }
-        None => out.extend_from_slice(b"null"),
-    };
-    out.extend_from_slice(b"{\"file\":");
-    string(out, row.file().name())?;
-    out.extend_from_slice(b",\"row\":");
-    out.extend_from_slice(digits.format(row.number()).as_bytes());
-    out.extend_from_slice(b",\"input\":");
-    string(out, row.input())?;
-    out.extend_from_slice(b",\"code\":");
-    out.extend_from_slice(digits.format(verdict.code().as_u8()).as_bytes());
-    out.extend_from_slice(b",\"reason\":");
-    plain(out, Some(verdict.reason().name()));
-    out.extend_from_slice(b",\"number\":");
-    let number = verdict.msisdn().map(Msisdn::as_u64);
-    plain(out, number.map(|number| digits.format(number)));
-    out.extend_from_slice(b",\"territory\":");
-    let territory = verdict.territory().map(|territory| territory.to_string());
-    plain(out, territory.as_deref());
-    out.extend_from_slice(b",\"kind\":");
-    plain(out, verdict.kind().map(Kind::name));
-    out.extend_from_slice(b",\"operator\":");
-    match verdict.operator() {
-        Some(operator) => string(out, checker.plan().operator_name(operator))?,
-        None => out.extend_from_slice(b"null"),
-    }
-    out.extend_from_slice(b",\"cleaned\":");
-    out.extend_from_slice(truth(verdict.cleaned()).as_bytes());
-    out.extend_from_slice(b",\"duplicate_of\":");
-    let mut place = |out: &mut Vec<u8>, origin| -> io::Result<()> {
-        match other(row, origin) {
-            Some(Ok(row)) => out.extend_from_slice(digits.format(row).as_bytes()),
-            Some(Err(place)) => string(out, &place)?,
-            None => out.extend_from_slice(b"null"),
-        }
-        Ok(())
-    };
-    place(out, row.duplicate_of())?;
-    out.extend_from_slice(b",\"segments\":");
-    match row.segments() {
-        Some(segments) => write!(out, "{}", segments.parts)?,
-        None => out.extend_from_slice(b"null"),
-    }
-    out.extend_from_slice(b",\"likely_duplicate_of\":");
-    place(out, row.likely_duplicate_of())?;
-    out.extend_from_slice(b"}\n");
-    Ok(())
-}
-
-fn truth(is_true: bool) -> &'static str {
-    if is_true { "true" } else { "false" }
-}
-
-fn csv_row<W: Write>(
-    writer: &mut Writer<W>,
-    row: &Checked<'_>,
-    checker: &Checker,
-) -> io::Result<()> {
-    let verdict = row.verdict();
-    let mut digits = itoa::Buffer::new();
-    writer.field(&annotate::escape(row.file().name()));
-    writer.field(digits.format(row.number()));
-    writer.field(&annotate::escape(row.input()));
-    writer.field(digits.format(verdict.code().as_u8()));
-    writer.field(verdict.reason().name());
-    let number = verdict.msisdn().map(Msisdn::as_u64);
-    writer.field(number.map_or("", |number| digits.format(number)));
-    let territory = verdict.territory().map(|territory| territory.to_string());
-    writer.field(territory.as_deref().unwrap_or_default());
-    writer.field(verdict.kind().map_or("", Kind::name));
-    writer.field(
-        verdict
-            .operator()
-            .map_or("", |operator| checker.plan().operator_name(operator)),
-    );
-    writer.field(truth(verdict.cleaned()));
-    let place = |writer: &mut Writer<W>, origin| match other(row, origin) {
-        Some(Ok(row)) => writer.field(itoa::Buffer::new().format(row)),
-        Some(Err(place)) => writer.field(&annotate::escape(&place)),
-        None => writer.field(""),
-    };
-    place(writer, row.duplicate_of());
-    let parts = row.segments().map(|segments| segments.parts);
-    writer.field(parts.map_or("", |parts| digits.format(parts)));
-    place(writer, row.likely_duplicate_of());
-    writer.end_row()
 }

@@ -20,6 +20,7 @@ mod serve;
 mod stop_list;
 mod summary;
 mod template;
+mod verdicts;
 
 use args::{Cli, Command, PricesCommand, StoplistCommand};
 use clap::{CommandFactory, Parser};

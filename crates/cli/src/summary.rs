@@ -1,6 +1,6 @@
 //! The summary: what people want to look at, and the same as JSON.
 
-use crate::args::CheckArgs;
+use crate::args::ListArgs;
 use crate::template::{count_culprits, culprit};
 use recipients::ingest::{Confidence, Format, Layout, Source};
 use recipients::{
@@ -43,7 +43,7 @@ struct List {
 
 impl<'c> Facts<'c> {
     pub(crate) fn new(
-        args: &CheckArgs,
+        args: &ListArgs,
         checker: &'c Checker,
         text: Option<Template>,
         stop_lines: Vec<StopLines>,
@@ -165,7 +165,7 @@ fn format_name(layout: &Layout) -> String {
 }
 
 /// Thousands apart, as people read them.
-fn grouped(number: u64) -> String {
+pub(crate) fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut out = String::new();
     for (at, digit) in digits.chars().enumerate() {
@@ -304,10 +304,11 @@ pub(crate) fn text(out: &mut impl Write, facts: &Facts<'_>, report: &Report) -> 
     let total = report.total();
     writeln!(
         out,
-        "{}: {} accepted, {} rejected",
+        "{}: {} accepted, {} rejected, {} duplicates",
         rows(total),
         grouped(report.accepted()),
-        grouped(report.rejected())
+        grouped(report.rejected() - report.count(Code::Duplicate)),
+        grouped(report.count(Code::Duplicate))
     )?;
     if report.skipped_blank() > 0 {
         writeln!(
@@ -501,6 +502,12 @@ fn most_frequent(
 }
 
 pub(crate) fn json(out: &mut impl Write, facts: &Facts<'_>, report: &Report) -> io::Result<()> {
+    serde_json::to_writer_pretty(&mut *out, &value(facts, report))?;
+    writeln!(out)
+}
+
+/// The summary as a value.
+pub(crate) fn value(facts: &Facts<'_>, report: &Report) -> Value {
     let files: Vec<Value> = facts
         .lists
         .iter()
@@ -602,10 +609,10 @@ pub(crate) fn json(out: &mut impl Write, facts: &Facts<'_>, report: &Report) -> 
             })
         })
         .collect();
-    let summary = json!({
+    json!({
         "rows": report.total(),
         "accepted": report.accepted(),
-        "rejected": report.rejected(),
+        "rejected": report.rejected() - report.count(Code::Duplicate),
         "duplicates": report.count(Code::Duplicate),
         "likely_duplicates": report.likely_duplicates(),
         "cleaned": report.cleaned(),
@@ -622,7 +629,5 @@ pub(crate) fn json(out: &mut impl Write, facts: &Facts<'_>, report: &Report) -> 
         "advice": advice,
         "written": facts.files.iter().map(|f| f.display().to_string()).collect::<Vec<_>>(),
         "numbering_plan": plan.version(),
-    });
-    serde_json::to_writer_pretty(&mut *out, &summary)?;
-    writeln!(out)
+    })
 }

@@ -5,9 +5,9 @@ use crate::account::{Account, Settings};
 use crate::clock::{Millis, Zone};
 use crate::error::Error;
 use crate::money::Money;
+use crate::prices::Prices;
 use recipients_core::Msisdn;
 use rusqlite::Row;
-use std::collections::HashMap;
 
 /// The SHA-256 of a key.
 type Hash = [u8; 32];
@@ -59,12 +59,15 @@ impl Look<'_> {
     }
 
     /// Prices of a segment by territory and operator; an empty operator is all of them.
-    pub(crate) fn prices(&self) -> Result<HashMap<(String, String), i64>, Error> {
+    pub(crate) fn prices(&self) -> Result<Prices, Error> {
         let query = "SELECT territory, operator, price FROM price";
-        let prices = self.all(query, [], |row| {
-            Ok(((row.get(0)?, row.get(1)?), row.get(2)?))
-        })?;
-        Ok(prices.into_iter().collect())
+        let mut prices = Prices::default();
+        for (territory, operator, price) in self.all(query, [], |row| {
+            Ok((row.get(0)?, row.get(1)?, Money(row.get(2)?)))
+        })? {
+            prices.insert(territory, operator, price);
+        }
+        Ok(prices)
     }
 }
 
@@ -129,9 +132,9 @@ impl Change<'_> {
     }
 
     /// Replaces the prices.
-    pub(crate) fn set_prices(&self, prices: &[(String, String, Money)]) -> Result<(), Error> {
+    pub(crate) fn set_prices(&self, prices: &Prices) -> Result<(), Error> {
         self.run("DELETE FROM price", [])?;
-        for (territory, operator, price) in prices {
+        for (territory, operator, price) in prices.iter() {
             let query = "INSERT OR REPLACE INTO price VALUES (?, ?, ?)";
             self.run(query, (territory, operator, price.0))?;
         }

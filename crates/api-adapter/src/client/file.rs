@@ -1,0 +1,290 @@
+//! Good rows to a campaign as one file, which the server adds in the background.
+
+use super::journal::{Journal, JournalErrorKind, Record};
+use super::methods::AddOptions;
+use super::types::Task;
+use super::upload::{
+    Fate, Outcome, Prepare, Results, Upload, UploadError, UploadReport, Waiting, hex,
+};
+use recipients_batcher::{Checked, FileInfo, Format, Pipeline, Rows, Sink};
+use recipients_ingest::{Source, Writer};
+use recipients_template::Template;
+use sha2::{Digest, Sha256};
+use std::fs::File;
+use std::io::{self, BufWriter, Read, Write};
+use std::path::Path;
+use std::time::Duration;
+
+/// How often a task is asked for; more than once a second is refused.
+const ASKING: Duration = Duration::from_millis(1100);
+
+impl Upload<'_> {
+    /// Checks the lists and uploads the good rows as one file, of which the server makes messages in
+    /// the background; that is waited for, and `progress` is told how many percent are done. The
+    /// lists are read twice, so they are given twice.
+    ///
+    /// The server tells how many rows it has added, not which: if not all, rows are
+    /// [`Fate::Filed`]. If an answer is lost, the file is sent once more, which adds nothing twice.
+    ///
+    /// # Errors
+    ///
+    /// As [`Upload::run`], and if the server refuses the file.
+    pub fn run_as_file<R: Results>(
+        &self,
+        pipeline: &Pipeline<'_>,
+        [first, second]: [Vec<Source>; 2],
+        journal: &mut Journal,
+        mut results: R,
+        progress: impl Fn(u64),
+    ) -> Result<UploadReport, UploadError> {
+        let (campaign, ..) = journal.state().campaign.ok_or_else(|| {
+            journal.failed(JournalErrorKind::Io(io::Error::other(
+                "it does not name a campaign yet",
+            )))
+        })?;
+        let list = tempfile::NamedTempFile::new()?;
+        let mut writing = Writing {
+            writer: Writer::plain(BufWriter::new(list.reopen()?)),
+            names: self.options.names.clone().unwrap_or_default(),
+            rows: 0,
+        };
+        let mut report = UploadReport::default();
+        pipeline.run(first, &mut writing)?;
+        let rows = writing.rows;
+        writing.writer.finish()?;
+        let mut added = None;
+        if rows > 0 {
+            match self.send_file(campaign, list.path(), rows, journal, progress) {
+                Ok(count) => added = Some(count),
+                Err(
+                    stopped @ (UploadError::Call { .. }
+                    | UploadError::NotNew { .. }
+                    | UploadError::Task { .. }),
+                ) => report.stopped = Some(stopped),
+                Err(error) => return Err(error),
+            }
+            report.batches = u64::from(added.is_some());
+        }
+        let fate = match added {
+            None => Fate::Unknown,
+            Some(added) if added == rows => Fate::Accepted,
+            Some(_) => Fate::Filed,
+        };
+        let checked = pipeline.run(
+            second,
+            Telling {
+                results: &mut results,
+                report: &mut report,
+                fate,
+            },
+        )?;
+        report.checked = checked;
+        if let (Fate::Filed, Some(added)) = (fate, added) {
+            report.accepted = added.min(rows);
+            report.rejected += rows - report.accepted;
+        }
+        Ok(report)
+    }
+
+    /// How many messages the file has made.
+    fn send_file(
+        &self,
+        campaign: u64,
+        list: &Path,
+        rows: u64,
+        journal: &mut Journal,
+        progress: impl Fn(u64),
+    ) -> Result<u64, UploadError> {
+        let digest = fingerprint(list)?;
+        let messages = || -> Result<u64, UploadError> {
+            let info = || self.client.campaign_info(campaign, false);
+            let counters = self.patiently(None, false, info)?.counters;
+            Ok(counters.and_then(|c| c.total_msg_num).unwrap_or_default())
+        };
+        let sent = journal.past(|record| matches!(record, Record::File { .. }))?;
+        let before = match sent {
+            Some(Record::File {
+                digest: sent,
+                before,
+                ..
+            }) => {
+                if sent != digest {
+                    return Err(journal
+                        .failed(JournalErrorKind::Differs { batch: 1 })
+                        .into());
+                }
+                before
+            }
+            _ => {
+                let before = match self.options.replace {
+                    true => 0,
+                    false => messages()?,
+                };
+                journal.write(&Record::File {
+                    recipients: rows,
+                    digest,
+                    before,
+                })?;
+                before
+            }
+        };
+        let add = AddOptions {
+            replace: self.options.replace,
+            missing: self.options.missing,
+        };
+        let task = match journal.past(|record| matches!(record, Record::Task { .. }))? {
+            Some(Record::Task { id }) => id,
+            _ => {
+                // While the task of an attempt whose answer was lost is at work, it is 10.
+                let send = || self.client.add_file(campaign, list, add);
+                let id = self.patiently(None, false, send)?;
+                journal.write(&Record::Task { id })?;
+                id
+            }
+        };
+        if let Some(Record::TaskEnded { added, .. }) =
+            journal.past(|record| matches!(record, Record::TaskEnded { .. }))?
+        {
+            return Ok(added);
+        }
+        let ended = self.follow(task, progress)?;
+        let added = messages()?.saturating_sub(before);
+        if ended.status == 3 && added == 0 {
+            return Err(UploadError::Task { note: ended.note });
+        }
+        journal.write(&Record::TaskEnded {
+            status: ended.status,
+            added,
+            note: ended.note,
+        })?;
+        Ok(added)
+    }
+
+    /// Waits for a task's end.
+    fn follow(&self, task: u64, progress: impl Fn(u64)) -> Result<Task, UploadError> {
+        let waiting = Waiting::new(self);
+        loop {
+            let found = self.patiently(None, false, || self.client.task(task))?;
+            progress(found.progress.unwrap_or_default());
+            if found.status >= 2 {
+                return Ok(found);
+            }
+            waiting.rest(ASKING)?;
+        }
+    }
+}
+
+/// The SHA-256 of a file, in hexadecimal: a journal is bound to what it is about.
+///
+/// # Errors
+///
+/// If the file cannot be read.
+pub fn fingerprint(path: &Path) -> io::Result<String> {
+    let mut file = File::open(path)?;
+    let mut sum = Sha256::new();
+    let mut buffer = vec![0; 1 << 16];
+    loop {
+        match file.read(&mut buffer)? {
+            0 => return Ok(hex(&sum.finalize())),
+            count => sum.update(&buffer[..count]),
+        }
+    }
+}
+
+/// Writes the good rows: the number, and a column for each placeholder.
+struct Writing<W: Write> {
+    writer: Writer<W>,
+    names: Vec<String>,
+    rows: u64,
+}
+
+impl<W: Write> Sink for &mut Writing<W> {
+    type Format = ();
+
+    fn start(&mut self, files: &[FileInfo]) -> io::Result<()> {
+        // A placeholder without a column gets none here, so that the server treats it as the flag
+        // says; that must be so for all rows.
+        let lacks = |file: &FileInfo, name: &String| {
+            file.lacking().iter().any(|lacking| lacking.name == *name)
+        };
+        if let Some(name) = self.names.iter().find(|name| {
+            let lacking = files.iter().filter(|file| lacks(file, name)).count();
+            !matches!(lacking, 0) && lacking < files.len()
+        }) {
+            return Err(io::Error::other(format!(
+                "only some of the files have the column `{name}`, so they cannot go as one file"
+            )));
+        }
+        self.names
+            .retain(|name| !files.first().is_some_and(|file| lacks(file, name)));
+        self.writer.field(Template::RECIPIENT);
+        for name in &self.names {
+            self.writer.field(name);
+        }
+        self.writer.end_row()
+    }
+
+    fn rows(&mut self, rows: &Rows<'_>, (): ()) -> io::Result<()> {
+        for row in rows.iter().filter(|row| row.verdict().is_accepted()) {
+            self.row(&row)?;
+        }
+        Ok(())
+    }
+}
+
+impl<W: Write> Writing<W> {
+    fn row(&mut self, row: &Checked<'_>) -> io::Result<()> {
+        let Some(number) = row.msisdn() else {
+            return Ok(());
+        };
+        self.writer.field(&number.to_string());
+        for name in &self.names {
+            let value = row.values().find(|(known, _)| known == name);
+            self.writer.field(value.map_or("", |(_, value)| value));
+        }
+        self.rows += 1;
+        self.writer.end_row()
+    }
+}
+
+/// Tells the outcome of each row.
+struct Telling<'t, R> {
+    results: &'t mut R,
+    report: &'t mut UploadReport,
+    fate: Fate,
+}
+
+struct Preparing<P>(P);
+
+impl<P: Prepare> Format for Preparing<P> {
+    type Part = Vec<Vec<u8>>;
+
+    fn format(&self, rows: &Rows<'_>) -> io::Result<Vec<Vec<u8>>> {
+        let prepare = |row: Checked<'_>| {
+            let mut prepared = Vec::new();
+            self.0.prepare(&row, &mut prepared)?;
+            Ok(prepared)
+        };
+        rows.iter().map(prepare).collect()
+    }
+}
+
+impl<R: Results> Sink for Telling<'_, R> {
+    type Format = Preparing<R::Prepare>;
+
+    fn start(&mut self, files: &[FileInfo]) -> io::Result<Preparing<R::Prepare>> {
+        Ok(Preparing(self.results.start(files)?))
+    }
+
+    fn rows(&mut self, rows: &Rows<'_>, prepared: Vec<Vec<u8>>) -> io::Result<()> {
+        for (row, prepared) in rows.iter().zip(prepared) {
+            let mut outcome = Outcome::of_rejected(row.origin(), row.verdict());
+            if row.verdict().is_accepted() {
+                outcome.fate = self.fate;
+            }
+            self.report.count(&outcome);
+            self.results.row(&outcome, &prepared)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,374 @@
+//! Uploads to our own server through everything that can go wrong on the way and in between.
+#![cfg(all(feature = "server", feature = "client"))]
+
+mod proxy;
+
+use proxy::{Dice, FAULTS, Fault, Proxy};
+use recipients_api_adapter::client::{
+    AddOptions, ApiKey, Client, ClientOptions, Fate, Heading, Journal, Moment, NewCampaign,
+    Outcome, Recipients, Upload, UploadError, UploadOptions, UploadReport, World,
+};
+use recipients_api_adapter::server::{self, ServerOptions};
+use recipients_batcher::{Limits, Pipeline};
+use recipients_campaigns::{Campaigns, Money, Options, Settings};
+use recipients_core::{Checker, Msisdn};
+use recipients_ingest::Source;
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+struct Server {
+    address: SocketAddr,
+    key: String,
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Server {
+    fn new(folder: &Path) -> Server {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let campaigns = Campaigns::open(&folder.join("test.db"), Options::default()).unwrap();
+        let campaigns = Arc::new(campaigns);
+        campaigns.take_charge().unwrap();
+        let key = campaigns
+            .add_account("test", &Settings::default(), Money(1_000_000_000))
+            .unwrap();
+        let stop = Arc::new(AtomicBool::new(false));
+        let thread = std::thread::spawn({
+            let stop = Arc::clone(&stop);
+            move || server::run(&campaigns, listener, ServerOptions::default(), &stop).unwrap()
+        });
+        Server {
+            address,
+            key,
+            stop,
+            thread: Some(thread),
+        }
+    }
+
+    fn client(&self, address: SocketAddr, call: Duration) -> Client {
+        let key = ApiKey::new(&self.key).unwrap();
+        let options = ClientOptions {
+            call,
+            ..ClientOptions::default()
+        };
+        Client::with(&format!("http://{address}"), key, options).unwrap()
+    }
+
+    fn direct(&self) -> Client {
+        self.client(self.address, Duration::from_secs(60))
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::SeqCst);
+        let _ = self.thread.take().unwrap().join();
+    }
+}
+
+/// A world in which waiting takes no time, and in which the process may end at any moment.
+#[derive(Debug)]
+struct Made {
+    now: AtomicU64,
+    dice: Mutex<u64>,
+    /// One in so many moments is the last one; 0 is none.
+    crashes: u64,
+    crashed: Mutex<Option<Moment>>,
+}
+
+impl Made {
+    fn new(seed: u64, crashes: u64) -> Arc<Made> {
+        Arc::new(Made {
+            now: AtomicU64::new(0),
+            dice: Mutex::new(seed),
+            crashes,
+            crashed: Mutex::new(None),
+        })
+    }
+
+    fn roll(&self) -> u64 {
+        let mut state = self.dice.lock().unwrap();
+        let mut dice = Dice(*state);
+        let roll = dice.roll();
+        *state = dice.0;
+        roll
+    }
+}
+
+impl World for Made {
+    fn now(&self) -> Duration {
+        Duration::from_nanos(self.now.load(Ordering::SeqCst))
+    }
+
+    fn pause(&self, time: Duration) {
+        self.now.fetch_add(time.as_nanos() as u64, Ordering::SeqCst);
+    }
+
+    fn chance(&self) -> f64 {
+        0.5
+    }
+
+    fn moment(&self, moment: Moment) -> io::Result<()> {
+        if self.crashes > 0 && self.roll().is_multiple_of(self.crashes) {
+            *self.crashed.lock().unwrap() = Some(moment);
+            return Err(io::Error::other("the process ends here"));
+        }
+        Ok(())
+    }
+}
+
+/// 60 numbers, among them duplicates and rows that are none.
+fn list(dice: &mut Dice) -> Vec<String> {
+    (0..60)
+        .map(|_| match dice.below(8) {
+            0 => "none".to_owned(),
+            _ => format!("38097111{:04}", dice.below(80)),
+        })
+        .collect()
+}
+
+fn source(rows: &[String]) -> Source {
+    let rows: Vec<io::Result<[String; 1]>> = rows.iter().map(|row| Ok([row.clone()])).collect();
+    Source::from_rows("list", &[], 0, rows.into_iter())
+}
+
+/// Numbers of a campaign, with the message of each.
+fn numbers(client: &Client, campaign: u64) -> BTreeMap<String, u64> {
+    let id = campaign.to_string();
+    let mut found = BTreeMap::new();
+    for page in 0.. {
+        let listed = client.messages(&[("campaignIds", &id)], page, 100).unwrap();
+        if listed.items.is_empty() {
+            assert_eq!(found.len() as u64, listed.total);
+            break;
+        }
+        for message in listed.items {
+            let before = found.insert(message.to.clone().unwrap(), message.id);
+            assert!(before.is_none(), "added twice");
+        }
+    }
+    found
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Way {
+    Created,
+    Replacing,
+    Adding,
+}
+
+fn options(world: Arc<Made>, way: Way) -> UploadOptions {
+    UploadOptions {
+        replace: way == Way::Replacing,
+        limits: Limits {
+            recipients: 7,
+            ..Limits::default()
+        },
+        world,
+        ..UploadOptions::default()
+    }
+}
+
+fn text(text: &str) -> NewCampaign {
+    NewCampaign {
+        text: text.to_owned(),
+        ..NewCampaign::default()
+    }
+}
+
+/// One upload with faults and crashes; what is left must be what it is without them.
+fn schedule(server: &Server, folder: &Path, seed: u64, seen: &Mutex<BTreeSet<String>>) {
+    let mut dice = Dice(seed);
+    let way = [Way::Created, Way::Replacing, Way::Adding][dice.below(3) as usize];
+    let rows = list(&mut dice);
+    let direct = server.direct();
+    let mut before: BTreeSet<String> = BTreeSet::new();
+    let known = (way != Way::Created).then(|| {
+        let id = direct.create_campaign(&text("Hello")).unwrap();
+        let mut recipients = Recipients::new();
+        for _ in 0..20 {
+            let number = format!("38097111{:04}", dice.below(120));
+            recipients.number(Msisdn::from_digits(number.as_bytes()).unwrap());
+            before.insert(number);
+        }
+        direct
+            .add_recipients(id, &recipients, AddOptions::default())
+            .unwrap();
+        id
+    });
+    let faulty = Arc::new(Mutex::new(Dice(dice.roll())));
+    // The last attempts are left alone: every storm ends.
+    let left = Arc::new(AtomicU64::new(60));
+    let proxy = Proxy::new(server.address, {
+        let faulty = Arc::clone(&faulty);
+        move |_| {
+            let calm = left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1));
+            let mut dice = faulty.lock().unwrap();
+            match (calm, dice.below(10)) {
+                (Ok(_), 0..4) => FAULTS[dice.below(FAULTS.len() as u64) as usize],
+                _ => Fault::None,
+            }
+        }
+    });
+    let client = server.client(proxy.address, Duration::from_millis(400));
+    let checker = Checker::default();
+    let path = folder.join(format!("{seed}.journal"));
+    let mut outcomes = Vec::new();
+    let mut campaign = None;
+    let mut report: Option<UploadReport> = None;
+    for attempt in 0..200 {
+        let world = Made::new(dice.roll(), if attempt < 40 { 9 } else { 0 });
+        let upload = Upload::new(&client, options(Arc::clone(&world), way));
+        let mut journal = match Journal::open(&path) {
+            Ok(journal) => journal,
+            Err(_) => Journal::create(&path, Heading::new(Value::from(seed))).unwrap(),
+        };
+        outcomes.clear();
+        let old = std::fs::metadata(&path).unwrap().len();
+        let run = |journal: &mut Journal, outcomes: &mut Vec<Outcome>| {
+            let id = match known {
+                Some(id) => {
+                    upload.adopt(id, journal)?;
+                    id
+                }
+                None => upload.create(&text("Hello"), journal)?,
+            };
+            let report = upload.run(
+                &Pipeline::new(&checker).threads(1),
+                vec![source(&rows)],
+                journal,
+                |row: &Outcome| {
+                    outcomes.push(*row);
+                    Ok(())
+                },
+            )?;
+            Ok::<_, UploadError>((id, report))
+        };
+        let ended = run(&mut journal, &mut outcomes);
+        drop(journal);
+        match ended {
+            Ok((id, done)) if done.stopped.is_none() => {
+                campaign = Some(id);
+                report = Some(done);
+                break;
+            }
+            Ok((_, done)) => {
+                assert!(done.unknown > 0);
+                let name = match done.stopped {
+                    Some(UploadError::Entries { .. }) => "Entries",
+                    other => panic!("{seed}: {other:?}"),
+                };
+                seen.lock().unwrap().insert(name.to_owned());
+            }
+            Err(UploadError::Journal(error)) => panic!("{seed}: {error}"),
+            Err(_) => {
+                let moment = *world.crashed.lock().unwrap();
+                seen.lock().unwrap().insert(format!("{moment:?}"));
+                // What was being written when the process ended may be torn: nothing that was there
+                // before.
+                let bytes = std::fs::read(&path).unwrap();
+                let mut breaks = bytes[..bytes.len() - 1].iter();
+                let last = breaks
+                    .rposition(|&byte| byte == b'\n')
+                    .map_or(0, |at| at + 1);
+                let was_written = matches!(moment, Some(Moment::BeforeCall | Moment::AfterJournal))
+                    && last as u64 >= old;
+                if was_written && dice.below(2) == 0 {
+                    let keep = last + dice.below((bytes.len() - last) as u64) as usize;
+                    std::fs::write(&path, &bytes[..keep]).unwrap();
+                }
+            }
+        }
+    }
+    let (campaign, report) = (campaign.expect("it ends"), report.unwrap());
+    let messages = numbers(&direct, campaign);
+    let good: Vec<&String> = rows.iter().filter(|row| row.as_str() != "none").collect();
+    let unique: BTreeSet<String> = good.iter().map(|row| (*row).clone()).collect();
+    let there: BTreeSet<String> = match way {
+        Way::Adding => before.union(&unique).cloned().collect(),
+        _ => unique.clone(),
+    };
+    assert_eq!(
+        messages.keys().cloned().collect::<BTreeSet<_>>(),
+        there,
+        "{seed} {way:?}"
+    );
+    let present = match way {
+        Way::Adding => unique.intersection(&before).count(),
+        _ => 0,
+    } as u64;
+    let counts = (
+        report.rows,
+        report.accepted,
+        report.rejected,
+        report.duplicates,
+        report.present,
+        report.unknown,
+    );
+    let expected = (
+        60,
+        unique.len() as u64 - present,
+        (rows.len() - good.len()) as u64,
+        (good.len() - unique.len()) as u64,
+        present,
+        0,
+    );
+    assert_eq!(counts, expected, "{seed} {way:?}");
+    let mut told = BTreeSet::new();
+    for (at, outcome) in outcomes.iter().enumerate() {
+        assert_eq!(outcome.origin.row, at as u64 + 1);
+        let row = &rows[at];
+        let fate = match () {
+            () if row == "none" => Fate::Rejected,
+            () if !told.insert(row) => Fate::Duplicate,
+            () if way == Way::Adding && before.contains(row) => Fate::Present,
+            () => Fate::Accepted,
+        };
+        assert_eq!(outcome.fate, fate, "{seed} {way:?} row {}", at + 1);
+        if let Some(id) = outcome.message_id {
+            assert_eq!(messages.get(row), Some(&id), "{seed}");
+        }
+    }
+    std::fs::remove_file(path).unwrap();
+}
+
+/// `RECIPIENTS_SCHEDULES` of them, 50 otherwise.
+#[test]
+fn d24_exactly_once_through_faults_and_crashes() {
+    let count: u64 = std::env::var("RECIPIENTS_SCHEDULES").map_or(50, |n| n.parse().unwrap());
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::new(folder.path());
+    let seen = Mutex::new(BTreeSet::new());
+    let next = AtomicU64::new(0);
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                loop {
+                    let seed = next.fetch_add(1, Ordering::SeqCst);
+                    if seed >= count {
+                        break;
+                    }
+                    schedule(&server, folder.path(), seed, &seen);
+                }
+            });
+        }
+    });
+    let seen = seen.into_inner().unwrap();
+    let all = [
+        "Entries",
+        "Some(AfterCall)",
+        "Some(AfterJournal)",
+        "Some(BeforeCall)",
+        "Some(BeforeJournal)",
+    ];
+    let all: BTreeSet<String> = all.into_iter().map(str::to_owned).collect();
+    assert!(count < 50 || seen.is_superset(&all), "{seen:?}");
+}
