@@ -13,7 +13,9 @@ use std::path::PathBuf;
     version,
     max_term_width = 100,
     after_help = "Exit codes: 0 all rows accepted; 1 some rejected; 2 wrong usage; \
-                  3 no row accepted; 4 a file cannot be read or written; 130 interrupted."
+                  3 no row accepted; 4 a file cannot be read or written; 5 an upload is not \
+                  complete and can go on; 10 server unreachable; 11 certificate; 12 key refused; 13 \
+                  campaign unknown; 14 campaign not NEW; 130 interrupted."
 )]
 pub(crate) struct Cli {
     #[command(subcommand)]
@@ -24,6 +26,10 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Check lists: a verdict for every row
     Check(Box<CheckArgs>),
+    /// Check lists and add the good rows to a campaign, exactly once, whatever fails
+    Upload(Box<UploadArgs>),
+    /// Go on with an upload that was cut off
+    Resume(ResumeArgs),
     /// Tell step by step how a number gets its verdict
     Explain(Box<ExplainArgs>),
     /// Show the placeholders and the segments of a text, and what makes it expensive
@@ -144,6 +150,185 @@ pub(crate) struct ListArgs {
     /// Threads that judge rows, at most 256; 0 is one for each core
     #[arg(long, value_name = "N", default_value = "0", value_parser = clap::value_parser!(u16).range(0..=256), help_heading = "Results")]
     pub(crate) threads: u16,
+}
+
+/// Exit codes of uploads, for people.
+const UPLOAD_CODES: &str = "\
+Exit codes: 0 all rows accepted; 1 some were not; 2 wrong usage; 3 no row accepted; 4 a file cannot \
+be read or written; 5 not complete, `recipients resume` goes on; 10 server unreachable; 11 its \
+certificate is not trusted; 12 key refused; 13 campaign unknown; 14 campaign not NEW; 130 interrupted, \
+`recipients resume` goes on.";
+
+#[derive(Args, Debug)]
+#[command(after_long_help = format!("\
+The key is read from RECIPIENTS_API_KEY or --key-file and travels in the body of requests; it is \
+never shown or written down.
+
+The journal is written before a batch goes out and after it is answered. It holds neither numbers nor \
+the key. After a crash, Ctrl-C or a lost connection `recipients resume JOURNAL` goes on with the same \
+list and options; a batch whose answer was lost is sent again, and what the first attempt added is \
+recognised.
+
+Limits: 500 recipients in a batch, 1 MiB, 900 form fields; an answer 32 MiB; a batch is tried for \
+--patience.
+
+{UPLOAD_CODES}
+
+Examples:
+  recipients upload list.csv --campaign 4711 --server https://api.example.com
+  recipients upload list.csv --create --text 'Hello {{name}}!' --server http://127.0.0.1:8080 --send
+  recipients upload list.csv --campaign 4711 --dry-run
+  recipients resume list.csv.journal"))]
+pub(crate) struct UploadArgs {
+    #[command(flatten)]
+    pub(crate) list: ListArgs,
+
+    /// Campaign that the recipients are added to
+    #[arg(long, value_name = "ID", help_heading = "Campaign")]
+    pub(crate) campaign: Option<u64>,
+
+    /// Make the campaign first, with the text of --text or --text-file
+    #[arg(long, conflicts_with = "campaign", help_heading = "Campaign")]
+    pub(crate) create: bool,
+
+    /// Name of the new campaign
+    #[arg(
+        long,
+        value_name = "NAME",
+        requires = "create",
+        help_heading = "Campaign"
+    )]
+    pub(crate) name: Option<String>,
+
+    /// Kind of the new campaign: 1 single, 2 mass, 3 template [default: 3 if the text has
+    /// placeholders, 2 otherwise]
+    #[arg(long = "type", value_name = "1|2|3", requires = "create", value_parser = clap::value_parser!(u8).range(1..=3), help_heading = "Campaign")]
+    pub(crate) kind: Option<u8>,
+
+    /// Sender of the new campaign
+    #[arg(
+        long,
+        value_name = "NAME",
+        requires = "create",
+        help_heading = "Campaign"
+    )]
+    pub(crate) from: Option<String>,
+
+    /// When the new campaign is to be sent, as '2026-12-01 09:30:00' in the account's zone
+    #[arg(
+        long,
+        value_name = "TIME",
+        requires = "create",
+        help_heading = "Campaign"
+    )]
+    pub(crate) deferred: Option<String>,
+
+    /// Replace the recipients that the campaign has
+    #[arg(long, help_heading = "Campaign")]
+    pub(crate) replace: bool,
+
+    /// Have the campaign sent, after showing what it comes to and asking
+    #[arg(long, help_heading = "Campaign")]
+    pub(crate) send: bool,
+
+    /// Send without asking
+    #[arg(long, requires = "send", help_heading = "Campaign")]
+    pub(crate) yes: bool,
+
+    /// Show batches, predicted codes, segments and cost; nothing is asked of the server
+    #[arg(long, help_heading = "Campaign")]
+    pub(crate) dry_run: bool,
+
+    /// Prices for the cost that --dry-run shows: CSV with the columns country, operator, price
+    #[arg(
+        long,
+        value_name = "FILE",
+        requires = "dry_run",
+        help_heading = "Campaign"
+    )]
+    pub(crate) prices: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
+
+    /// Send the good rows in batches, or as one file that the server works on by itself
+    #[arg(long, value_enum, default_value = "batches", help_heading = "Server")]
+    pub(crate) via: ViaArg,
+
+    /// Recipients in a batch
+    #[arg(long, value_name = "N", default_value_t = 500, value_parser = clap::value_parser!(u16).range(1..=500), help_heading = "Server")]
+    pub(crate) batch: u16,
+
+    /// Where to write down what was done [default: FILE.journal]
+    #[arg(long, value_name = "FILE", help_heading = "Results")]
+    pub(crate) journal: Option<PathBuf>,
+
+    /// Write rejected rows: mend them in a spreadsheet and upload the file
+    #[arg(long, value_name = "FILE", help_heading = "Results")]
+    pub(crate) rejected: Option<PathBuf>,
+
+    /// Write one line a row, with predicted and final code: .ndjson, .jsonl or .csv
+    #[arg(long, value_name = "FILE", help_heading = "Results")]
+    pub(crate) output: Option<PathBuf>,
+
+    /// Print the summary as JSON
+    #[arg(long, help_heading = "Results")]
+    pub(crate) json: bool,
+}
+
+/// Which server, and how it is called.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Server")]
+pub(crate) struct ServerArgs {
+    /// Address of the server, as https://api.example.com
+    #[arg(long, value_name = "URL")]
+    pub(crate) server: Option<String>,
+
+    /// File with the API key [default: the environment's RECIPIENTS_API_KEY]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key_file: Option<PathBuf>,
+
+    /// Certificates to trust, in PEM [default: those that browsers trust]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ca_file: Option<PathBuf>,
+
+    /// How long a call may take [default: 60]
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=3600))]
+    pub(crate) timeout: Option<u64>,
+
+    /// How long a batch is tried before the upload is left to be resumed [default: 600]
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(0..=604_800))]
+    pub(crate) patience: Option<u64>,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub(crate) enum ViaArg {
+    /// At most 500 at a time, each with its answer
+    Batches,
+    /// All at once; the server tells how many it has added, not which
+    File,
+}
+
+#[derive(Args, Debug)]
+#[command(after_long_help = format!("\
+The list must be as it was, and so must the files that rules are read from; the options are those of \
+the upload. What is given here overrules them.
+
+{UPLOAD_CODES}
+
+Example:
+  recipients resume list.csv.journal"))]
+pub(crate) struct ResumeArgs {
+    /// Journal of the upload
+    #[arg(value_name = "JOURNAL")]
+    pub(crate) journal: PathBuf,
+
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
+
+    /// Send without asking, if the upload is to be sent
+    #[arg(long)]
+    pub(crate) yes: bool,
 }
 
 #[derive(Debug, Subcommand)]

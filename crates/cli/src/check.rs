@@ -200,6 +200,18 @@ pub(crate) fn refuse_confusion(
     Ok(())
 }
 
+/// Rows are written as text.
+pub(crate) fn refuse_workbook(path: &Path) -> Result<(), Failure> {
+    let extension = path.extension().and_then(OsStr::to_str).unwrap_or_default();
+    if ["xls", "xlsx", "xlsb", "ods"].contains(&extension.to_ascii_lowercase().as_str()) {
+        return Err(Failure::Usage(format!(
+            "{}: rows are written as text, so the name must not say that it is a workbook",
+            path.display()
+        )));
+    }
+    Ok(())
+}
+
 /// The numbering plan that was asked for.
 fn plan(args: &PolicyArgs) -> Result<&'static Plan, Failure> {
     let Some(path) = &args.plan else {
@@ -304,6 +316,18 @@ fn operators(plan: &Plan, list: &[String]) -> Result<Vec<OperatorId>, Failure> {
     Ok(found)
 }
 
+/// The sizes of the files, and a bar over their bytes where these tell how far a row is.
+pub(crate) fn progress(args: &ListArgs, sources: &[Source]) -> (Vec<u64>, Progress) {
+    let size = |path: &PathBuf| std::fs::metadata(path).map_or(0, |meta| meta.len());
+    let sizes: Vec<u64> = args.files.iter().map(size).collect();
+    let by_bytes = sources.iter().zip(&sizes).all(|(source, &size)| {
+        let layout = source.layout();
+        layout.format == ingest::Format::Text && layout.compression.is_none() && size > 0
+    });
+    let progress = Progress::new(by_bytes.then(|| sizes.iter().sum()));
+    (sizes, progress)
+}
+
 /// The result files.
 struct Outputs<'c> {
     checker: &'c Checker,
@@ -320,7 +344,7 @@ struct Outputs<'c> {
 }
 
 /// A file of rows with their annotations.
-enum ListFile {
+pub(crate) enum ListFile {
     /// Its header is written once the input's is known.
     New(Pending),
     Open(Box<Writer<Pending>>),
@@ -402,13 +426,7 @@ impl<'c> Outputs<'c> {
                 .transpose()
         };
         for path in [&args.accepted, &args.rejected].into_iter().flatten() {
-            let extension = path.extension().and_then(OsStr::to_str).unwrap_or_default();
-            if ["xls", "xlsx", "xlsb", "ods"].contains(&extension.to_ascii_lowercase().as_str()) {
-                return Err(Failure::Usage(format!(
-                    "{}: rows are written as text, so the name must not say that it is a workbook",
-                    path.display()
-                )));
-            }
+            refuse_workbook(path)?;
         }
         let verdicts = match &args.output {
             None => None,
@@ -430,23 +448,14 @@ impl<'c> Outputs<'c> {
                 }
             }),
         };
-        let sizes: Vec<u64> = args
-            .list
-            .files
-            .iter()
-            .map(|path| std::fs::metadata(path).map_or(0, |meta| meta.len()))
-            .collect();
-        let by_bytes = sources.iter().zip(&sizes).all(|(source, &size)| {
-            let layout = source.layout();
-            layout.format == ingest::Format::Text && layout.compression.is_none() && size > 0
-        });
+        let (sizes, progress) = progress(&args.list, sources);
         Ok(Outputs {
             checker,
             accepted: list(&args.accepted)?,
             rejected: list(&args.rejected)?,
             verdicts,
             seen: args.save_seen.as_deref().map(Pending::create).transpose()?,
-            progress: Progress::new(by_bytes.then(|| sizes.iter().sum())),
+            progress,
             done: (0, 0),
             sizes,
             lacking: Vec::new(),
@@ -457,11 +466,7 @@ impl<'c> Outputs<'c> {
     fn finish(self, seen: Option<NumberSet>) -> Result<Vec<PathBuf>, Failure> {
         let mut pending = Vec::new();
         for list in [self.accepted, self.rejected].into_iter().flatten() {
-            match list {
-                ListFile::New(file) => pending.push(file),
-                ListFile::Open(writer) => pending.push(writer.finish()?),
-                ListFile::Moving => {}
-            }
+            pending.extend(list.finish()?);
         }
         match self.verdicts {
             Some(Verdicts::Json(file)) => pending.push(file),
@@ -482,7 +487,16 @@ impl<'c> Outputs<'c> {
 }
 
 impl ListFile {
-    fn start(&mut self, files: &[FileInfo]) -> io::Result<()> {
+    /// The file, complete but for its name.
+    pub(crate) fn finish(self) -> io::Result<Option<Pending>> {
+        Ok(match self {
+            ListFile::New(file) => Some(file),
+            ListFile::Open(writer) => Some(writer.finish()?),
+            ListFile::Moving => None,
+        })
+    }
+
+    pub(crate) fn start(&mut self, files: &[FileInfo]) -> io::Result<()> {
         let ListFile::New(file) = std::mem::replace(self, ListFile::Moving) else {
             return Ok(());
         };
@@ -490,14 +504,14 @@ impl ListFile {
         Ok(())
     }
 
-    fn append(&mut self, rows: &[u8]) -> io::Result<()> {
+    pub(crate) fn append(&mut self, rows: &[u8]) -> io::Result<()> {
         match self {
             ListFile::Open(writer) => writer.append(rows),
             ListFile::New(_) | ListFile::Moving => Ok(()),
         }
     }
 
-    fn part(&self) -> Option<Writer<Vec<u8>>> {
+    pub(crate) fn part(&self) -> Option<Writer<Vec<u8>>> {
         match self {
             ListFile::Open(writer) => Some(writer.part()),
             ListFile::New(_) | ListFile::Moving => None,

@@ -16,6 +16,18 @@ pub(crate) const USAGE: u8 = 2;
 pub(crate) const NONE_ACCEPTED: u8 = 3;
 /// A file cannot be read or written.
 pub(crate) const UNREADABLE: u8 = 4;
+/// An upload is not complete and can go on.
+pub(crate) const INCOMPLETE: u8 = 5;
+/// The server cannot be reached.
+pub(crate) const UNREACHABLE: u8 = 10;
+/// Its certificate is not trusted.
+pub(crate) const CERTIFICATE: u8 = 11;
+/// The key is refused.
+pub(crate) const KEY_REFUSED: u8 = 12;
+/// There is no such campaign.
+pub(crate) const CAMPAIGN_UNKNOWN: u8 = 13;
+/// The campaign takes no recipients any more.
+pub(crate) const CAMPAIGN_NOT_NEW: u8 = 14;
 /// Ctrl-C.
 pub(crate) const INTERRUPTED: u8 = 130;
 
@@ -27,6 +39,8 @@ pub(crate) enum Failure {
     Run(Error),
     /// A file that is not a list to be checked cannot be used; a sentence.
     Unreadable(String),
+    /// An upload cannot begin or go on; a sentence, and its exit code.
+    Upload(String, u8),
     /// Our own output failed.
     Output(io::Error),
 }
@@ -37,6 +51,7 @@ impl Failure {
             Failure::Usage(_) => USAGE,
             Failure::Run(Error::Source(error)) if error.is_usage() => USAGE,
             Failure::Run(Error::Cancelled) => INTERRUPTED,
+            Failure::Upload(_, code) => *code,
             Failure::Run(_) | Failure::Unreadable(_) | Failure::Output(_) => UNREADABLE,
         })
     }
@@ -45,7 +60,9 @@ impl Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Failure::Usage(text) | Failure::Unreadable(text) => f.write_str(text),
+            Failure::Usage(text) | Failure::Unreadable(text) | Failure::Upload(text, _) => {
+                f.write_str(text)
+            }
             Failure::Run(error) => {
                 error.fmt(f)?;
                 match flag(error) {

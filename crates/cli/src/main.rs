@@ -20,6 +20,7 @@ mod serve;
 mod stop_list;
 mod summary;
 mod template;
+mod upload;
 mod verdicts;
 
 use args::{Cli, Command, PricesCommand, StoplistCommand};
@@ -39,6 +40,8 @@ fn main() -> ExitCode {
     }));
     let result = match cli.command {
         Command::Check(args) => check::run(&args),
+        Command::Upload(args) => upload::upload(&args),
+        Command::Resume(args) => upload::resume(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Template(args) => template::run(&args),
         Command::Stoplist(StoplistCommand::Build(args)) => stop_list::build(&args),

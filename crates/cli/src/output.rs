@@ -5,7 +5,8 @@ use crate::failure::{Failure, INTERRUPTED};
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use tempfile::{NamedTempFile, TempPath};
 
 /// Files that are being written. The lock is held while they get their names, so that an
@@ -39,6 +40,23 @@ pub(crate) fn clean_up_on_interrupt() -> Result<(), Failure> {
         match unfinished.published {
             true => eprintln!("recipients: interrupted; the results had been written"),
             false => eprintln!("recipients: interrupted; no results were written"),
+        }
+        std::process::exit(i32::from(INTERRUPTED));
+    })
+    .map_err(|error| Failure::Output(io::Error::other(error)))
+}
+
+/// The first Ctrl-C sets the flag, so that what is under way comes to its end; the second one is
+/// as [`clean_up_on_interrupt`].
+pub(crate) fn stop_on_interrupt(flag: &Arc<AtomicBool>) -> Result<(), Failure> {
+    let flag = Arc::clone(flag);
+    ctrlc::set_handler(move || {
+        if !flag.swap(true, Ordering::SeqCst) {
+            eprintln!("recipients: stopping after the batch under way; once more stops at once");
+            return;
+        }
+        for path in &unfinished().paths {
+            let _ = std::fs::remove_file(path);
         }
         std::process::exit(i32::from(INTERRUPTED));
     })

@@ -48,6 +48,26 @@ impl Progress {
             .set_message(format!("{rows} rows, {rate} a second"));
     }
 
+    /// A bar over the work of a server, of which percent are known.
+    pub(crate) fn percent() -> Progress {
+        let bar = match io::stderr().is_terminal() {
+            false => ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden()),
+            true => ProgressBar::new(100).with_style(style(
+                "the server adds the list  {bar:30} {pos} %  {eta} left",
+            )),
+        };
+        Progress {
+            bar,
+            by_bytes: false,
+            rows: 0,
+            started: Instant::now(),
+        }
+    }
+
+    pub(crate) fn set(&self, percent: u64) {
+        self.bar.set_position(percent);
+    }
+
     pub(crate) fn finish(&self) {
         self.bar.finish_and_clear();
     }

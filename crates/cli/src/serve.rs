@@ -132,16 +132,24 @@ fn open_existing(db: &Path) -> Result<Campaigns, Failure> {
 
 fn told(error: &Error) -> Failure {
     match error {
+        Error::Internal(words) => Failure::Unreadable(words.clone()),
+        error => Failure::Usage(words_of(error)),
+    }
+}
+
+/// An error in words for people.
+pub(crate) fn words_of(error: &Error) -> String {
+    match error {
         Error::Invalid(fields) => {
             let words = fields.iter().map(|(field, flaw)| match flaw {
                 Flaw::File(words) => words.clone(),
                 flaw => format!("{}: {}", field.name(), flaw.words(Language::English)),
             });
-            Failure::Usage(words.collect::<Vec<String>>().join("; "))
+            words.collect::<Vec<String>>().join("; ")
         }
-        Error::NotFound => Failure::Usage("there is no such record".to_owned()),
-        Error::Internal(words) => Failure::Unreadable(words.clone()),
-        error => Failure::Usage(error.to_string()),
+        Error::NotFound => "there is no such record".to_owned(),
+        Error::Internal(words) => words.clone(),
+        error => error.to_string(),
     }
 }
 

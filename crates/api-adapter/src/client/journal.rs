@@ -379,6 +379,11 @@ impl Journal {
         self.state.campaign.map(|(id, ..)| id)
     }
 
+    /// Whether the campaign may have been launched.
+    pub fn is_launching(&self) -> bool {
+        self.state.launching
+    }
+
     /// Whether anything that cannot be taken back may have been asked of the server.
     pub fn has_begun(&self) -> bool {
         self.state.began

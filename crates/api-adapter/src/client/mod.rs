@@ -17,7 +17,7 @@
 //! let key = ApiKey::new(&std::env::var("RECIPIENTS_API_KEY")?)?;
 //! let client = Client::new("https://api.example.com", key)?;
 //! let upload = Upload::new(&client, UploadOptions::default());
-//! let campaign = upload.look_up(4711)?.id;
+//! let campaign = upload.look_up(4711, false)?.id;
 //!
 //! let mut journal = Journal::create("list.journal".as_ref(), Heading::new("list.csv".into()))?;
 //! upload.adopt(campaign, &mut journal)?;

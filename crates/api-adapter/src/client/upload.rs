@@ -19,7 +19,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -192,6 +192,19 @@ pub struct UploadReport {
 }
 
 impl UploadReport {
+    /// Of an upload that has nothing to send.
+    pub fn of_check(checked: Report) -> UploadReport {
+        let duplicates = checked.count(Code::Duplicate);
+        UploadReport {
+            rows: checked.total(),
+            rejected: checked.rejected() - duplicates,
+            duplicates,
+            unknown: checked.accepted(),
+            checked,
+            ..UploadReport::default()
+        }
+    }
+
     pub(super) fn count(&mut self, outcome: &Outcome) {
         self.rows += 1;
         *match outcome.fate {
@@ -345,19 +358,46 @@ impl<'c> Upload<'c> {
     }
 
     /// Looks a campaign up before anything is done: whether the server can be reached, knows the key
-    /// and the campaign, and takes recipients for it.
+    /// and the campaign, and takes recipients for it. One that this upload may have `launched` already
+    /// need not be NEW.
     ///
     /// # Errors
     ///
     /// If not. A server that cannot be reached is not waited for.
-    pub fn look_up(&self, campaign: u64) -> Result<CampaignInfo, UploadError> {
+    pub fn look_up(&self, campaign: u64, launched: bool) -> Result<CampaignInfo, UploadError> {
         let info = self.patiently(None, true, || self.client.campaign(campaign))?;
         match &info.common_status {
-            Some(status) if !info.is_new() => Err(UploadError::NotNew {
+            Some(status) if !info.is_new() && !launched => Err(UploadError::NotNew {
                 status: status.clone(),
             }),
             _ => Ok(info),
         }
+    }
+
+    /// Finds out whether the server can be reached and knows the key, where there is no campaign yet.
+    ///
+    /// # Errors
+    ///
+    /// If not. A server that cannot be reached is not waited for.
+    pub fn greet(&self) -> Result<(), UploadError> {
+        match self.patiently(None, true, || self.client.balance()) {
+            // A key that may not ask for money may make campaigns.
+            Err(UploadError::Call { error, .. })
+                if error.api_code() == Some(ApiCode::Forbidden) =>
+            {
+                Ok(())
+            }
+            answered => answered.map(drop),
+        }
+    }
+
+    /// A campaign with its counters.
+    ///
+    /// # Errors
+    ///
+    /// If the call fails.
+    pub fn info(&self, campaign: u64) -> Result<CampaignInfo, UploadError> {
+        self.patiently(None, false, || self.client.campaign_info(campaign, false))
     }
 
     /// Makes the campaign, and has the journal say so. If the answer is lost, it is made once more;

@@ -1,0 +1,1138 @@
+//! `recipients upload` and `recipients resume`: the good rows of lists to a campaign.
+
+use crate::args::{Cli, Command, ListArgs, ResumeArgs, ServerArgs, UploadArgs, ViaArg};
+use crate::check::{self, ListFile, Rules};
+use crate::failure::{
+    ACCEPTED, CAMPAIGN_NOT_NEW, CAMPAIGN_UNKNOWN, CERTIFICATE, Failure, INCOMPLETE, INTERRUPTED,
+    KEY_REFUSED, NONE_ACCEPTED, SOME_REJECTED, UNREACHABLE, unless_broken_pipe,
+};
+use crate::output::{self, Pending};
+use crate::progress::Progress;
+use crate::summary::{self, Facts, grouped};
+use crate::verdicts;
+use clap::Parser;
+use recipients::annotate::{self, Annotation};
+use recipients::ingest::{Source, Writer};
+use recipients::{
+    Checked, Checker, Code, FileInfo, Limits, Pipeline, Reason, Rows, Sink, Template, Wants,
+};
+use recipients_api_adapter::ApiCode;
+use recipients_api_adapter::client::{
+    ApiKey, CampaignInfo, Client, ClientOptions, ErrorKind, Fate, Heading, Journal, JournalError,
+    JournalErrorKind, Launch, NewCampaign, Outcome, Prepare, Results, Upload, UploadError,
+    UploadOptions, UploadReport, fingerprint,
+};
+use recipients_campaigns::{Money, Prices};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io::{self, IsTerminal, Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+/// What the journal of an upload is bound to.
+#[derive(Deserialize, PartialEq, Serialize)]
+struct Binding {
+    /// The version of this program.
+    program: String,
+    /// The version of the numbering plan.
+    plan: String,
+    /// Where the arguments were given.
+    folder: String,
+    arguments: Vec<String>,
+    /// The files that are read, and their SHA-256.
+    files: Vec<(String, String)>,
+}
+
+/// What was told at the end, to be told again.
+#[derive(Deserialize, Serialize)]
+struct Told {
+    text: String,
+    exit: u8,
+}
+
+pub(crate) fn upload(args: &UploadArgs) -> Result<ExitCode, Failure> {
+    refuse_nonsense(args)?;
+    if args.dry_run {
+        return dry_run(args);
+    }
+    let path = journal_path(args);
+    if path.exists() {
+        return Err(journal_exists(&path));
+    }
+    let arguments: Option<Vec<String>> = std::env::args_os()
+        .skip(1)
+        .map(|argument| argument.into_string().ok())
+        .collect();
+    let arguments = arguments.ok_or_else(|| {
+        Failure::Usage("a name is not valid UTF-8, so it cannot be kept in the journal".to_owned())
+    })?;
+    let key = key(&args.server)?;
+    run(args, &key, Start::New { path, arguments })
+}
+
+pub(crate) fn resume(args: &ResumeArgs) -> Result<ExitCode, Failure> {
+    let journal = Journal::open(&args.journal).map_err(|error| journal_failed(&error))?;
+    let wrong = || {
+        Failure::Unreadable(format!(
+            "{}: the journal is none of `recipients upload`, or of another version",
+            args.journal.display()
+        ))
+    };
+    if let Some(told) = journal.finished() {
+        let told = Told::deserialize(told).map_err(|_| wrong())?;
+        return tell(&told);
+    }
+    let binding = Binding::deserialize(&journal.heading().binding).map_err(|_| wrong())?;
+    let argv = std::iter::once("recipients".to_owned()).chain(binding.arguments.clone());
+    let Ok(Cli {
+        command: Command::Upload(mut upload),
+    }) = Cli::try_parse_from(argv)
+    else {
+        return Err(wrong());
+    };
+    // What is given here was given where we are now.
+    let here = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let given = &args.server;
+    let server = &mut upload.server;
+    server.server = given.server.clone().or(server.server.take());
+    if let Some(file) = &given.key_file {
+        server.key_file = Some(here(file));
+    }
+    if let Some(file) = &given.ca_file {
+        server.ca_file = Some(here(file));
+    }
+    server.timeout = given.timeout.or(server.timeout);
+    server.patience = given.patience.or(server.patience);
+    upload.yes |= args.yes;
+    let name = args.journal.display().to_string();
+    std::env::set_current_dir(&binding.folder).map_err(|error| {
+        Failure::Unreadable(format!(
+            "{}: the folder of the upload cannot be entered: {error}",
+            binding.folder
+        ))
+    })?;
+    refuse_nonsense(&upload)?;
+    let key = key(&upload.server)?;
+    run(
+        &upload,
+        &key,
+        Start::Again {
+            journal: Box::new(journal),
+            binding,
+            name,
+        },
+    )
+}
+
+/// Where an upload begins.
+enum Start {
+    New {
+        path: PathBuf,
+        arguments: Vec<String>,
+    },
+    Again {
+        journal: Box<Journal>,
+        binding: Binding,
+        /// As it was called.
+        name: String,
+    },
+}
+
+fn refuse_nonsense(args: &UploadArgs) -> Result<(), Failure> {
+    let usage = |words: &str| Err(Failure::Usage(words.to_owned()));
+    let has_text = args.list.text.is_some() || args.list.text_file.is_some();
+    let lists = args.list.policy.stop_list.iter();
+    let mut read = args.list.files.iter().chain(lists);
+    if read.any(|path| path == Path::new("-")) {
+        return usage(
+            "an upload reads its lists again when it goes on, so standard input will not do; save it \
+             to a file first",
+        );
+    }
+    match (args.create, args.campaign, has_text) {
+        (true, _, false) => {
+            return usage("--create needs the text of the campaign: --text or --text-file");
+        }
+        (false, None, _) if !args.dry_run => return usage("give --campaign ID, or --create"),
+        _ => {}
+    }
+    if args.server.server.is_none() && !args.dry_run {
+        return usage("give the server's address: --server URL");
+    }
+    if args.send && !args.yes && !args.dry_run && !io::stdin().is_terminal() {
+        return usage("--send asks before it sends, which needs a terminal; --yes sends at once");
+    }
+    let results = [&args.rejected, &args.output, &args.journal];
+    check::refuse_confusion(&args.list, &results, None)?;
+    if let Some(path) = &args.rejected {
+        check::refuse_workbook(path)?;
+    }
+    if let Some(path) = &args.output
+        && line_format(path).is_none()
+    {
+        return Err(Failure::Usage(format!(
+            "{}: the name must end in .ndjson, .jsonl or .csv",
+            path.display()
+        )));
+    }
+    Ok(())
+}
+
+fn journal_path(args: &UploadArgs) -> PathBuf {
+    args.journal.clone().unwrap_or_else(|| {
+        let mut name = args.list.files[0].clone().into_os_string();
+        name.push(".journal");
+        name.into()
+    })
+}
+
+fn journal_exists(path: &Path) -> Failure {
+    let path = path.display();
+    Failure::Usage(format!(
+        "{path}: there is a journal of an upload of this list already: `recipients resume {path}` \
+         goes on with it or shows how it ended; for another upload give --journal NAME"
+    ))
+}
+
+fn journal_failed(error: &JournalError) -> Failure {
+    match error.kind() {
+        JournalErrorKind::InUse => Failure::Usage(error.to_string()),
+        _ => Failure::Unreadable(error.to_string()),
+    }
+}
+
+/// The key, which is nowhere on the command line.
+fn key(args: &ServerArgs) -> Result<ApiKey, Failure> {
+    const MOST: u64 = 4096;
+    let (text, origin) = match &args.key_file {
+        Some(path) => {
+            let mut text = String::new();
+            File::open(path)
+                .and_then(|file| file.take(MOST).read_to_string(&mut text))
+                .map_err(|error| {
+                    Failure::Unreadable(format!("--key-file {}: {error}", path.display()))
+                })?;
+            (text, format!("--key-file {}", path.display()))
+        }
+        None => match std::env::var("RECIPIENTS_API_KEY") {
+            Ok(text) => (text, "RECIPIENTS_API_KEY".to_owned()),
+            Err(_) => {
+                return Err(Failure::Usage(
+                    "the API key is missing: set RECIPIENTS_API_KEY, or give --key-file FILE"
+                        .to_owned(),
+                ));
+            }
+        },
+    };
+    ApiKey::new(&text).map_err(|error| Failure::Usage(format!("{origin}: {error}")))
+}
+
+fn client(args: &ServerArgs, key: &ApiKey) -> Result<Client, Failure> {
+    let server = args.server.as_deref().unwrap_or_default();
+    let mut options = ClientOptions::default();
+    if let Some(seconds) = args.timeout {
+        options.call = Duration::from_secs(seconds);
+        options.connect = options.connect.min(options.call);
+    }
+    if let Some(path) = &args.ca_file {
+        const MOST: u64 = 16 << 20;
+        let mut pem = Vec::new();
+        File::open(path)
+            .and_then(|file| file.take(MOST).read_to_end(&mut pem))
+            .map_err(|error| {
+                Failure::Unreadable(format!("--ca-file {}: {error}", path.display()))
+            })?;
+        options.authorities = Some(pem);
+    }
+    if let Some(rest) = server.strip_prefix("http://") {
+        let host = rest.split(['/', ':']).next().unwrap_or_default();
+        if !matches!(host, "localhost" | "127.0.0.1" | "[") {
+            eprintln!(
+                "recipients: {server} is not encrypted: the key and the numbers can be read on the way"
+            );
+        }
+    }
+    Client::with(server, key.clone(), options).map_err(|error| Failure::Usage(error.to_string()))
+}
+
+/// Why nothing was done, or it cannot go on.
+fn failed(error: UploadError) -> Failure {
+    let words = error.to_string();
+    match error {
+        UploadError::Run(error) => Failure::Run(error),
+        UploadError::Journal(error) => journal_failed(&error),
+        UploadError::NotNew { .. } => Failure::Upload(words, CAMPAIGN_NOT_NEW),
+        UploadError::Interrupted => Failure::Upload(words, INTERRUPTED),
+        UploadError::Call { error, .. } => match error.kind() {
+            ErrorKind::Certificate(_) => Failure::Upload(
+                format!("{words}; --ca-file FILE names certificates to trust"),
+                CERTIFICATE,
+            ),
+            ErrorKind::Setting(_) => Failure::Usage(words),
+            ErrorKind::Io(_) => Failure::Unreadable(words),
+            ErrorKind::Status(404 | 405) => Failure::Upload(
+                format!("{words}; is the campaign API at this address?"),
+                UNREACHABLE,
+            ),
+            ErrorKind::Refused { .. } => match error.api_code() {
+                Some(
+                    ApiCode::Unauthorized
+                    | ApiCode::Forbidden
+                    | ApiCode::OtherHost
+                    | ApiCode::Blocked,
+                ) => Failure::Upload(words, KEY_REFUSED),
+                Some(ApiCode::NotFound) => Failure::Upload(words, CAMPAIGN_UNKNOWN),
+                Some(ApiCode::Conflict) => Failure::Upload(words, CAMPAIGN_NOT_NEW),
+                Some(ApiCode::Validation | ApiCode::Incorrect | ApiCode::Missing) => {
+                    Failure::Usage(words)
+                }
+                _ => Failure::Upload(words, UNREACHABLE),
+            },
+            _ => Failure::Upload(words, UNREACHABLE),
+        },
+        _ => Failure::Upload(words, INCOMPLETE),
+    }
+}
+
+/// The text that rows are filled into, or counted with.
+struct Target {
+    text: Option<Template>,
+    is_template: bool,
+}
+
+/// The text that rows are judged by: of a mass campaign, braces are braces.
+fn judged(text: Option<&Template>, is_template: bool) -> Option<&Template> {
+    text.filter(|text| is_template || !text.needs_columns())
+}
+
+fn kind(args: &UploadArgs, text: Option<&Template>) -> u8 {
+    args.kind.unwrap_or(match text {
+        Some(text) if text.needs_columns() => 3,
+        _ => 2,
+    })
+}
+
+fn target(args: &UploadArgs, upload: &Upload<'_>, start: &Start) -> Result<Target, UploadFailure> {
+    let given = check::message(&args.list)?;
+    let known = match start {
+        Start::Again { journal, .. } => journal.campaign(),
+        Start::New { .. } => None,
+    };
+    let Some(id) = args.campaign.or(known) else {
+        // Whether the server knows the key is found out before anything is written down.
+        upload.greet()?;
+        let is_template = kind(args, given.as_ref()) == 3;
+        return Ok(Target {
+            text: given,
+            is_template,
+        });
+    };
+    let was_launched = matches!(start, Start::Again { journal, .. } if journal.is_launching());
+    let campaign = upload.look_up(id, was_launched)?;
+    let theirs = campaign.text.clone().map(Template::parse);
+    if let (Some(given), Some(theirs)) = (&given, &theirs)
+        && args.campaign.is_some()
+        && given.text() != theirs.text()
+    {
+        return Err(Failure::Usage(
+            "--text is not the text of the campaign; leave it out, for the campaign's own is used"
+                .to_owned(),
+        )
+        .into());
+    }
+    let text = theirs.or(given);
+    let is_template = match campaign.kind {
+        Some(kind) => kind == 3,
+        None => text.as_ref().is_some_and(Template::needs_columns),
+    };
+    Ok(Target { text, is_template })
+}
+
+/// Either of the two.
+enum UploadFailure {
+    Failure(Failure),
+    Upload(Box<UploadError>),
+}
+
+impl From<Failure> for UploadFailure {
+    fn from(failure: Failure) -> UploadFailure {
+        UploadFailure::Failure(failure)
+    }
+}
+
+impl From<UploadError> for UploadFailure {
+    fn from(error: UploadError) -> UploadFailure {
+        UploadFailure::Upload(Box::new(error))
+    }
+}
+
+impl From<UploadFailure> for Failure {
+    fn from(failure: UploadFailure) -> Failure {
+        match failure {
+            UploadFailure::Failure(failure) => failure,
+            UploadFailure::Upload(error) => failed(*error),
+        }
+    }
+}
+
+fn options(args: &UploadArgs, target: &Target, stop: &Arc<AtomicBool>) -> UploadOptions {
+    let names = target.text.as_ref().filter(|_| target.is_template);
+    let mut options = UploadOptions {
+        replace: args.replace,
+        missing: args.list.placeholders,
+        names: names.map(|text| {
+            let names = text.names().into_iter();
+            let names = names.filter(|name| *name != Template::RECIPIENT);
+            names.map(str::to_owned).collect()
+        }),
+        limits: Limits {
+            recipients: usize::from(args.batch),
+            ..Limits::default()
+        },
+        stop: Arc::clone(stop),
+        ..UploadOptions::default()
+    };
+    if let Some(seconds) = args.server.patience {
+        options.patience = Duration::from_secs(seconds);
+    }
+    options
+}
+
+/// Nothing but the report is wanted.
+struct Nothing;
+
+impl Sink for Nothing {
+    type Format = ();
+
+    fn start(&mut self, _: &[FileInfo]) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn rows(&mut self, _: &Rows<'_>, (): ()) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn wants(&self) -> Wants {
+        Wants::Report
+    }
+}
+
+/// What an upload reads, and what that is now.
+fn fingerprints(args: &ListArgs) -> Result<Vec<(String, String)>, Failure> {
+    let policy = &args.policy;
+    let files = args
+        .files
+        .iter()
+        .chain(&policy.stop_list)
+        .chain(&policy.system_stop_list)
+        .chain(&policy.seen)
+        .chain(&policy.plan)
+        .chain(&args.text_file);
+    files
+        .map(|path| {
+            let name = path.display().to_string();
+            match fingerprint(path) {
+                Ok(sum) => Ok((name, sum)),
+                Err(error) => Err(Failure::Unreadable(format!(
+                    "{name}: cannot be read: {error}"
+                ))),
+            }
+        })
+        .collect()
+}
+
+fn run(args: &UploadArgs, key: &ApiKey, start: Start) -> Result<ExitCode, Failure> {
+    let stop = Arc::new(AtomicBool::new(false));
+    output::stop_on_interrupt(&stop)?;
+    let files = fingerprints(&args.list)?;
+    let Rules { checker, lists, .. } =
+        check::rules(&args.list.policy, usize::from(args.list.threads))?;
+    let plan = checker.plan().version().to_owned();
+    if let Start::Again { binding, name, .. } = &start {
+        refuse_difference(binding, &files, &plan, name)?;
+    }
+    let client = client(&args.server, key)?;
+    // The first calls need only patience.
+    let calls = UploadOptions {
+        patience: Duration::from_secs(args.server.patience.unwrap_or(600)),
+        stop: Arc::clone(&stop),
+        ..UploadOptions::default()
+    };
+    let target = target(args, &Upload::new(&client, calls), &start)?;
+    let upload = Upload::new(&client, options(args, &target, &stop));
+    let message = judged(target.text.as_ref(), target.is_template);
+    let pipeline = check::pipeline(&args.list, &checker, message);
+    // A list that cannot be read to its end is found out before anything of it is sent.
+    let sources = check::open(&args.list, message)?;
+    let facts = Facts::new(&args.list, &checker, message.cloned(), lists, &sources);
+    let checked = pipeline.clone().cancel(&stop).run(sources, Nothing)?;
+    if checked.accepted() == 0 && matches!(start, Start::New { .. }) {
+        let none = UploadReport::of_check(checked);
+        let told = summarise(args, &facts, &none, &Ending::default())?;
+        return tell(&told);
+    }
+    let mut journal = match start {
+        Start::Again { journal, .. } => *journal,
+        Start::New { path, arguments } => {
+            let binding = Binding {
+                program: env!("CARGO_PKG_VERSION").to_owned(),
+                plan,
+                folder: std::env::current_dir()?.display().to_string(),
+                arguments,
+                files,
+            };
+            let heading = Heading::new(serde_json::to_value(binding).map_err(io::Error::from)?);
+            Journal::create(&path, heading).map_err(|error| match error.kind() {
+                JournalErrorKind::Exists => journal_exists(&path),
+                _ => journal_failed(&error),
+            })?
+        }
+    };
+    let ended = deliver(
+        args,
+        &upload,
+        &target,
+        &pipeline,
+        &checker,
+        &facts,
+        &mut journal,
+    );
+    if ended.is_err() && !journal.has_begun() {
+        // Nothing was asked of the server that lasts: the next attempt begins anew.
+        let _ = std::fs::remove_file(journal.path());
+    }
+    ended
+}
+
+fn refuse_difference(
+    binding: &Binding,
+    files: &[(String, String)],
+    plan: &str,
+    journal: &str,
+) -> Result<(), Failure> {
+    let differs = |what: String| {
+        Err(Failure::Upload(
+            format!(
+                "{journal}: {what}, so the upload cannot go on; bring it back as it was, or remove \
+                 the journal and upload anew (what is in the campaign already gets code 4)"
+            ),
+            crate::failure::UNREADABLE,
+        ))
+    };
+    for ((name, now), (_, then)) in files.iter().zip(&binding.files) {
+        if now != then {
+            return differs(format!("{name} has changed since the upload began"));
+        }
+    }
+    if files.len() != binding.files.len() {
+        return differs("the files are not those of the upload".to_owned());
+    }
+    if binding.plan != plan {
+        return differs(format!(
+            "the numbering plan was {} and is {plan}",
+            binding.plan
+        ));
+    }
+    Ok(())
+}
+
+/// How it ended on the server.
+#[derive(Default)]
+struct Ending {
+    campaign: Option<CampaignInfo>,
+    launch: Option<Launch>,
+    /// Sending was asked for, and not wanted in the end.
+    was_declined: bool,
+    files: Vec<PathBuf>,
+    server: String,
+    journal: String,
+}
+
+fn deliver(
+    args: &UploadArgs,
+    upload: &Upload<'_>,
+    target: &Target,
+    pipeline: &Pipeline<'_>,
+    checker: &Checker,
+    facts: &Facts<'_>,
+    journal: &mut Journal,
+) -> Result<ExitCode, Failure> {
+    let campaign = match args.campaign {
+        Some(id) => {
+            upload.adopt(id, journal).map_err(failed)?;
+            id
+        }
+        None => {
+            let text = target.text.as_ref();
+            let new = NewCampaign {
+                text: text.map_or(String::new(), |text| text.text().to_owned()),
+                name: args.name.clone(),
+                kind: Some(kind(args, text)),
+                from: args.from.clone(),
+                deferred_to: args.deferred.clone(),
+                ..NewCampaign::default()
+            };
+            upload.create(&new, journal).map_err(failed)?
+        }
+    };
+    let message = judged(target.text.as_ref(), target.is_template);
+    let sources = check::open(&args.list, message)?;
+    let mut lines = Lines::create(args, checker, &sources)?;
+    let ran = match args.via {
+        ViaArg::Batches => upload.run(pipeline, sources, journal, &mut lines),
+        ViaArg::File => {
+            let again = check::open(&args.list, message)?;
+            let bar = Progress::percent();
+            let ran =
+                upload.run_as_file(pipeline, [sources, again], journal, &mut lines, |percent| {
+                    bar.set(percent)
+                });
+            bar.finish();
+            ran
+        }
+    };
+    lines.progress.finish();
+    let path = journal.path().display().to_string();
+    let report = ran.map_err(|error| match failed(error) {
+        Failure::Upload(words, INTERRUPTED) => Failure::Upload(
+            format!("{words}; `recipients resume {path}` goes on"),
+            INTERRUPTED,
+        ),
+        other => other,
+    })?;
+    let mut ending = Ending {
+        files: lines.finish()?,
+        server: args.server.server.clone().unwrap_or_default(),
+        journal: path,
+        ..Ending::default()
+    };
+    // Without it the totals are not shown; the rows are where they are.
+    ending.campaign = upload.info(campaign).ok();
+    let is_whole = report.stopped.is_none();
+    if is_whole && args.send && report.accepted + report.present > 0 {
+        match args.yes || ask(&ending, campaign)? {
+            true => ending.launch = Some(upload.launch(campaign, journal).map_err(failed)?),
+            false => ending.was_declined = true,
+        }
+    }
+    let told = summarise(args, facts, &report, &ending)?;
+    if is_whole && !ending.was_declined {
+        let told = serde_json::to_value(&told).map_err(io::Error::from)?;
+        journal
+            .finish(told)
+            .map_err(|error| journal_failed(&error))?;
+    }
+    tell(&told)
+}
+
+/// Shows what sending comes to and asks.
+fn ask(ending: &Ending, campaign: u64) -> Result<bool, Failure> {
+    let totals = ending.campaign.as_ref().map(totals).unwrap_or_default();
+    let mut out = io::stderr().lock();
+    write!(out, "Send campaign {campaign}{totals}? [y/N] ")?;
+    out.flush()?;
+    let mut answer = String::new();
+    io::stdin().read_line(&mut answer)?;
+    let answer = answer.trim().to_lowercase();
+    Ok(matches!(answer.as_str(), "y" | "yes"))
+}
+
+/// What a campaign holds, and costs.
+fn totals(campaign: &CampaignInfo) -> String {
+    let Some(counters) = &campaign.counters else {
+        return String::new();
+    };
+    let mut totals = String::new();
+    let mut add = |what: String| {
+        totals.push_str(if totals.is_empty() { ": " } else { ", " });
+        totals.push_str(&what);
+    };
+    if let Some(messages) = counters.total_msg_num {
+        add(format!("{} messages", grouped(messages)));
+    }
+    if let Some(segments) = counters.total_seg_num {
+        add(format!("{} SMS", grouped(segments)));
+    }
+    if let Some(cost) = &counters.total_cost {
+        let currency = counters.user_currency.as_deref().unwrap_or_default();
+        add(format!("{cost} {currency}").trim_end().to_owned());
+    }
+    totals
+}
+
+fn tell(told: &Told) -> Result<ExitCode, Failure> {
+    let mut out = io::stdout().lock();
+    out.write_all(told.text.as_bytes())
+        .and_then(|()| out.flush())
+        .or_else(unless_broken_pipe)?;
+    Ok(ExitCode::from(told.exit))
+}
+
+fn summarise(
+    args: &UploadArgs,
+    facts: &Facts<'_>,
+    report: &UploadReport,
+    ending: &Ending,
+) -> Result<Told, Failure> {
+    let exit = match report {
+        report if report.unknown > 0 => INCOMPLETE,
+        report if report.accepted + report.present == 0 => NONE_ACCEPTED,
+        report if report.accepted == report.rows => ACCEPTED,
+        _ => SOME_REJECTED,
+    };
+    let mut text = Vec::new();
+    if args.json {
+        let mut value = summary::value(facts, &report.checked);
+        value["upload"] = upload_value(report, ending);
+        serde_json::to_writer_pretty(&mut text, &value).map_err(io::Error::from)?;
+        text.push(b'\n');
+    } else {
+        summary::text(&mut text, facts, &report.checked)?;
+        writeln!(text)?;
+        upload_text(&mut text, report, ending)?;
+    }
+    Ok(Told {
+        text: String::from_utf8_lossy(&text).into_owned(),
+        exit,
+    })
+}
+
+fn upload_value(report: &UploadReport, ending: &Ending) -> Value {
+    let codes: serde_json::Map<String, Value> = report
+        .codes
+        .iter()
+        .map(|(code, count)| (code.to_string(), json!(count)))
+        .collect();
+    let campaign = ending.campaign.as_ref();
+    let counters = campaign.and_then(|campaign| campaign.counters.as_ref());
+    json!({
+        "server": ending.server,
+        "campaign": campaign.map(|campaign| campaign.id),
+        "rows": report.rows,
+        "accepted": report.accepted,
+        "rejected": report.rejected,
+        "duplicates": report.duplicates,
+        "present": report.present,
+        "unknown": report.unknown,
+        "final_codes": codes,
+        "batches": report.batches,
+        "batches_sent_again": report.replays,
+        "stopped": report.stopped.as_ref().map(ToString::to_string),
+        "messages": counters.and_then(|counters| counters.total_msg_num),
+        "segments": counters.and_then(|counters| counters.total_seg_num),
+        "cost": counters.and_then(|counters| counters.total_cost.clone()),
+        "sent": ending.launch.is_some(),
+        "moderation": ending.launch == Some(Launch::Moderation),
+        "journal": ending.journal,
+        "written": ending.files.iter().map(|file| file.display().to_string()).collect::<Vec<_>>(),
+    })
+}
+
+fn upload_text(
+    out: &mut impl Write,
+    report: &UploadReport,
+    ending: &Ending,
+) -> Result<(), io::Error> {
+    if let Some(campaign) = &ending.campaign {
+        writeln!(
+            out,
+            "Campaign {} at {}{}",
+            campaign.id,
+            ending.server,
+            totals(campaign)
+        )?;
+    }
+    writeln!(
+        out,
+        "Of {} rows: {} accepted, {} rejected, {} duplicates, {} present before, {} unknown",
+        grouped(report.rows),
+        grouped(report.accepted),
+        grouped(report.rejected),
+        grouped(report.duplicates),
+        grouped(report.present),
+        grouped(report.unknown)
+    )?;
+    for (&code, &count) in &report.codes {
+        writeln!(
+            out,
+            "  the server's code {code:>3}: {:>9}  {}",
+            grouped(count),
+            words(code)
+        )?;
+    }
+    if report.batches > 0 {
+        let again = match report.replays {
+            0 => String::new(),
+            count => format!(", {} of them more than once", grouped(count)),
+        };
+        writeln!(out, "Batches: {}{again}", grouped(report.batches))?;
+    }
+    match ending.launch {
+        Some(Launch::Moderation) => writeln!(out, "The campaign waits for a moderator.")?,
+        Some(Launch::Sending) => writeln!(out, "The campaign is being sent.")?,
+        None if ending.was_declined => writeln!(
+            out,
+            "The campaign was not sent; `recipients resume {}` asks again.",
+            ending.journal
+        )?,
+        None => {}
+    }
+    for file in &ending.files {
+        writeln!(out, "written: {}", file.display())?;
+    }
+    if let Some(stopped) = &report.stopped {
+        writeln!(
+            out,
+            "Not complete: {stopped}\n`recipients resume {}` goes on.",
+            ending.journal
+        )?;
+    }
+    Ok(())
+}
+
+/// A recipient's code in words, known to us or not.
+fn words(code: u16) -> String {
+    let known = u8::try_from(code)
+        .ok()
+        .and_then(|code| Code::try_from(code).ok());
+    match known {
+        Some(Code::Accepted) => "added".to_owned(),
+        Some(Code::Duplicate) => "already in the campaign".to_owned(),
+        Some(code) => code.to_string(),
+        None => "a code that this program does not know".to_owned(),
+    }
+}
+
+/// One line a row.
+#[derive(Clone, Copy)]
+enum LineFormat {
+    Json,
+    Csv,
+}
+
+fn line_format(path: &Path) -> Option<LineFormat> {
+    match path.extension().and_then(OsStr::to_str) {
+        Some("ndjson" | "jsonl") => Some(LineFormat::Json),
+        Some("csv") => Some(LineFormat::Csv),
+        _ => None,
+    }
+}
+
+/// What the lines tell behind the verdict.
+const FINAL_FIELDS: [&str; 3] = ["final_code", "state", "message_id"];
+
+/// The result files, and the bar.
+struct Lines<'c> {
+    checker: &'c Checker,
+    output: Option<(LineFormat, Pending)>,
+    rejected: Option<ListFile>,
+    /// Columns of each list.
+    columns: Vec<usize>,
+    progress: Progress,
+    /// Bytes of the files before the current one, and which that is.
+    done: (usize, u64),
+    sizes: Vec<u64>,
+}
+
+impl<'c> Lines<'c> {
+    fn create(
+        args: &UploadArgs,
+        checker: &'c Checker,
+        sources: &[Source],
+    ) -> Result<Lines<'c>, Failure> {
+        let mut output = None;
+        if let Some(path) = &args.output
+            && let Some(format) = line_format(path)
+        {
+            let mut file = Pending::create(path)?;
+            if let LineFormat::Csv = format {
+                let fields = verdicts::FIELDS.iter().chain(&FINAL_FIELDS);
+                let fields: Vec<&str> = fields.copied().collect();
+                writeln!(file, "{}", fields.join(","))?;
+            }
+            output = Some((format, file));
+        }
+        let rejected = args.rejected.as_deref();
+        let rejected = rejected.map(|path| Ok::<_, Failure>(ListFile::New(Pending::create(path)?)));
+        let (sizes, progress) = check::progress(&args.list, sources);
+        Ok(Lines {
+            checker,
+            output,
+            rejected: rejected.transpose()?,
+            columns: Vec::new(),
+            progress,
+            done: (0, 0),
+            sizes,
+        })
+    }
+
+    /// Gives the files their names.
+    fn finish(self) -> Result<Vec<PathBuf>, Failure> {
+        let mut pending = Vec::new();
+        if let Some(list) = self.rejected {
+            pending.extend(list.finish()?);
+        }
+        pending.extend(self.output.map(|(_, file)| file));
+        let names = pending.iter().map(|file| file.target().to_owned());
+        let names = names.collect();
+        output::publish(pending)?;
+        Ok(names)
+    }
+}
+
+/// Makes what can be made of a row before its outcome is known: its line, and behind it, for the
+/// file of rejected rows, either the row with its annotation or, as it may yet be refused, its
+/// fields.
+struct Preparer<'c> {
+    checker: &'c Checker,
+    output: Option<LineFormat>,
+    rejected: Option<Writer<Vec<u8>>>,
+}
+
+impl Prepare for Preparer<'_> {
+    fn prepare(&self, row: &Checked<'_>, out: &mut Vec<u8>) -> io::Result<()> {
+        let start = out.len();
+        out.extend_from_slice(&[0; 4]);
+        match self.output {
+            Some(LineFormat::Json) => verdicts::json(out, row, self.checker)?,
+            Some(LineFormat::Csv) => {
+                let mut writer = Writer::plain(Vec::new());
+                verdicts::csv(&mut writer, row, self.checker);
+                writer.end_row()?;
+                out.extend_from_slice(writer.finish()?.trim_ascii_end());
+            }
+            None => {}
+        }
+        let length = (out.len() - start - 4) as u32;
+        out[start..start + 4].copy_from_slice(&length.to_le_bytes());
+        if let Some(list) = &self.rejected {
+            match row.verdict().is_accepted() {
+                true => serde_json::to_writer(out, &row.fields()).map_err(io::Error::from)?,
+                false => {
+                    let mut writer = list.part();
+                    annotate::write_row(&mut writer, row)?;
+                    out.extend(writer.finish()?);
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl<'c> Results for &mut Lines<'c> {
+    type Prepare = Preparer<'c>;
+
+    fn start(&mut self, files: &[FileInfo]) -> io::Result<Preparer<'c>> {
+        if let Some(list) = &mut self.rejected {
+            list.start(files)?;
+        }
+        self.columns = files.iter().map(FileInfo::column_count).collect();
+        Ok(Preparer {
+            checker: self.checker,
+            output: self.output.as_ref().map(|(format, _)| *format),
+            rejected: self.rejected.as_ref().and_then(ListFile::part),
+        })
+    }
+
+    fn row(&mut self, outcome: &Outcome, prepared: &[u8]) -> io::Result<()> {
+        let torn = || io::Error::other("a prepared row is cut short");
+        let (length, rest) = prepared.split_first_chunk::<4>().ok_or_else(torn)?;
+        let length = u32::from_le_bytes(*length) as usize;
+        let (line, row) = rest.split_at_checked(length).ok_or_else(torn)?;
+        if let Some((format, out)) = &mut self.output {
+            out.write_all(line)?;
+            let state = outcome.fate.name();
+            let mut digits = itoa::Buffer::new();
+            let mut number = |number: Option<u64>, none: &'static str| match number {
+                Some(number) => digits.format(number).to_owned(),
+                None => none.to_owned(),
+            };
+            let code = outcome.code.map(u64::from);
+            match format {
+                LineFormat::Json => writeln!(
+                    out,
+                    ",\"final_code\":{},\"state\":\"{state}\",\"message_id\":{}}}",
+                    number(code, "null"),
+                    number(outcome.message_id, "null")
+                )?,
+                LineFormat::Csv => writeln!(
+                    out,
+                    ",{},{state},{}",
+                    number(code, ""),
+                    number(outcome.message_id, "")
+                )?,
+            }
+        }
+        if let Some(list) = &mut self.rejected {
+            if !outcome.verdict.is_accepted() {
+                list.append(row)?;
+            } else if let (Fate::Rejected, Some(code)) = (outcome.fate, outcome.code)
+                && let Some(mut writer) = list.part()
+            {
+                let fields: Vec<String> = serde_json::from_slice(row).map_err(io::Error::from)?;
+                let columns = self.columns[usize::from(outcome.origin.file)];
+                annotate::write_fields(&mut writer, columns, &fields, &refusal(code))?;
+                list.append(&writer.finish()?)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn progress(&mut self, file: usize, rows: u64, bytes: u64) {
+        while self.done.0 < file {
+            self.done.1 += self.sizes[self.done.0];
+            self.done.0 += 1;
+        }
+        self.progress.rows(rows, self.done.1 + bytes);
+    }
+}
+
+/// What is written behind a row that the server refused.
+fn refusal(code: u16) -> Annotation {
+    let reason = Reason::ALL
+        .iter()
+        .find(|reason| u16::from(reason.code().as_u8()) == code);
+    Annotation {
+        code,
+        reason: "refused_by_server",
+        message: format!("the server: {}", words(code)),
+        suggestion: reason.map_or("ask the provider", |reason| reason.advice()),
+    }
+}
+
+/// What `--dry-run` counts beyond the check.
+struct Rehearsal<'p> {
+    prices: Option<&'p Prices>,
+    checker: &'p Checker,
+    cost: i64,
+    batches: Vec<(usize, usize)>,
+}
+
+struct Pricing<'p> {
+    prices: Option<&'p Prices>,
+    checker: &'p Checker,
+}
+
+impl Prepare for Pricing<'_> {
+    fn prepare(&self, row: &Checked<'_>, out: &mut Vec<u8>) -> io::Result<()> {
+        if let (Some(prices), Some(segments)) = (self.prices, row.segments()) {
+            let Money(price) = prices.price(row.verdict(), self.checker.plan());
+            out.extend_from_slice(&(price * i64::from(segments.parts)).to_le_bytes());
+        }
+        Ok(())
+    }
+}
+
+impl<'p> Results for &mut Rehearsal<'p> {
+    type Prepare = Pricing<'p>;
+
+    fn start(&mut self, _: &[FileInfo]) -> io::Result<Pricing<'p>> {
+        Ok(Pricing {
+            prices: self.prices,
+            checker: self.checker,
+        })
+    }
+
+    fn row(&mut self, outcome: &Outcome, prepared: &[u8]) -> io::Result<()> {
+        if let (true, Ok(cost)) = (outcome.verdict.is_accepted(), prepared.try_into()) {
+            self.cost = self.cost.saturating_add(i64::from_le_bytes(cost));
+        }
+        Ok(())
+    }
+
+    fn batch(&mut self, recipients: usize, bytes: usize) {
+        self.batches.push((recipients, bytes));
+    }
+}
+
+fn dry_run(args: &UploadArgs) -> Result<ExitCode, Failure> {
+    output::clean_up_on_interrupt()?;
+    let text = check::message(&args.list)?;
+    let is_template = kind(args, text.as_ref()) == 3;
+    let Rules { checker, lists, .. } =
+        check::rules(&args.list.policy, usize::from(args.list.threads))?;
+    let prices = args.prices.as_ref().map(|path| {
+        let unreadable =
+            |words: String| Failure::Unreadable(format!("--prices {}: {words}", path.display()));
+        let table = File::open(path).map_err(|error| unreadable(error.to_string()))?;
+        Prices::read(table).map_err(|error| unreadable(crate::serve::words_of(&error)))
+    });
+    let prices = prices.transpose()?;
+    let target = Target { text, is_template };
+    let message = judged(target.text.as_ref(), is_template);
+    let pipeline = check::pipeline(&args.list, &checker, message);
+    let sources = check::open(&args.list, message)?;
+    let facts = Facts::new(&args.list, &checker, message.cloned(), lists, &sources);
+    let mut rehearsal = Rehearsal {
+        prices: prices.as_ref(),
+        checker: &checker,
+        cost: 0,
+        batches: Vec::new(),
+    };
+    let options = options(args, &target, &Arc::default());
+    let report = Upload::rehearse(&options, &pipeline, sources, &mut rehearsal).map_err(failed)?;
+    let checked = &report.checked;
+    let batches = &rehearsal.batches;
+    let largest = batches
+        .iter()
+        .map(|batch| batch.1)
+        .max()
+        .unwrap_or_default();
+    let cost = prices.is_some() && message.is_some();
+    let cost = cost.then(|| Money(rehearsal.cost).to_string());
+    let exit = match (checked.accepted(), checked.rejected()) {
+        (0, _) => NONE_ACCEPTED,
+        (_, 0) => ACCEPTED,
+        _ => SOME_REJECTED,
+    };
+    let mut out = Vec::new();
+    if args.json {
+        let mut value = summary::value(&facts, checked);
+        value["dry_run"] = json!({
+            "recipients": report.unknown,
+            "batches": batches.iter().map(|batch| batch.0).collect::<Vec<_>>(),
+            "largest_batch_bytes": largest,
+            "cost": cost,
+        });
+        serde_json::to_writer_pretty(&mut out, &value).map_err(io::Error::from)?;
+        out.push(b'\n');
+    } else {
+        summary::text(&mut out, &facts, checked)?;
+        let recipients = grouped(report.unknown);
+        writeln!(
+            out,
+            "\nNothing was sent. An upload would send {recipients} recipients:"
+        )?;
+        const SHOWN: usize = 10;
+        for (at, (recipients, bytes)) in batches.iter().enumerate().take(SHOWN) {
+            let bytes = grouped(*bytes as u64);
+            writeln!(
+                out,
+                "  batch {}: {recipients} recipients, {bytes} bytes",
+                at + 1
+            )?;
+        }
+        if batches.len() > SHOWN {
+            let more = batches.len() - SHOWN;
+            let bytes = grouped(largest as u64);
+            writeln!(out, "  and {more} more; the largest has {bytes} bytes")?;
+        }
+        match (&cost, message) {
+            (Some(cost), _) => writeln!(out, "Cost by the table of prices: {cost}")?,
+            (None, None) => writeln!(
+                out,
+                "Segments and cost are not known without the text: --text or --text-file"
+            )?,
+            (None, Some(_)) => writeln!(out, "Cost is not known without a table: --prices FILE")?,
+        }
+    }
+    tell(&Told {
+        text: String::from_utf8_lossy(&out).into_owned(),
+        exit,
+    })
+}
