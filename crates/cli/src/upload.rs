@@ -333,7 +333,14 @@ fn target(args: &UploadArgs, upload: &Upload<'_>, start: &Start) -> Result<Targe
         });
     };
     let was_launched = matches!(start, Start::Again { journal, .. } if journal.is_launching());
-    let campaign = upload.look_up(id, was_launched)?;
+    let campaign = match upload.look_up(id, was_launched) {
+        Err(UploadError::Call { error, .. }) if error.api_code() == Some(ApiCode::NotFound) => {
+            let server = args.server.server.as_deref().unwrap_or_default();
+            let words = format!("the account has no campaign {id} at {server}");
+            return Err(Failure::Upload(words, CAMPAIGN_UNKNOWN).into());
+        }
+        found => found?,
+    };
     let theirs = campaign.text.clone().map(Template::parse);
     if let (Some(given), Some(theirs)) = (&given, &theirs)
         && args.campaign.is_some()
@@ -380,6 +387,14 @@ impl From<UploadFailure> for Failure {
     }
 }
 
+/// Told while an upload waits.
+fn retrying(error: &recipients_api_adapter::client::Error, pause: Duration) {
+    eprintln!(
+        "recipients: {error}; trying again in {:.1} s",
+        pause.as_secs_f64()
+    );
+}
+
 fn options(args: &UploadArgs, target: &Target, stop: &Arc<AtomicBool>) -> UploadOptions {
     let names = target.text.as_ref().filter(|_| target.is_template);
     let mut options = UploadOptions {
@@ -395,6 +410,7 @@ fn options(args: &UploadArgs, target: &Target, stop: &Arc<AtomicBool>) -> Upload
             ..Limits::default()
         },
         stop: Arc::clone(stop),
+        retrying,
         ..UploadOptions::default()
     };
     if let Some(seconds) = args.server.patience {
@@ -461,6 +477,7 @@ fn run(args: &UploadArgs, key: &ApiKey, start: Start) -> Result<ExitCode, Failur
     let calls = UploadOptions {
         patience: Duration::from_secs(args.server.patience.unwrap_or(600)),
         stop: Arc::clone(&stop),
+        retrying,
         ..UploadOptions::default()
     };
     let target = target(args, &Upload::new(&client, calls), &start)?;

@@ -159,6 +159,12 @@ impl From<ureq::Error> for Error {
                 | io::ErrorKind::AddrNotAvailable
                 | io::ErrorKind::HostUnreachable
                 | io::ErrorKind::NetworkUnreachable => ErrorKind::Unreachable(words),
+                // Resolvers' errors have no kind of their own.
+                _ if words.contains("lookup address") => ErrorKind::Unreachable(words),
+                // Neither has a handshake with somebody who knows none.
+                _ if words.contains("InvalidContentType") => ErrorKind::Unreachable(
+                    "it does not speak TLS; is the address one with http://?".to_owned(),
+                ),
                 _ => ErrorKind::Lost(words),
             },
             _ => ErrorKind::Lost(words),

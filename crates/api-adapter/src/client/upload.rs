@@ -39,6 +39,9 @@ pub struct UploadOptions {
     pub patience: Duration,
     /// A flag that ends the upload after the batch under way.
     pub stop: Arc<AtomicBool>,
+    /// Called before the pause between two attempts, with what the last one came to. The default does
+    /// nothing.
+    pub retrying: fn(&Error, Duration),
     /// Time and chance.
     pub world: Arc<dyn World>,
 }
@@ -52,6 +55,7 @@ impl Default for UploadOptions {
             limits: Limits::default(),
             patience: Duration::from_secs(600),
             stop: Arc::default(),
+            retrying: |_, _| {},
             world: Arc::new(RealWorld::default()),
         }
     }
@@ -343,6 +347,9 @@ pub struct Upload<'c> {
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
+/// Nobody waits longer for the first answer at all.
+const FIRST_PATIENCE: Duration = Duration::from_secs(20);
+
 /// So often an answer for other recipients is taken for a late one of an earlier call.
 const STRANGERS: u32 = 3;
 
@@ -596,10 +603,11 @@ impl<'c> Upload<'c> {
                 Err(error) => {
                     // Whoever mistyped the address wants to know now.
                     let is_wrong = is_first && matches!(error.kind(), ErrorKind::Unreachable(_));
-                    if is_wrong || !error.is_temporary() || !waiting.may_go_on() {
+                    let is_late = is_first && waiting.since() > FIRST_PATIENCE;
+                    if is_wrong || is_late || !error.is_temporary() || !waiting.may_go_on() {
                         return Err(UploadError::Call { batch, error });
                     }
-                    waiting.pause()?;
+                    waiting.pause(&error)?;
                 }
             }
         }
@@ -624,15 +632,20 @@ impl<'u> Waiting<'u> {
 
     /// Whether another attempt is worth while.
     pub(super) fn may_go_on(&self) -> bool {
-        let waited = self.options.world.now().saturating_sub(self.since);
-        waited + self.next <= self.options.patience
+        self.since() + self.next <= self.options.patience
+    }
+
+    /// How long it has been tried.
+    fn since(&self) -> Duration {
+        self.options.world.now().saturating_sub(self.since)
     }
 
     /// Waits, unless it is interrupted.
-    pub(super) fn pause(&mut self) -> Result<(), UploadError> {
+    pub(super) fn pause(&mut self, error: &Error) -> Result<(), UploadError> {
         let world = &self.options.world;
         let pause = self.next.mul_f64(0.5 + world.chance() / 2.0);
         self.next = (self.next * 2).min(LONGEST_PAUSE);
+        (self.options.retrying)(error, pause);
         self.rest(pause)
     }
 
@@ -1014,7 +1027,7 @@ impl Sender<'_, '_> {
                     error,
                 });
             }
-            waiting.pause()?;
+            waiting.pause(&error)?;
         }
     }
 
