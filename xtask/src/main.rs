@@ -47,7 +47,15 @@ const EDGES: &[(&str, &[&str])] = &[
     ),
     (
         "recipients-api-adapter",
-        &["recipients-campaigns", "recipients-core"],
+        &[
+            // Only for the README's examples, which are tested there.
+            "recipients",
+            "recipients-batcher",
+            "recipients-campaigns",
+            "recipients-core",
+            "recipients-ingest",
+            "recipients-template",
+        ],
     ),
     (
         "recipients",
@@ -113,6 +121,7 @@ const KEPT_IN: &[(&str, &[&str])] = &[
     ),
     ("axum", &["recipients-api-adapter"]),
     ("tokio", &["recipients-api-adapter"]),
+    ("sha2", &["recipients-api-adapter", "recipients-campaigns"]),
 ];
 
 fn main() -> ExitCode {

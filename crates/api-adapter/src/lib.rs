@@ -27,3 +27,8 @@ pub mod server;
 
 pub use bag::{Bag, Limits, TooMuch, Value};
 pub use envelope::{ApiCode, Envelope, Output};
+
+/// The README's examples are compiled and run as tests.
+#[cfg(all(doctest, feature = "client"))]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

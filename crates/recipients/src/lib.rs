@@ -63,8 +63,3 @@ pub use recipients_template::{
     Encoding as TextEncoding, Missing, Segments, Template, Unfilled, gsm_twin, is_placeholder_name,
     non_gsm,
 };
-
-/// The README's examples are compiled and run as tests.
-#[cfg(doctest)]
-#[doc = include_str!("../../../README.md")]
-struct Readme;

@@ -3,7 +3,8 @@
 //! A journal is a text file: a line of JSON for each record, behind each its CRC-32 in hexadecimal
 //! and a line break. It holds no number and no key. It appears by rename with its first record, the
 //! [`Heading`], complete and synced; after that it only grows, and every record is synced before
-//! what follows from it is done. A last record that was torn by a crash is dropped when the journal
+//! what follows from it is done: that a batch is about to be sent, before it is sent; that it was
+//! answered, before the next one is. A last record that was torn by a crash is dropped when the journal
 //! is opened; damage anywhere else is an error. While an upload works with a journal it holds a lock
 //! on it.
 
@@ -435,19 +436,29 @@ impl Journal {
         }
     }
 
-    /// Adds a record and waits until it is on disk.
+    /// Adds a record and waits until it, and all before it, are on disk.
     pub(super) fn write(&mut self, record: &Record) -> Result<(), JournalError> {
+        self.note(record)?;
+        self.sync()
+    }
+
+    /// Adds a record that nothing depends on yet: the next one, or [`Journal::sync`], takes it to disk.
+    pub(super) fn note(&mut self, record: &Record) -> Result<(), JournalError> {
         let written = match self.broken {
             true => Err(io::Error::other("an earlier record could not be written")),
-            false => line(record).and_then(|line| {
-                self.file.write_all(&line)?;
-                self.file.sync_data()
-            }),
+            false => line(record).and_then(|line| self.file.write_all(&line)),
         };
         self.broken = written.is_err();
         written.map_err(|error| self.failed(JournalErrorKind::Io(error)))?;
         self.state.take(record.clone());
         Ok(())
+    }
+
+    /// Waits until all is on disk.
+    pub(super) fn sync(&mut self) -> Result<(), JournalError> {
+        let synced = self.file.sync_data();
+        self.broken |= synced.is_err();
+        synced.map_err(|error| self.failed(JournalErrorKind::Io(error)))
     }
 }
 

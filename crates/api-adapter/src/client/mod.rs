@@ -22,7 +22,7 @@
 //! let mut journal = Journal::create("list.journal".as_ref(), Heading::new("list.csv".into()))?;
 //! upload.adopt(campaign, &mut journal)?;
 //! let checker = Checker::default();
-//! let list = Source::open("list.csv".as_ref(), &Options::auto())?;
+//! let list = Source::open("list.csv", &Options::auto())?;
 //! let mut lost = Vec::new();
 //! let report = upload.run(
 //!     &Pipeline::new(&checker),

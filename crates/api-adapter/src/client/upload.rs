@@ -863,7 +863,7 @@ impl Sender<'_, '_> {
             }
             tell(&unit, settled.as_ref(), &mut self.report, results)?;
         }
-        Ok(())
+        Ok(journal.sync()?)
     }
 
     /// What becomes of a batch: nothing once the upload has been stopped.
@@ -956,7 +956,7 @@ impl Sender<'_, '_> {
             true => self.added_before(unit, &codes, &mut ids)?,
             false => Vec::new(),
         };
-        journal.write(&Record::Answered {
+        journal.note(&Record::Answered {
             batch,
             code: answer.code,
             codes: runs(codes.iter().copied()),
