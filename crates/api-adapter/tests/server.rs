@@ -74,7 +74,7 @@ impl Server {
         let stop = Arc::new(AtomicBool::new(false));
         let thread = std::thread::spawn({
             let stop = Arc::clone(&stop);
-            move || server::run(&campaigns, listener, server_options, &stop).unwrap()
+            move || server::run(&campaigns, listener, None, server_options, &stop).unwrap()
         });
         Server {
             url,

@@ -43,7 +43,9 @@ impl Server {
         let stop = Arc::new(AtomicBool::new(false));
         let thread = std::thread::spawn({
             let stop = Arc::clone(&stop);
-            move || server::run(&campaigns, listener, ServerOptions::default(), &stop).unwrap()
+            move || {
+                server::run(&campaigns, listener, None, ServerOptions::default(), &stop).unwrap()
+            }
         });
         Server {
             address,

@@ -39,6 +39,7 @@ mod status;
 mod stop;
 mod store;
 mod transport;
+mod upkeep;
 
 pub use account::{Account, Settings};
 pub use add::{AddParams, Added, Entries, Entry, MOST_ENTRIES};

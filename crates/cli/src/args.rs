@@ -646,6 +646,15 @@ pub(crate) struct ServeArgs {
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8080")]
     pub(crate) listen: std::net::SocketAddr,
 
+    /// Certificate for TLS, in PEM, with those that lead to its authority; it may be replaced while the
+    /// server runs
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    pub(crate) tls_certificate: Option<PathBuf>,
+
+    /// Key of the certificate, in PEM
+    #[arg(long, value_name = "FILE", requires = "tls_certificate")]
+    pub(crate) tls_key: Option<PathBuf>,
+
     /// Make an account to try things with, and print a call that works; without --db everything is
     /// gone when the server ends
     #[arg(long)]
@@ -875,5 +884,30 @@ pub(crate) enum DatabaseCommand {
         /// Set counters right that differ
         #[arg(long)]
         mend: bool,
+    },
+    /// Look for damage in the file and for counters that differ from a recount; exit code 3 if there
+    /// is any
+    Check {
+        /// Database file
+        #[arg(long, value_name = "FILE", default_value = "recipients.db")]
+        db: PathBuf,
+    },
+    /// Write a copy of one moment to a new file; the server may run meanwhile
+    #[command(after_long_help = "\
+To go back to it, stop the server and put the copy in the place of the database, without the files \
+that end in -wal and -shm. Imports that were under way end as refused there: their files are beside \
+the database.
+
+Exit codes: 0 written; 2 wrong usage; 4 the database cannot be read or the copy not written.
+
+Example:
+  recipients db backup shop-2026-11-25.db --db shop.db")]
+    Backup {
+        /// The file to write
+        #[arg(value_name = "COPY")]
+        copy: PathBuf,
+        /// Database file
+        #[arg(long, value_name = "FILE", default_value = "recipients.db")]
+        db: PathBuf,
     },
 }

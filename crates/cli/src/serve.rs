@@ -37,9 +37,17 @@ pub(crate) fn serve(args: &ServeArgs) -> Result<ExitCode, Failure> {
     };
     let listener = TcpListener::bind(args.listen).map_err(|error| cannot(&error))?;
     let address = listener.local_addr().map_err(|error| cannot(&error))?;
+    let tls = match (&args.tls_certificate, &args.tls_key) {
+        (Some(certificate), Some(key)) => {
+            let tls = server::Tls::load(certificate, key);
+            Some(tls.map_err(|error| Failure::Unreadable(format!("TLS: {error}")))?)
+        }
+        _ => None,
+    };
+    let scheme = if tls.is_some() { "https" } else { "http" };
     let public = match &args.public_url {
         Some(url) => url.trim_end_matches('/').to_owned(),
-        None => format!("http://{address}"),
+        None => format!("{scheme}://{address}"),
     };
     if address.ip().is_unspecified() && args.public_url.is_none() {
         tracing::warn!(
@@ -78,20 +86,24 @@ pub(crate) fn serve(args: &ServeArgs) -> Result<ExitCode, Failure> {
         .take_charge()
         .map_err(|error| Failure::Unreadable(format!("{}: {error}", db.display())))?;
     match args.demo {
-        true => print_demo(&campaigns, address)?,
+        true => print_demo(&campaigns, scheme, address)?,
         false => {
             let mut out = io::stdout().lock();
-            writeln!(out, "Serving {} at http://{address}/service/", db.display())?;
+            writeln!(
+                out,
+                "Serving {} at {scheme}://{address}/service/",
+                db.display()
+            )?;
             out.flush()?;
         }
     }
     let stop = Arc::new(AtomicBool::new(false));
-    server::run(&campaigns, listener, ServerOptions::default(), &stop)
+    server::run(&campaigns, listener, tls, ServerOptions::default(), &stop)
         .map_err(|error| Failure::Unreadable(format!("the server cannot go on: {error}")))?;
     Ok(ExitCode::from(ACCEPTED))
 }
 
-fn print_demo(campaigns: &Campaigns, address: SocketAddr) -> Result<(), Failure> {
+fn print_demo(campaigns: &Campaigns, scheme: &str, address: SocketAddr) -> Result<(), Failure> {
     let settings = Settings {
         senders: vec![DEMO_SENDER.to_owned()],
         ..Settings::default()
@@ -104,9 +116,9 @@ fn print_demo(campaigns: &Campaigns, address: SocketAddr) -> Result<(), Failure>
     let mut out = io::stdout().lock();
     writeln!(
         out,
-        "Serving the campaign API at http://{address}/service/ for the account `{DEMO}`, which owns \
+        "Serving the campaign API at {scheme}://{address}/service/ for the account `{DEMO}`, which owns \
          the sender {DEMO_SENDER}.\nNothing is really sent: delivery is simulated. Make a campaign \
-         with\n\ncurl 'http://{address}/service/campaign/create?output=json&api=v1&apiKey={key}' \
+         with\n\ncurl '{scheme}://{address}/service/campaign/create?output=json&api=v1&apiKey={key}' \
          -d 'data[type]=3' -d 'data[from]={DEMO_SENDER}' --data-urlencode \
          'data[text]=Hello {{name}}! Your balance by {{date}} is {{balance}}{{currency}}.'\n"
     )?;
@@ -301,7 +313,27 @@ pub(crate) fn stop_list(args: &StoplistLoadArgs) -> Result<ExitCode, Failure> {
 }
 
 pub(crate) fn database(command: &DatabaseCommand) -> Result<ExitCode, Failure> {
-    let DatabaseCommand::Recount { db, mend } = command;
+    let (db, mend) = match command {
+        DatabaseCommand::Recount { db, mend } => (db, mend),
+        DatabaseCommand::Check { db } => {
+            let found = open_existing(db)?.check_database();
+            let found = found.map_err(|error| told(&error))?;
+            if found.is_empty() {
+                print(b"The database is whole, and all counters are equal to a recount.\n")?;
+                return Ok(ExitCode::from(ACCEPTED));
+            }
+            print(format!("{}\n", found.join("\n")).as_bytes())?;
+            return Ok(ExitCode::from(NONE_ACCEPTED));
+        }
+        DatabaseCommand::Backup { copy, db } => {
+            let cannot = |error: &Error| {
+                let error = words_of(error);
+                Failure::Unreadable(format!("{}: cannot be written: {error}", copy.display()))
+            };
+            open_existing(db)?.backup(copy).map_err(|e| cannot(&e))?;
+            return Ok(ExitCode::from(ACCEPTED));
+        }
+    };
     let wrong = open_existing(db)?
         .recount(*mend)
         .map_err(|error| told(&error))?;

@@ -4,6 +4,7 @@ mod server;
 
 use serde_json::{Value, json};
 use server::{A, B, Server, codes, form, recipients, start};
+use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -764,4 +765,116 @@ fn kills_lose_nothing_that_was_acknowledged() {
         assert!(codes(&answer).iter().all(|&code| code == 4));
     }
     server.recounts();
+}
+
+/// A copy that is made while recipients are added is one moment of the database.
+#[test]
+fn backups_under_load() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::new(folder.path(), &[]);
+    let id = server.campaign("Hello");
+    let stop = std::sync::atomic::AtomicBool::new(false);
+    let ordering = std::sync::atomic::Ordering::SeqCst;
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for first in (0..).step_by(100) {
+                if stop.load(ordering) {
+                    break;
+                }
+                let numbers: Vec<String> = (first..first + 100)
+                    .map(|n| format!("38097{n:07}"))
+                    .collect();
+                server.ok(
+                    "campaign/addRecipients",
+                    &[("id", &id), ("recipients", &numbers.join(","))],
+                );
+            }
+        });
+        let mut before = 0;
+        for round in 0..3 {
+            std::thread::sleep(Duration::from_millis(150));
+            let copy = folder.path().join(format!("copy-{round}.db"));
+            let backup = |copy: &Path| {
+                let mut command = recipients();
+                command
+                    .args(["db", "backup"])
+                    .arg(copy)
+                    .arg("--db")
+                    .arg(&server.db);
+                command.output().unwrap()
+            };
+            let made = backup(&copy);
+            assert!(
+                made.status.success(),
+                "{}",
+                String::from_utf8_lossy(&made.stderr)
+            );
+            // Nothing is written over.
+            assert_eq!(backup(&copy).status.code(), Some(4));
+            let checked = recipients()
+                .args(["db", "check", "--db"])
+                .arg(&copy)
+                .output()
+                .unwrap();
+            assert!(
+                checked.status.success(),
+                "{}",
+                String::from_utf8_lossy(&checked.stdout)
+            );
+            let (process, address) = server::start(&copy);
+            let restored = Server {
+                process,
+                address,
+                db: copy,
+                key: server.key.clone(),
+            };
+            let messages = &restored.info(&id)["counters"]["totalMsgNum"];
+            let messages: u64 = messages.as_str().unwrap().parse().unwrap();
+            assert!(
+                messages > before && messages.is_multiple_of(100),
+                "{messages}"
+            );
+            before = messages;
+        }
+        stop.store(true, ordering);
+    });
+    // A damaged one is found out.
+    let copy = folder.path().join("copy-0.db");
+    let mut bytes = std::fs::read(&copy).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle..middle + 2000].fill(0x55);
+    std::fs::write(&copy, bytes).unwrap();
+    let checked = recipients()
+        .args(["db", "check", "--db"])
+        .arg(&copy)
+        .output()
+        .unwrap();
+    assert!(matches!(checked.status.code(), Some(3 | 4)));
+}
+
+/// What Prometheus reads: counts of calls, and nothing of what they were about.
+#[test]
+fn metrics() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::new(folder.path(), &[]);
+    server.campaign("Secret");
+    server.code("campaign/get", &[("id", "999")]);
+    server.code("nothing/here", &[]);
+    let url = format!("http://{}/metrics", server.address);
+    let text = ureq::get(url)
+        .call()
+        .unwrap()
+        .body_mut()
+        .read_to_string()
+        .unwrap();
+    for line in [
+        "recipients_requests_total{method=\"campaign/create\",code=\"0\"} 1",
+        "recipients_requests_total{method=\"campaign/get\",code=\"2\"} 1",
+        "recipients_requests_total{method=\"unknown\",code=\"4\"} 1",
+        "recipients_request_seconds_count{method=\"campaign/get\"} 1",
+        "recipients_open_tasks 0",
+    ] {
+        assert!(text.lines().any(|found| found == line), "{line}\n{text}");
+    }
+    assert!(!text.contains("Secret") && !text.contains(&server.key));
 }

@@ -563,3 +563,76 @@ fn d24_exactly_once_through_kills() {
     }
     server.recounts();
 }
+
+/// A certificate for 127.0.0.1 that vouches for itself, and its key, as files.
+fn certificate(folder: &Path) {
+    let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+    std::fs::write(folder.join("key.pem"), made.signing_key.serialize_pem()).unwrap();
+    std::fs::write(folder.join("certificate.pem"), made.cert.pem()).unwrap();
+}
+
+#[test]
+fn certificates_are_checked_and_may_be_replaced() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    certificate(folder);
+    std::fs::copy(folder.join("certificate.pem"), folder.join("first.pem")).unwrap();
+    let db = folder.join("test.db");
+    let key = server::add_account(&db, "test", &[]);
+    let tls = [
+        "--tls-certificate",
+        "certificate.pem",
+        "--tls-key",
+        "key.pem",
+    ];
+    let (process, address) = server::start_with(&db, &tls, folder);
+    let server = Server {
+        process,
+        address,
+        db,
+        key,
+    };
+    let url = format!("https://{}", server.address);
+    std::fs::write(folder.join("list.txt"), "380971112233\n").unwrap();
+    let upload = |more: &[&str]| {
+        let journal = folder.join("list.txt.journal");
+        let _ = std::fs::remove_file(journal);
+        let new = [
+            "upload", "list.txt", "--create", "--text", "x", "--server", &url,
+        ];
+        run(&server, folder, &[&new[..], more].concat())
+    };
+    let trusted = upload(&["--ca-file", "first.pem"]);
+    assert_eq!((trusted.code, trusted.err.as_str()), (0, ""));
+    let unknown = upload(&[]);
+    assert_eq!(unknown.code, 11, "{}", unknown.err);
+    assert!(unknown.err.contains("--ca-file"), "{}", unknown.err);
+
+    // Half of a new pair changes nothing; both do, without a restart.
+    certificate(folder);
+    let replaced = std::time::Instant::now();
+    while upload(&["--ca-file", "certificate.pem"]).code != 0 {
+        assert!(replaced.elapsed() < Duration::from_secs(30));
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    assert_eq!(upload(&["--ca-file", "first.pem"]).code, 11);
+    // Without TLS there is no answer, and no harm.
+    let plain = run(
+        &server,
+        folder,
+        &[
+            "upload",
+            "list.txt",
+            "--create",
+            "--text",
+            "x",
+            "--server",
+            &url.replace("https", "http"),
+            "--timeout",
+            "1",
+            "--patience",
+            "0",
+        ],
+    );
+    assert_eq!(plain.code, 10, "{}", plain.err);
+}

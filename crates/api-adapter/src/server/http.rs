@@ -3,7 +3,9 @@
 use super::ServerOptions;
 use super::connection::Connection;
 use super::methods::{self, Call, Gate};
+use super::metrics::{Gauges, Metrics};
 use super::read::{ROOM_UNIT, read};
+use super::tls::Tls;
 use crate::{ApiCode, Envelope, Output};
 use axum::Router;
 use axum::body::Body;
@@ -34,6 +36,7 @@ pub(super) struct Server {
     pub(super) campaigns: Arc<Campaigns>,
     pub(super) options: ServerOptions,
     gate: Arc<Gate>,
+    metrics: Arc<Metrics>,
     /// Room for bodies.
     pub(super) room: Arc<Semaphore>,
     /// Files of callers whose key has not come yet.
@@ -47,6 +50,7 @@ struct Peer(IpAddr);
 pub(super) fn serve(
     campaigns: &Arc<Campaigns>,
     listener: TcpListener,
+    tls: Option<Tls>,
     options: ServerOptions,
     stop: &Arc<AtomicBool>,
 ) -> io::Result<()> {
@@ -58,16 +62,22 @@ pub(super) fn serve(
         campaigns: Arc::clone(campaigns),
         options,
         gate: Arc::default(),
+        metrics: Arc::default(),
         room: Arc::new(Semaphore::new(options.bodies_bytes / ROOM_UNIT)),
         strangers: Arc::new(Semaphore::new(STRANGERS)),
     };
-    let served = runtime.block_on(accept(server, listener, Arc::clone(stop)));
+    let served = runtime.block_on(accept(server, listener, tls, Arc::clone(stop)));
     // Calls that are in the store are carried out; what hangs is left.
     runtime.shutdown_timeout(options.grace);
     served
 }
 
-async fn accept(server: Server, listener: TcpListener, stop: Arc<AtomicBool>) -> io::Result<()> {
+async fn accept(
+    server: Server,
+    listener: TcpListener,
+    tls: Option<Tls>,
+    stop: Arc<AtomicBool>,
+) -> io::Result<()> {
     let campaigns = Arc::clone(&server.campaigns);
     listener.set_nonblocking(true)?;
     let listener = tokio::net::TcpListener::from_std(listener)?;
@@ -75,6 +85,7 @@ async fn accept(server: Server, listener: TcpListener, stop: Arc<AtomicBool>) ->
     let slots = Arc::new(Semaphore::new(options.connections));
     let router = Router::new()
         .route("/healthz", get(health))
+        .route("/metrics", get(metrics))
         .route("/l/{code}", get(follow))
         .route("/tasks/{id}/rejects.csv", get(rejects).post(rejects))
         .fallback(service)
@@ -85,6 +96,10 @@ async fn accept(server: Server, listener: TcpListener, stop: Arc<AtomicBool>) ->
         .timer(TokioTimer::new())
         .header_read_timeout(options.patience)
         .half_close(true);
+    let acceptor = tls.as_ref().map(Tls::acceptor);
+    if let Some(tls) = tls {
+        tokio::spawn(tls.keep_fresh());
+    }
     let told = told_to_stop(Arc::clone(&stop));
     tokio::pin!(told);
     loop {
@@ -106,14 +121,27 @@ async fn accept(server: Server, listener: TcpListener, stop: Arc<AtomicBool>) ->
         };
         let _ = stream.set_nodelay(true);
         let router = router.clone().layer(axum::Extension(Peer(peer.ip())));
-        let connection = builder.serve_connection(
-            TokioIo::new(Connection::new(stream, options.patience)),
-            TowerToHyperService::new(router),
-        );
-        let connection = graceful.watch(connection);
+        let (builder, watcher) = (builder.clone(), graceful.watcher());
+        let acceptor = acceptor.clone();
         tokio::spawn(async move {
+            let service = TowerToHyperService::new(router);
+            let patience = options.patience;
             // A client that goes away in the middle is no news.
-            let _ = connection.await;
+            match acceptor {
+                None => {
+                    let stream = TokioIo::new(Connection::new(stream, patience));
+                    let connection = builder.serve_connection(stream, service);
+                    let _ = watcher.watch(connection).await;
+                }
+                Some(acceptor) => {
+                    let greeted = tokio::time::timeout(patience, acceptor.accept(stream));
+                    if let Ok(Ok(stream)) = greeted.await {
+                        let stream = TokioIo::new(Connection::new(stream, patience));
+                        let connection = builder.serve_connection(stream, service);
+                        let _ = watcher.watch(connection).await;
+                    }
+                }
+            }
             drop(slot);
         });
     }
@@ -158,6 +186,21 @@ async fn health(State(server): State<Server>) -> Response {
         )
             .into_response(),
     }
+}
+
+/// What was done, for Prometheus: counts and times, nothing of any account.
+async fn metrics(State(server): State<Server>) -> Response {
+    let metrics = Arc::clone(&server.metrics);
+    let vitals = blocking(move || server.campaigns.vitals()).await;
+    let Some(Ok((open_tasks, database_bytes))) = vitals else {
+        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+    };
+    let gauges = Gauges {
+        open_tasks,
+        database_bytes,
+    };
+    let kind = [(header::CONTENT_TYPE, "text/plain; version=0.0.4")];
+    (kind, metrics.text(&gauges)).into_response()
 }
 
 /// Leads a click on.
@@ -258,9 +301,14 @@ async fn service(
     let (module, method) = (module.to_owned(), method.to_owned());
     let host = host(request.headers());
     let wanted = wanted_output(request.uri().query().unwrap_or_default());
+    let metrics = Arc::clone(&server.metrics);
     let read = match read(&server, request).await {
         Ok(read) => read,
-        Err(refused) => return refused.response(wanted),
+        Err(refused) => {
+            let refused = refused.response(wanted);
+            metrics.refused(refused.status().as_u16());
+            return refused;
+        }
     };
     let output = read.bag.text("output").unwrap_or_default();
     let Some(output) = Output::from_name(output) else {
@@ -299,6 +347,7 @@ async fn service(
     } else {
         "unknown".to_owned()
     };
+    metrics.answered(&name, code, started.elapsed());
     tracing::info!(method = name, account, code, ms, "answered");
     response(&envelope, output)
 }

@@ -1,6 +1,6 @@
 //! A server that speaks the campaign API.
 //!
-//! [`run`] serves [`Campaigns`] over HTTP/1.1 until it is told to stop, and does their work in the
+//! [`run`] serves [`Campaigns`] over HTTP/1.1, with TLS or without, until it is told to stop, and does their work in the
 //! background: imports, and the scheduler that sends. Every method answers GET and POST, in any
 //! letter case, with status 200 whatever the envelope's code. Another status, and no envelope, gets
 //! what is no such call (404, 405), is too large (413), comes too slowly (408) or for what there is
@@ -9,8 +9,12 @@
 mod connection;
 mod http;
 mod methods;
+mod metrics;
 mod read;
 mod render;
+mod tls;
+
+pub use tls::Tls;
 
 use recipients_campaigns::{Campaigns, Error};
 use std::io;
@@ -81,6 +85,7 @@ const PANICS: u32 = 3;
 pub fn run(
     campaigns: &Arc<Campaigns>,
     listener: TcpListener,
+    tls: Option<Tls>,
     options: ServerOptions,
     stop: &Arc<AtomicBool>,
 ) -> io::Result<()> {
@@ -103,7 +108,7 @@ pub fn run(
         imports.begin(campaigns, stop)?,
         scheduler.begin(campaigns, stop)?,
     ];
-    let served = http::serve(campaigns, listener, options, stop);
+    let served = http::serve(campaigns, listener, tls, options, stop);
     // Nobody has told them, if the listener failed.
     stop.store(true, Ordering::Relaxed);
     campaigns.stop_work();

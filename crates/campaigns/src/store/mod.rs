@@ -130,6 +130,33 @@ impl Store {
         Ok(OwnLook(self.reader()?))
     }
 
+    /// Writes one state of the data to a file that is there and empty, however long it takes; nobody
+    /// waits for it.
+    pub(crate) fn copy(&self, file: &Path) -> Result<(), Error> {
+        let file = file
+            .to_str()
+            .ok_or_else(|| Error::Internal("the file's name is not valid UTF-8".to_owned()))?;
+        self.reader()?.execute("VACUUM INTO ?", [file])?;
+        Ok(())
+    }
+
+    /// What is wrong with the file, if anything: SQLite's own findings.
+    pub(crate) fn faults(&self) -> Result<Vec<String>, Error> {
+        let reader = self.reader()?;
+        let mut found: Vec<String> = reader
+            .prepare("PRAGMA integrity_check(20)")?
+            .query_map([], |row| row.get(0))?
+            .collect::<Result<_, _>>()?;
+        found.retain(|line| line != "ok");
+        let mut dangling = reader.prepare("PRAGMA foreign_key_check")?;
+        let mut rows = dangling.query([])?;
+        while let Some(row) = rows.next()? {
+            let table: String = row.get(0)?;
+            found.push(format!("a row of {table} belongs to nothing"));
+        }
+        Ok(found)
+    }
+
     fn reader(&self) -> Result<Connection, Error> {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let mut reader = Connection::open_with_flags(&self.path, flags)?;

@@ -53,6 +53,13 @@ impl Look<'_> {
         self.one("SELECT * FROM task WHERE id = ?", [id], task)
     }
 
+    /// How many tasks are not over.
+    pub(crate) fn count_open_tasks(&self) -> Result<i64, Error> {
+        self.one("SELECT count(*) FROM task WHERE status < 2", [], |row| {
+            row.get(0)
+        })
+    }
+
     pub(crate) fn open_tasks(&self) -> Result<Vec<Task>, Error> {
         self.all("SELECT * FROM task WHERE status < 2", [], task)
     }

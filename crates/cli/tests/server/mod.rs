@@ -44,9 +44,16 @@ pub(crate) fn add_account(db: &Path, name: &str, options: &[&str]) -> String {
 }
 
 pub(crate) fn start(db: &Path) -> (Child, String) {
+    start_with(db, &[], Path::new("."))
+}
+
+/// A server with options, which name files in this folder.
+pub(crate) fn start_with(db: &Path, options: &[&str], folder: &Path) -> (Child, String) {
     let mut process = recipients()
         .args(["serve", "--listen", "127.0.0.1:0", "--db"])
         .arg(db)
+        .args(options)
+        .current_dir(folder)
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()
@@ -56,7 +63,7 @@ pub(crate) fn start(db: &Path) -> (Child, String) {
         .read_line(&mut line)
         .unwrap();
     let address = line
-        .split("http://")
+        .split("://")
         .nth(1)
         .and_then(|rest| rest.split('/').next());
     (process, address.expect(&line).to_owned())
