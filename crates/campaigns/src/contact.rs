@@ -4,7 +4,7 @@ use crate::Campaigns;
 use crate::account::Account;
 use crate::campaign::{Found, Page};
 use crate::error::{Error, Field, Flaw};
-use recipients_core::{Contact, ContactBook};
+use recipients_core::{Checker, Contact, ContactBook};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 
@@ -27,6 +27,23 @@ pub const CARD_FIELDS: &[&str] = &[
     "info",
 ];
 
+/// The parts of a card's address, as its fields `address.city` and so on.
+pub const ADDRESS_FIELDS: &[&str] = &[
+    "address.countryA2",
+    "address.country",
+    "address.regionId",
+    "address.region",
+    "address.cityId",
+    "address.city",
+    "address.postalcode",
+    "address.street",
+    "address.building",
+    "address.other",
+];
+
+/// A picture, which is not kept.
+const PHOTO: &str = "photo";
+
 /// The field with the number that is marked for mailings.
 pub const MOBILE: &str = "mobile";
 
@@ -40,6 +57,73 @@ pub struct Card {
     pub id: i64,
     /// Its fields that have a value; `mobile.type` among them.
     pub fields: BTreeMap<String, String>,
+}
+
+/// A field of a card that is known: its name in the store.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct CardField(pub(crate) &'static str, pub(crate) bool);
+
+impl CardField {
+    /// The field of this name: `name`, `mobile`, `mobile.value`, `mobile.type`, `address.city`.
+    pub fn from_name(name: &str) -> Option<CardField> {
+        let (name, is_type) = match (name.strip_suffix(".type"), name.strip_suffix(".value")) {
+            (Some(name), _) => (name, true),
+            (_, Some(name)) => (name, false),
+            _ => (name, false),
+        };
+        let mut known = CARD_FIELDS.iter().chain(ADDRESS_FIELDS);
+        let known = known.find(|&&known| known == name)?;
+        Some(CardField(known, is_type))
+    }
+
+    /// As it is stored.
+    pub(crate) fn key(self) -> String {
+        match self.1 {
+            true => format!("{}.type", self.0),
+            false => self.0.to_owned(),
+        }
+    }
+}
+
+/// How a field is compared, upper and lower case alike.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum CardTest {
+    /// It is the value.
+    Equal,
+    /// It is not, or empty.
+    NotEqual,
+    /// The value is a part of it.
+    Contain,
+    /// It is the value or comes after it.
+    From,
+    /// It is the value or comes before it.
+    To,
+    /// It has no value.
+    Empty,
+}
+
+/// Which cards are asked for: those that meet all of it.
+#[derive(Clone, Debug, Default)]
+pub struct CardFilter {
+    /// Of one of these groups; `None` is of no group at all.
+    pub groups: Option<Vec<Option<i64>>>,
+    /// What fields hold.
+    pub fields: Vec<(CardField, CardTest, String)>,
+    /// When they were made.
+    pub created: crate::campaign::Range,
+}
+
+/// What cards can be sorted by.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum CardKey {
+    /// The id.
+    Id,
+    /// When it was made.
+    Created,
+    /// Name, then surname.
+    FullName,
+    /// A field.
+    Field(CardField),
 }
 
 /// A group of cards.
@@ -78,23 +162,35 @@ fn checked(fields: &BTreeMap<String, String>) -> Result<BTreeMap<String, String>
     let mut kept = BTreeMap::new();
     let mut flaws = Vec::new();
     for (name, value) in fields {
-        let known = CARD_FIELDS.iter().find(|&&known| {
-            *name == known || name.strip_prefix(known).is_some_and(|rest| rest == ".type")
-        });
-        let Some(field) = known else {
+        let value = value.trim();
+        if name == PHOTO && !value.is_empty() {
+            flaws.push((Field::Card(PHOTO), Flaw::NotKept));
+        }
+        let Some(field) = CardField::from_name(name) else {
             continue;
         };
-        let value = value.trim();
         if value.chars().count() > MOST_VALUE {
-            flaws.push((Field::Card(field), Flaw::TooLong(MOST_VALUE)));
+            flaws.push((Field::Card(field.0), Flaw::TooLong(MOST_VALUE)));
         } else if !value.is_empty() {
-            kept.insert(name.clone(), value.to_owned());
+            kept.insert(field.key(), normal(field, value));
         }
     }
     if !flaws.is_empty() {
         return Err(Error::Invalid(flaws));
     }
     Ok(kept)
+}
+
+/// A number as the pipeline writes it, if it can be read; what cannot is kept, and told of when it is
+/// to be written to.
+fn normal(field: CardField, value: &str) -> String {
+    let number = match field {
+        CardField(MOBILE | "viber" | "whatsapp" | "landline", false) => {
+            Checker::default().stop_list_entry(value).ok()
+        }
+        _ => None,
+    };
+    number.map_or_else(|| value.to_owned(), |number| number.to_string())
 }
 
 impl Campaigns {
@@ -154,7 +250,8 @@ impl Campaigns {
         })
     }
 
-    /// The account's cards, the newest first; of one group, or with `Some(None)` of none.
+    /// The account's cards that meet the filter, in the order of the keys (descending where it is
+    /// true), the newest first; and how many cards there are in all.
     ///
     /// # Errors
     ///
@@ -162,10 +259,23 @@ impl Campaigns {
     pub fn cards(
         &self,
         account: &Account,
-        group: Option<Option<i64>>,
+        filter: &CardFilter,
+        sort: &[(CardKey, bool)],
         page: Page,
-    ) -> Result<Found<Card>, Error> {
-        self.store.read(|look| look.cards(account.id, group, page))
+    ) -> Result<(Found<Card>, i64), Error> {
+        let created = filter.created.ends(account);
+        let mut filter = filter.clone();
+        for (field, test, value) in &mut filter.fields {
+            if matches!(test, CardTest::Equal | CardTest::NotEqual) {
+                *value = normal(*field, value);
+            }
+        }
+        self.store.read(|look| {
+            let found = look.cards(account.id, &filter, created, sort, page)?;
+            let one = Page { size: 1, number: 0 };
+            let all = look.cards(account.id, &CardFilter::default(), None, &[], one)?;
+            Ok((found, all.total))
+        })
     }
 
     /// Puts a card into these groups and no others.
@@ -267,7 +377,11 @@ impl Campaigns {
             },
             None => {
                 let page = Page { size: 1, number: 0 };
-                Ok(look.cards(account.id, Some(None), page)?.total)
+                let none = CardFilter {
+                    groups: Some(vec![None]),
+                    ..CardFilter::default()
+                };
+                Ok(look.cards(account.id, &none, None, &[], page)?.total)
             }
         })
     }

@@ -198,6 +198,8 @@ pub enum Flaw {
     File(String),
     /// It has a wrong form.
     Malformed,
+    /// Nothing of this kind is kept.
+    NotKept,
 }
 
 impl Error {
@@ -412,6 +414,11 @@ impl Flaw {
                 "The value has a wrong form.",
                 "Значение имеет неверный формат.",
                 "O valor tem um formato inválido.",
+            ]),
+            Flaw::NotKept => of([
+                "Photos are not kept here. Leave it out.",
+                "Фотографии здесь не хранятся. Не передавайте её.",
+                "Fotos não são armazenadas aqui. Não envie a foto.",
             ]),
         }
     }

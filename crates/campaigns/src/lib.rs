@@ -47,7 +47,9 @@ pub use campaign::{
     Campaign, CampaignFilter, CampaignKey, Count, Counters, Found, Kind, NewCampaign, Page, Range,
 };
 pub use clock::{Clock, DAY, HOUR, MINUTE, ManualClock, Millis, SystemClock, Zone};
-pub use contact::{CARD_FIELDS, Card, Group, MOBILE};
+pub use contact::{
+    ADDRESS_FIELDS, CARD_FIELDS, Card, CardField, CardFilter, CardKey, CardTest, Group, MOBILE,
+};
 pub use error::{Conflict, Error, Field, Flaw, Language};
 pub use import::{Import, Task};
 pub use link::{

@@ -620,7 +620,7 @@ fn parse_placeholders(text: &str) -> Result<Missing, String> {
 #[derive(Args, Debug)]
 #[command(after_long_help = "\
 The server speaks the campaign API at /service/Module/Method: Campaign (all eight methods), Message, \
-Link, TaskQueue, ContactGroup, ContactCard, NumberStopList, User/GetOwnBalance and \
+Link, TaskQueue, ContactGroup, ContactCard, NumberStopList, Alphaname/List, User/GetOwnBalance and \
 Price/ListPublic. Nothing is really sent: delivery is simulated. One server works with a database at a time; the other commands may be \
 used beside it. SIGTERM and Ctrl-C end it; what runs goes on at the next start.
 

@@ -878,3 +878,133 @@ fn metrics() {
     }
     assert!(!text.contains("Secret") && !text.contains(&server.key));
 }
+
+/// Every operator of ContactCard/List, upper and lower case alike, and numbers however they are
+/// written; what is not kept is refused.
+#[test]
+fn contacts_are_searched() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::new(folder.path(), &[]);
+    let card = |fields: &[(&str, &str)]| {
+        let fields: Vec<(String, &str)> = fields
+            .iter()
+            .map(|(name, value)| (format!("data{name}"), *value))
+            .collect();
+        let fields: Vec<(&str, &str)> = fields.iter().map(|(n, v)| (n.as_str(), *v)).collect();
+        server
+            .ok("contactcard/create", &fields)
+            .as_str()
+            .unwrap()
+            .to_owned()
+    };
+    let olha = card(&[
+        ("[name]", "Ольга"),
+        ("[surname]", "Ткач"),
+        ("[mobile][value]", "+38 (097) 111-22-33"),
+        ("[mobile][type]", "JOB"),
+        ("[address][city]", "Київ"),
+        ("[birth_date]", "1990-05-01"),
+    ]);
+    let ivan = card(&[
+        ("[name]", "ivan"),
+        ("[mobile][value]", B),
+        ("[birth_date]", "1985-01-31"),
+    ]);
+    let none = card(&[("[name]", "Zoe")]);
+    let group = server.ok("contactgroup/create", &[("data[name]", "G")]);
+    let group = group.as_str().unwrap();
+    server.ok(
+        "contactcard/setgroups",
+        &[("id", &ivan), ("groupIds[]", group)],
+    );
+
+    let shown = server.ok("contactcard/get", &[("id", &olha)]);
+    assert_eq!(
+        shown["fields"]["mobile"],
+        json!({"value": A, "type": "JOB"})
+    );
+    assert_eq!(shown["fields"]["address"]["city"], "Київ");
+
+    let find = |field: &str, operator: &str, value: &str| -> Vec<String> {
+        let criteria = [
+            ("criteria[0][field]", field),
+            ("criteria[0][operator]", operator),
+            ("criteria[0][value]", value),
+            ("sort[id]", "ASC"),
+        ];
+        let found = server.ok("contactcard/list", &criteria);
+        assert_eq!(found["fullListItemCount"], "3");
+        let items = found["items"].as_array().unwrap();
+        assert_eq!(found["totalItemCount"], items.len().to_string());
+        items
+            .iter()
+            .map(|item| item["id"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    let today = "2000-01-01 00:00:00";
+    for (field, operator, value, expected) in [
+        ("name", "equal", "ОЛЬГА", vec![&olha]),
+        ("name", "not_equal", "Ivan", vec![&olha, &none]),
+        ("surname", "contain", "ТКА", vec![&olha]),
+        ("mobile", "equal", "+38 097 111 22 33", vec![&olha]),
+        ("mobile.value", "contain", "1112", vec![&olha, &ivan]),
+        ("mobile.type", "equal", "job", vec![&olha]),
+        ("mobile", "empty", "", vec![&none]),
+        ("birth_date", "from", "1985-01-31", vec![&olha, &ivan]),
+        ("birth_date", "to", "1985-12-31", vec![&ivan]),
+        ("address.city", "equal", "київ", vec![&olha]),
+        ("createTs", "from", today, vec![&olha, &ivan, &none]),
+        ("createTs", "to", today, vec![]),
+        ("groupId", "equal", group, vec![&ivan]),
+        ("groupId", "equal", "-1", vec![&olha, &none]),
+        ("groupId", "empty", "", vec![&olha, &none]),
+        ("name", "equal", "' OR 1=1 --", vec![]),
+    ] {
+        let found = find(field, operator, value);
+        assert_eq!(
+            found.iter().collect::<Vec<_>>(),
+            expected,
+            "{field} {operator} {value}"
+        );
+    }
+    let sorted = server.ok("contactcard/list", &[("sort[fullName]", "asc")]);
+    let names: Vec<&str> = sorted["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|item| item["fields"]["name"].as_str().unwrap())
+        .collect();
+    assert_eq!(names, ["ivan", "Zoe", "Ольга"]);
+    for (field, operator) in [("shoes", "equal"), ("name", "like")] {
+        let criteria = [
+            ("criteria[0][field]", field),
+            ("criteria[0][operator]", operator),
+        ];
+        assert_eq!(server.code("contactcard/list", &criteria), 12);
+    }
+    let body = "--b\r\nContent-Disposition: form-data; name=\"data[name]\"\r\n\r\nA\r\n--b\r\n\
+                Content-Disposition: form-data; name=\"data[photo]\"; filename=\"a.png\"\r\n\r\n\
+                PNG\r\n--b--\r\n";
+    let kind = "multipart/form-data; boundary=b";
+    let refused = server.post(&server.url("contactcard/create"), kind, body.as_bytes());
+    assert_eq!(refused["code"], 1);
+    assert!(refused["data"]["photo"][0].is_string(), "{refused}");
+}
+
+#[test]
+fn senders_are_listed() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::new(folder.path(), &["--sender", "Alpha", "--sender", "Beta"]);
+    let listed = server.ok("alphaname/list", &[]);
+    assert_eq!(listed["totalItemCount"], "2");
+    let shown: Vec<_> = listed["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|item| (item["alphaname"]["name"].clone(), item["isDefault"].clone()))
+        .collect();
+    assert_eq!(
+        shown,
+        [(json!("Alpha"), json!("1")), (json!("Beta"), json!("0"))]
+    );
+}

@@ -4,9 +4,9 @@ use super::read::Upload;
 use super::render;
 use crate::{ApiCode, Bag, Envelope, Value};
 use recipients_campaigns::{
-    Account, AddParams, CampaignFilter, CampaignKey, Campaigns, Entries, Entry, Error, Field, Flaw,
-    Import, Language, LinkBy, LinkFilter, LinkKey, MessageFilter, MessageKey, NewCampaign, NewLink,
-    NewMessage, Page, Period, Range,
+    Account, AddParams, CampaignFilter, CampaignKey, Campaigns, CardField, CardFilter, CardKey,
+    CardTest, Entries, Entry, Error, Field, Flaw, Import, Language, LinkBy, LinkFilter, LinkKey,
+    MessageFilter, MessageKey, NewCampaign, NewLink, NewMessage, Page, Period, Range,
 };
 use serde_json::{Value as Json, json};
 use std::collections::{BTreeMap, HashMap};
@@ -29,6 +29,7 @@ type Method = fn(&Call<'_>, &Account) -> Result<Envelope, Error>;
 
 /// Every method, by the lower-case names of module and method.
 const METHODS: &[(&str, &[(&str, Method)])] = &[
+    ("alphaname", &[("list", list_senders)]),
     (
         "campaign",
         &[
@@ -1024,8 +1025,12 @@ fn card_fields(call: &Call<'_>) -> BTreeMap<String, String> {
         match value {
             Value::Text(text) => drop(fields.insert(name.to_owned(), text.clone())),
             map => {
-                for (key, field) in [("value", name.to_owned()), ("type", format!("{name}.type"))] {
-                    if let Some(text) = map.get(key).and_then(Value::text) {
+                for (key, value) in map.entries() {
+                    let field = match key {
+                        "value" => name.to_owned(),
+                        key => format!("{name}.{key}"),
+                    };
+                    if let Some(text) = value.text() {
                         fields.insert(field, text.to_owned());
                     }
                 }
@@ -1075,30 +1080,94 @@ fn set_card_groups(call: &Call<'_>, account: &Account) -> Result<Envelope, Error
 }
 
 fn list_cards(call: &Call<'_>, account: &Account) -> Result<Envelope, Error> {
-    // criteria[i][field|operator|value]; of the fields, groupId only.
+    // criteria[i][field|operator|value].
     let criteria = call.bag.get("criteria");
-    let mut group = None;
+    let mut filter = CardFilter::default();
     for criterion in criteria.iter().flat_map(|criteria| criteria.items()) {
         let text = |key| criterion.get(key).and_then(Value::text).unwrap_or_default();
-        if text("field") == "groupId" {
-            group = Some(match text("value") {
-                "" | "-1" => None,
-                id => Some(id.parse().map_err(|_| Error::NotFound)?),
-            });
+        let (name, value) = (text("field"), text("value").trim().to_owned());
+        let test = match text("operator") {
+            "" | "equal" => CardTest::Equal,
+            "not_equal" => CardTest::NotEqual,
+            "contain" => CardTest::Contain,
+            "from" => CardTest::From,
+            "to" => CardTest::To,
+            "empty" => CardTest::Empty,
+            _ => return Err(Error::Incorrect(Flaw::OneOf(OPERATORS))),
+        };
+        match (name, CardField::from_name(name)) {
+            ("groupId", _) => {
+                let values = criterion.get("value").map(texts).unwrap_or_default();
+                let mut ids: Vec<Option<i64>> = Vec::new();
+                for id in values {
+                    ids.push(match id.as_str() {
+                        "" | "-1" => None,
+                        id => Some(id.parse().map_err(|_| Error::NotFound)?),
+                    });
+                }
+                if ids.is_empty() || test == CardTest::Empty {
+                    ids = vec![None];
+                }
+                filter.groups = Some(ids);
+            }
+            ("createTs", _) => match test {
+                CardTest::From => filter.created.from = Some(value),
+                CardTest::To => filter.created.to = Some(value),
+                CardTest::Equal => {
+                    filter.created.from = Some(value.clone());
+                    filter.created.to = Some(value);
+                }
+                _ => return Err(Error::Incorrect(Flaw::OneOf("from, to, equal"))),
+            },
+            (_, Some(field)) => filter.fields.push((field, test, value)),
+            (_, None) => return Err(Error::Incorrect(Flaw::Malformed)),
         }
     }
-    let found = call.campaigns.cards(account, group, call.page())?;
+    let sort = call.bag.get("sort");
+    let given = sort.iter().flat_map(|sort| sort.entries());
+    let sort: Vec<(CardKey, bool)> = given
+        .filter_map(|(name, direction)| {
+            let key = match name {
+                "id" => CardKey::Id,
+                "createTs" => CardKey::Created,
+                "fullName" => CardKey::FullName,
+                name => CardKey::Field(CardField::from_name(name)?),
+            };
+            let direction = direction.text().unwrap_or_default();
+            Some((key, direction.eq_ignore_ascii_case("desc")))
+        })
+        .collect();
+    let (found, all) = call.campaigns.cards(account, &filter, &sort, call.page())?;
     let mut items = Vec::new();
     for card in &found.items {
         let groups = call.campaigns.card_groups(account, card.id)?;
         items.push(render::card(account, card, &groups));
     }
-    let total = found.total.to_string();
     Ok(Envelope::ok(json!({
         "items": items,
-        "totalItemCount": total,
-        "fullListItemCount": total,
+        "totalItemCount": found.total.to_string(),
+        "fullListItemCount": all.to_string(),
     })))
+}
+
+/// How fields of cards are compared.
+const OPERATORS: &str = "equal, not_equal, contain, from, to, empty";
+
+// Alphaname.
+
+/// The senders that the account has registered.
+fn list_senders(call: &Call<'_>, account: &Account) -> Result<Envelope, Error> {
+    let senders = &account.settings.senders;
+    let page = call.page();
+    let shown = senders.iter().enumerate();
+    let shown = shown.skip(page.size as usize * page.number as usize);
+    let items: Vec<Json> = shown
+        .take(page.size as usize)
+        .map(|(at, name)| render::sender(account, at, name))
+        .collect();
+    Ok(Envelope::ok(
+        json!({"items": items, "totalItemCount": senders.len().to_string()}),
+    ))
 }
 
 // NumberStopList.

@@ -314,8 +314,8 @@ async fn multipart(
                 })?;
                 Into::File(upload, out)
             }
-            // Other files, a contact's photo say, are read past.
-            true => Into::Nothing,
+            // Other files, a contact's photo say, are read past, and named.
+            true => Into::Nothing { is_empty: true },
             false => Into::Text(Vec::new()),
         };
         loop {
@@ -326,7 +326,7 @@ async fn multipart(
             };
             reader.came(chunk.len());
             match &mut sink {
-                Into::Nothing => {}
+                Into::Nothing { is_empty } => *is_empty &= chunk.is_empty(),
                 Into::Text(text) => {
                     if text.len() + chunk.len() > MOST_FIELD {
                         return Err(Refused::TooLarge);
@@ -343,7 +343,8 @@ async fn multipart(
             }
         }
         match sink {
-            Into::Nothing => {}
+            Into::Nothing { is_empty: true } => {}
+            Into::Nothing { .. } => bag.add(&name, "file".to_owned())?,
             Into::Text(text) => bag.add(&name, String::from_utf8_lossy(&text).into_owned())?,
             Into::File(upload, mut out) => {
                 let synced =
@@ -425,7 +426,7 @@ impl HttpBody for Watched {
 }
 
 enum Into {
-    Nothing,
+    Nothing { is_empty: bool },
     Text(Vec<u8>),
     File(Upload, std::fs::File),
 }

@@ -405,6 +405,15 @@ pub(super) fn card(account: &Account, card: &Card, groups: &[(i64, String)]) -> 
         };
         fields.insert(name.to_owned(), field);
     }
+    let address = recipients_campaigns::ADDRESS_FIELDS.iter().map(|&name| {
+        let part = name.trim_start_matches("address.").to_owned();
+        (
+            part,
+            json!(card.fields.get(name).map_or("", String::as_str)),
+        )
+    });
+    let address: Map<String, Json> = address.collect();
+    fields.insert("address".to_owned(), Json::Object(address));
     let groups: Vec<Json> = groups
         .iter()
         .map(|(id, name)| json!({"id": id.to_string(), "name": name}))
@@ -416,6 +425,22 @@ pub(super) fn card(account: &Account, card: &Card, groups: &[(i64, String)]) -> 
         "isAvailable": "1",
         "fields": fields,
         "groups": groups,
+    })
+}
+
+/// A registered sender; the first one is the default.
+pub(super) fn sender(account: &Account, at: usize, name: &str) -> Json {
+    let id = text(at + 1);
+    json!({
+        "id": id,
+        "alphanameId": id,
+        "userId": text(account.id()),
+        "globalStatus": "1",
+        "partnerStatus": "1",
+        "isDefault": if at == 0 { "1" } else { "0" },
+        "description": "",
+        "details": {"description": ""},
+        "alphaname": {"id": id, "name": name, "type": "1", "createTs": Json::Null},
     })
 }
 

@@ -4,12 +4,17 @@ use super::query::Conditions;
 use super::{Change, Look, to_json, unreadable};
 use crate::campaign::{Found, Page};
 use crate::clock::Millis;
-use crate::contact::{Card, Group};
+use crate::contact::{Card, CardField, CardFilter, CardKey, CardTest, Group};
 use crate::error::Error;
 use rusqlite::Row;
 use std::collections::BTreeMap;
 
 type Fields = BTreeMap<String, String>;
+
+/// A field in lower case, empty if it has no value. Its name is one of ours.
+fn folded(field: CardField) -> String {
+    format!("fold(coalesce(fields ->> '$.\"{}\"', ''))", field.key())
+}
 
 fn card(row: &Row<'_>) -> rusqlite::Result<Card> {
     let fields: String = row.get("fields")?;
@@ -25,25 +30,69 @@ impl Look<'_> {
         self.maybe(query, [id, account], card)
     }
 
-    /// The account's cards, the newest first; of one group, or with `Some(None)` of none.
+    /// The account's cards that meet the filter, by the keys, the newest first.
     pub(crate) fn cards(
         &self,
         account: i64,
-        group: Option<Option<i64>>,
+        filter: &CardFilter,
+        created: Option<(Option<Millis>, Option<Millis>)>,
+        sort: &[(CardKey, bool)],
         page: Page,
     ) -> Result<Found<Card>, Error> {
         let mut when = Conditions::default();
         when.add("account = ?", account);
         when.plain("deleted IS NULL");
-        match group {
-            Some(Some(group)) => when.add(
-                "id IN (SELECT card FROM card_in_group WHERE card_group = ?)",
-                group,
-            ),
-            Some(None) => when.plain("NOT EXISTS (SELECT 1 FROM card_in_group WHERE card = id)"),
-            None => {}
+        if let Some(groups) = &filter.groups {
+            let in_none = "NOT EXISTS (SELECT 1 FROM card_in_group WHERE card = id)";
+            let ids: Vec<String> = groups.iter().flatten().map(i64::to_string).collect();
+            let ids = ids.join(",");
+            let in_one =
+                format!("id IN (SELECT card FROM card_in_group WHERE card_group IN ({ids}))");
+            match groups.contains(&None) {
+                true => when.plain(&format!("({in_none} OR {in_one})")),
+                false => when.plain(&in_one),
+            }
         }
-        self.page("id, fields", "card", &when, "id DESC", page, card)
+        let (from, to) = created.unwrap_or_default();
+        if let Some(from) = from {
+            when.add("created >= ?", from);
+        }
+        if let Some(to) = to {
+            when.add("created <= ?", to);
+        }
+        for (field, test, value) in &filter.fields {
+            let field = folded(*field);
+            let test = match test {
+                CardTest::Empty => {
+                    when.plain(&format!("{field} = ''"));
+                    continue;
+                }
+                CardTest::Equal => format!("{field} = ?"),
+                CardTest::NotEqual => format!("{field} <> ?"),
+                CardTest::Contain => format!("instr({field}, ?) > 0"),
+                CardTest::From => format!("{field} >= ?"),
+                // What is empty comes before everything, and is not meant.
+                CardTest::To => format!("{field} <> '' AND {field} <= ?"),
+            };
+            when.add(&test, value.to_lowercase());
+        }
+        let mut keys: Vec<String> = Vec::new();
+        for &(key, descending) in sort {
+            let sql = match key {
+                CardKey::Id => "id".to_owned(),
+                CardKey::Created => "created".to_owned(),
+                CardKey::FullName => {
+                    let [name, surname] = ["name", "surname"].map(|name| {
+                        folded(CardField::from_name(name).expect("it is one of the fields"))
+                    });
+                    format!("trim({name} || ' ' || {surname})")
+                }
+                CardKey::Field(field) => folded(field),
+            };
+            keys.push(format!("{sql} {}", if descending { "DESC" } else { "ASC" }));
+        }
+        keys.push("id DESC".to_owned());
+        self.page("id, fields", "card", &when, &keys.join(", "), page, card)
     }
 
     /// The next cards that a task is of, behind `last`, by their ids; none for a card that was

@@ -21,6 +21,7 @@ pub(crate) use tasks::NewTask;
 
 use crate::error::Error;
 use crate::{Faults, Moment};
+use rusqlite::functions::FunctionFlags;
 use rusqlite::types::{ToSql, ToSqlOutput};
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Params, Row, TransactionBehavior};
 use std::ops::Deref;
@@ -335,6 +336,11 @@ fn prepare(connection: &mut Connection) -> Result<(), Error> {
     // What a large import needed is given back.
     connection.pragma_update(None, "journal_size_limit", 64 << 20)?;
     connection.set_prepared_statement_cache_capacity(64);
+    // SQLite's own `lower` knows ASCII only.
+    let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC;
+    connection.create_scalar_function("fold", 1, flags, |call| {
+        Ok(call.get::<String>(0)?.to_lowercase())
+    })?;
     #[cfg(test)]
     connection.trace_v2(
         rusqlite::trace::TraceEventCodes::SQLITE_TRACE_STMT,
