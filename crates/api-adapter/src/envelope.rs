@@ -165,15 +165,20 @@ impl Envelope {
                     None => self.data.clone(),
                 };
                 let whole = json!({"code": code, "data": data, "message": self.message});
-                let mut writer = Writer::new(Vec::new());
-                let declaration = BytesDecl::new("1.0", Some("UTF-8"), None);
-                // Writing to memory does not fail.
-                let _ = writer.write_event(Event::Decl(declaration));
-                element(&mut writer, "response", None, &whole);
-                writer.into_inner()
+                as_xml("response", &whole)
             }
         }
     }
+}
+
+/// A value as an XML document whose root has this name.
+pub(crate) fn as_xml(root: &str, whole: &Json) -> Vec<u8> {
+    let mut writer = Writer::new(Vec::new());
+    let declaration = BytesDecl::new("1.0", Some("UTF-8"), None);
+    // Writing to memory does not fail.
+    let _ = writer.write_event(Event::Decl(declaration));
+    element(&mut writer, root, None, whole);
+    writer.into_inner()
 }
 
 fn element(writer: &mut Writer<Vec<u8>>, name: &str, key: Option<&str>, value: &Json) {

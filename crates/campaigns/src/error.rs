@@ -95,6 +95,8 @@ pub enum Field {
     Prices,
     /// A field of a contact card, by its name.
     Card(&'static str),
+    /// What a hook signs with.
+    Secret,
 }
 
 impl Field {
@@ -132,6 +134,7 @@ impl Field {
             Field::Settings => "settings",
             Field::Prices => "prices",
             Field::Card(name) => name,
+            Field::Secret => "secret",
         }
     }
 }

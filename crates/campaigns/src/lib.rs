@@ -29,6 +29,7 @@ mod campaign;
 mod clock;
 mod contact;
 mod error;
+mod hook;
 mod import;
 mod link;
 mod message;
@@ -51,6 +52,7 @@ pub use contact::{
     ADDRESS_FIELDS, CARD_FIELDS, Card, CardField, CardFilter, CardKey, CardTest, Group, MOBILE,
 };
 pub use error::{Conflict, Error, Field, Flaw, Language};
+pub use hook::{Event, Hook, HookFormat};
 pub use import::{Import, Task};
 pub use link::{
     Clicks, Link, LinkBy, LinkFilter, LinkKey, LinkMaker, NewLink, Period, RandomCodes,

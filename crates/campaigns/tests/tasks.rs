@@ -426,3 +426,54 @@ fn d26_single_messages_from_files() {
         Err(Error::Incorrect(Flaw::SingleRecipient))
     ));
 }
+
+/// Webhooks: attempts are a minute further apart each time, ten at most; what is acknowledged goes.
+#[test]
+fn events_are_due_until_they_are_acknowledged() {
+    let world = world(&Settings::default());
+    let World {
+        campaigns,
+        clock,
+        account,
+        ..
+    } = &world;
+    let hook = campaigns
+        .add_hook("test", "https://example.com/", HookFormat::Json, None)
+        .unwrap();
+    let id = campaigns.create(account, &campaign("Hello")).unwrap();
+    let numbers = [380_971_112_233_u64, 380_971_112_255].map(|n| Entry::number(n.to_string()));
+    let numbers = Entries::Numbers(numbers.to_vec());
+    campaigns
+        .add(account, id, &numbers, &AddParams::default())
+        .unwrap();
+    campaigns.send(account, id).unwrap();
+    settle(campaigns);
+    clock.advance(10 * MINUTE);
+    settle(campaigns);
+    assert_eq!(campaigns.due_hooks().unwrap().len(), 1);
+    let due = campaigns.due_events(hook, 10).unwrap();
+    assert_eq!(due.len(), 2);
+    assert!(
+        due.iter()
+            .all(|event| event.attempt == 1 && event.campaign == id)
+    );
+    // One is acknowledged, the other fails ten times.
+    let kept = due[1].id;
+    campaigns
+        .settle_events(hook, &[(due[0].clone(), true), (due[1].clone(), false)])
+        .unwrap();
+    for attempt in 2..=10 {
+        clock.advance((attempt - 1) * MINUTE - 1);
+        assert!(campaigns.due_events(hook, 10).unwrap().is_empty());
+        clock.advance(1);
+        let due = campaigns.due_events(hook, 10).unwrap();
+        assert_eq!((due.len(), due[0].id, due[0].attempt), (1, kept, attempt));
+        campaigns
+            .settle_events(hook, &[(due[0].clone(), false)])
+            .unwrap();
+    }
+    clock.advance(1000 * MINUTE);
+    assert!(campaigns.due_hooks().unwrap().is_empty());
+    let hooks = campaigns.hooks("test").unwrap();
+    assert_eq!((hooks[0].waiting, hooks[0].lost), (0, 1));
+}

@@ -48,6 +48,9 @@ pub(crate) enum Command {
     /// Look at background tasks of a campaign server
     #[command(subcommand)]
     Task(TaskCommand),
+    /// Have the final statuses of an account's messages passed on to web addresses
+    #[command(subcommand)]
+    Webhook(WebhookCommand),
     /// Set the prices of a campaign server
     #[command(subcommand)]
     Prices(PricesCommand),
@@ -655,6 +658,10 @@ pub(crate) struct ServeArgs {
     #[arg(long, value_name = "FILE", requires = "tls_certificate")]
     pub(crate) tls_key: Option<PathBuf>,
 
+    /// Let webhooks lead to addresses of private networks and of this computer
+    #[arg(long)]
+    pub(crate) allow_private_webhooks: bool,
+
     /// Make an account to try things with, and print a call that works; without --db everything is
     /// gone when the server ends
     #[arg(long)]
@@ -855,6 +862,72 @@ pub(crate) struct TaskArgs {
     /// Database file
     #[arg(long, value_name = "FILE", default_value = "recipients.db")]
     pub(crate) db: PathBuf,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum WebhookCommand {
+    /// Add an address and print the webhook's number
+    #[command(after_long_help = "\
+When a message gets its final status, the server posts that to the address: as JSON, XML or a form \
+(raw), with eventId (the same over retries), eventType, eventCreateTs, webhookId, attempt, data and, \
+with a secret, sign: the SHA-1 of eventId|attempt|eventCreateTs|secret in hexadecimal. A status of 200 \
+to 299 within 5 seconds acknowledges it; one redirect (301, 302) is followed. Otherwise it is posted \
+again, up to 10 times, a minute later, then two and so on. Addresses of private networks are refused \
+unless the server runs with --allow-private-webhooks.
+
+Limits: 10 webhooks an account, an address of 1000 characters, a secret of 255.
+
+Exit codes: 0 added; 2 wrong usage; 4 the database or the secret cannot be read.
+
+Example:
+  recipients webhook add --account shop --url https://shop.example/sms --secret-file secret --db shop.db")]
+    Add(WebhookArgs),
+    /// Print the webhooks of an account, what waits for them and what was given up
+    List {
+        /// Account
+        #[arg(long, value_name = "NAME")]
+        account: String,
+        /// Database file
+        #[arg(long, value_name = "FILE", default_value = "recipients.db")]
+        db: PathBuf,
+    },
+    /// Remove a webhook, and what waits for it
+    Remove {
+        /// Number of the webhook
+        id: i64,
+        /// Database file
+        #[arg(long, value_name = "FILE", default_value = "recipients.db")]
+        db: PathBuf,
+    },
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct WebhookArgs {
+    /// Account whose messages it is about
+    #[arg(long, value_name = "NAME")]
+    pub(crate) account: String,
+
+    /// Address
+    #[arg(long, value_name = "URL")]
+    pub(crate) url: String,
+
+    /// How events are written: json, xml or raw
+    #[arg(long, value_name = "FORMAT", default_value = "json", value_parser = parse_hook_format)]
+    pub(crate) format: recipients_campaigns::HookFormat,
+
+    /// File with the secret that events are signed with [default: none]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) secret_file: Option<PathBuf>,
+
+    /// Database file
+    #[arg(long, value_name = "FILE", default_value = "recipients.db")]
+    pub(crate) db: PathBuf,
+}
+
+fn parse_hook_format(text: &str) -> Result<recipients_campaigns::HookFormat, String> {
+    let mut all = recipients_campaigns::HookFormat::ALL.into_iter();
+    all.find(|format| format.name() == text)
+        .ok_or_else(|| "give json, xml or raw".to_owned())
 }
 
 #[derive(Debug, Subcommand)]

@@ -50,6 +50,7 @@ fn main() -> ExitCode {
         Command::Account(command) => serve::account(&command),
         Command::Campaign(command) => serve::campaign(&command),
         Command::Task(command) => serve::task(&command),
+        Command::Webhook(command) => serve::webhook(&command),
         Command::Prices(PricesCommand::Load(args)) => serve::prices(&args),
         Command::Db(command) => serve::database(&command),
         Command::Completions { shell } => {

@@ -2,7 +2,7 @@
 
 use crate::args::{
     AccountCommand, AccountSettings, CampaignCommand, DatabaseCommand, PricesArgs, ServeArgs,
-    StoplistLoadArgs, TaskArgs, TaskCommand,
+    StoplistLoadArgs, TaskArgs, TaskCommand, WebhookCommand,
 };
 use crate::check::refuse_reading_twice;
 use crate::failure::{ACCEPTED, Failure, NONE_ACCEPTED};
@@ -13,9 +13,9 @@ use recipients_campaigns::{
     Account, Campaigns, Error, Flaw, Language, Money, Options, Settings, Simulated,
 };
 use std::fs::File;
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpListener};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -98,7 +98,11 @@ pub(crate) fn serve(args: &ServeArgs) -> Result<ExitCode, Failure> {
         }
     }
     let stop = Arc::new(AtomicBool::new(false));
-    server::run(&campaigns, listener, tls, ServerOptions::default(), &stop)
+    let options = ServerOptions {
+        private_hooks: args.allow_private_webhooks,
+        ..ServerOptions::default()
+    };
+    server::run(&campaigns, listener, tls, options, &stop)
         .map_err(|error| Failure::Unreadable(format!("the server cannot go on: {error}")))?;
     Ok(ExitCode::from(ACCEPTED))
 }
@@ -281,6 +285,61 @@ pub(crate) fn task(command: &TaskCommand) -> Result<ExitCode, Failure> {
     })?;
     io::copy(&mut File::open(path)?, &mut io::stdout().lock())?;
     Ok(ExitCode::from(ACCEPTED))
+}
+
+pub(crate) fn webhook(command: &WebhookCommand) -> Result<ExitCode, Failure> {
+    let no_such = |what: String| {
+        move |error: Error| match error {
+            Error::NotFound => Failure::Usage(format!("{what}: there is none")),
+            error => told(&error),
+        }
+    };
+    match command {
+        WebhookCommand::Add(args) => {
+            const MOST: u64 = 4096;
+            let read = |path: &PathBuf| {
+                let mut text = String::new();
+                File::open(path)
+                    .and_then(|file| file.take(MOST).read_to_string(&mut text))
+                    .map_err(|error| {
+                        Failure::Unreadable(format!("--secret-file {}: {error}", path.display()))
+                    })?;
+                Ok::<String, Failure>(text.trim_end_matches(['\r', '\n']).to_owned())
+            };
+            let secret = args.secret_file.as_ref().map(read).transpose()?;
+            let id = open_existing(&args.db)?
+                .add_hook(&args.account, &args.url, args.format, secret.as_deref())
+                .map_err(no_such(format!("account {}", args.account)))?;
+            print(format!("{id}\n").as_bytes())
+        }
+        WebhookCommand::List { account, db } => {
+            let hooks = open_existing(db)?
+                .hooks(account)
+                .map_err(no_such(format!("account {account}")))?;
+            let mut text = String::new();
+            for hook in hooks {
+                let signed = if hook.secret.is_some() {
+                    "signed"
+                } else {
+                    "not signed"
+                };
+                text.push_str(&format!(
+                    "{}  {}  {}  {signed}  {} waiting, {} given up\n",
+                    hook.id,
+                    hook.format.name(),
+                    hook.url,
+                    hook.waiting,
+                    hook.lost
+                ));
+            }
+            print(text.as_bytes())
+        }
+        WebhookCommand::Remove { id, db } => {
+            let removed = open_existing(db)?.remove_hook(*id);
+            removed.map_err(no_such(format!("webhook {id}")))?;
+            Ok(ExitCode::from(ACCEPTED))
+        }
+    }
 }
 
 pub(crate) fn prices(args: &PricesArgs) -> Result<ExitCode, Failure> {

@@ -7,6 +7,7 @@
 //! no room now (503); and links and lists of rejected rows for which something fails here (500).
 
 mod connection;
+mod hooks;
 mod http;
 mod methods;
 mod metrics;
@@ -47,6 +48,9 @@ pub struct ServerOptions {
     pub grace: Duration,
     /// Values of a request, and how deeply they are nested.
     pub bag: crate::Limits,
+    /// Whether webhooks may lead to addresses of private networks and of this computer. The default
+    /// is no.
+    pub private_hooks: bool,
 }
 
 impl Default for ServerOptions {
@@ -60,6 +64,7 @@ impl Default for ServerOptions {
             slowest: 4096,
             grace: Duration::from_secs(3),
             bag: crate::Limits::default(),
+            private_hooks: false,
         }
     }
 }
@@ -108,6 +113,7 @@ pub fn run(
         imports.begin(campaigns, stop)?,
         scheduler.begin(campaigns, stop)?,
     ];
+    let hooks = hooks::begin(campaigns, options.private_hooks, stop)?;
     let served = http::serve(campaigns, listener, tls, options, stop);
     // Nobody has told them, if the listener failed.
     stop.store(true, Ordering::Relaxed);
@@ -117,7 +123,7 @@ pub fn run(
     while Instant::now() < deadline && !workers.iter().all(thread::JoinHandle::is_finished) {
         thread::sleep(Duration::from_millis(10));
     }
-    for worker in workers {
+    for worker in workers.into_iter().chain([hooks]) {
         if worker.is_finished() && worker.join().is_err() {
             tracing::error!("a background thread has panicked");
         }

@@ -7,6 +7,7 @@
 mod accounts;
 mod campaigns;
 mod contacts;
+mod hooks;
 mod links;
 mod messages;
 #[cfg(test)]
@@ -30,7 +31,11 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// The schema's versions: the n-th leads from version n to n + 1.
-const MIGRATIONS: &[&str] = &[include_str!("schema.sql"), include_str!("schema-2.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("schema.sql"),
+    include_str!("schema-2.sql"),
+    include_str!("schema-3.sql"),
+];
 
 /// Marks a file as ours: "rcpt".
 const APPLICATION_ID: i32 = 0x7263_7074;

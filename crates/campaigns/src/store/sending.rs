@@ -247,6 +247,9 @@ impl Change<'_> {
                 continue;
             }
             self.run(update, (status, now, handed_over.then_some(now), message))?;
+            if status.is_final() {
+                self.add_events(campaign, message, status, now)?;
+            }
             let sum = moves.entry((campaign, before, status)).or_default();
             sum.messages += 1;
             sum.segments += segments;
