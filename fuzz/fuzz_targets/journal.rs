@@ -13,9 +13,10 @@ fuzz_target!(|input: (bool, Vec<u8>)| {
         false => bytes,
         true => {
             let lines = bytes.split(|&byte| byte == b'\n');
-            let summed = lines.map(|line| {
-                let sum = format!(" {:08x}\n", crc32fast::hash(line));
-                [line, sum.as_bytes()].concat()
+            let summed = lines.enumerate().map(|(place, line)| {
+                let place = (place as u64 + 1).to_le_bytes();
+                let sum = crc32fast::hash(&[&place[..], line].concat());
+                [line, format!(" {sum:08x}\n").as_bytes()].concat()
             });
             summed.collect::<Vec<_>>().concat()
         }

@@ -170,7 +170,7 @@ never shown or written down.
 The journal is written before a batch goes out and after it is answered. It holds neither numbers nor \
 the key. After a crash, Ctrl-C or a lost connection `recipients resume JOURNAL` goes on with the same \
 list and options; a batch whose answer was lost is sent again, and what the first attempt added is \
-recognised.
+recognised. Results are written once all rows are settled.
 
 Limits: 500 recipients in a batch, 1 MiB, 900 form fields; an answer 32 MiB; a batch is tried for \
 --patience.
@@ -239,7 +239,7 @@ pub(crate) struct UploadArgs {
     pub(crate) yes: bool,
 
     /// Show batches, predicted codes, segments and cost; nothing is asked of the server
-    #[arg(long, help_heading = "Campaign")]
+    #[arg(long, conflicts_with_all = ["output", "rejected"], help_heading = "Campaign")]
     pub(crate) dry_run: bool,
 
     /// Prices for the cost that --dry-run shows: CSV with the columns country, operator, price

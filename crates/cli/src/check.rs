@@ -25,7 +25,7 @@ pub(crate) fn run(args: &CheckArgs) -> Result<ExitCode, Failure> {
         &args.output,
         &args.save_seen,
     ];
-    refuse_confusion(&args.list, &results, args.save_seen.as_deref())?;
+    refuse_confusion(&args.list, &results, args.save_seen.as_deref(), &[])?;
     let Rules {
         checker,
         seen,
@@ -154,6 +154,7 @@ pub(crate) fn refuse_confusion(
     args: &ListArgs,
     results: &[&Option<PathBuf>],
     grows: Option<&Path>,
+    also_read: &[&Option<PathBuf>],
 ) -> Result<(), Failure> {
     let lists = [
         &args.policy.stop_list,
@@ -180,6 +181,7 @@ pub(crate) fn refuse_confusion(
         .chain(&args.policy.stop_list)
         .chain(&args.policy.system_stop_list)
         .chain(&args.text_file)
+        .chain(also_read.iter().copied().flatten())
         .map(|path| place(path))
         .collect();
     let seen: Vec<PathBuf> = args.policy.seen.iter().map(|path| place(path)).collect();

@@ -47,13 +47,18 @@ pub(crate) enum Failure {
 
 impl Failure {
     pub(crate) fn exit_code(&self) -> ExitCode {
-        ExitCode::from(match self {
+        ExitCode::from(self.number())
+    }
+
+    /// The exit code's number.
+    pub(crate) fn number(&self) -> u8 {
+        match self {
             Failure::Usage(_) => USAGE,
             Failure::Run(Error::Source(error)) if error.is_usage() => USAGE,
             Failure::Run(Error::Cancelled) => INTERRUPTED,
             Failure::Upload(_, code) => *code,
             Failure::Run(_) | Failure::Unreadable(_) | Failure::Output(_) => UNREADABLE,
-        })
+        }
     }
 }
 

@@ -10,6 +10,15 @@
     reason = "this is the one crate that talks to a person and ends the process"
 )]
 
+/// Tells something on standard error. Nobody may be listening there, which is no reason to end.
+macro_rules! say {
+    ($($words:tt)*) => {{
+        use std::io::Write as _;
+        let _ = writeln!(std::io::stderr(), $($words)*);
+    }};
+}
+pub(crate) use say;
+
 mod args;
 mod check;
 mod explain;
@@ -67,7 +76,7 @@ fn main() -> ExitCode {
             ExitCode::SUCCESS
         }
         Err(failure) => {
-            eprintln!("recipients: {failure}");
+            say!("recipients: {failure}");
             failure.exit_code()
         }
     }

@@ -38,21 +38,25 @@ pub(crate) fn clean_up_on_interrupt() -> Result<(), Failure> {
             let _ = std::fs::remove_file(path);
         }
         match unfinished.published {
-            true => eprintln!("recipients: interrupted; the results had been written"),
-            false => eprintln!("recipients: interrupted; no results were written"),
+            true => crate::say!("recipients: interrupted; the results had been written"),
+            false => crate::say!("recipients: interrupted; no results were written"),
         }
         std::process::exit(i32::from(INTERRUPTED));
     })
     .map_err(|error| Failure::Output(io::Error::other(error)))
 }
 
-/// The first Ctrl-C sets the flag, so that what is under way comes to its end; the second one is
-/// as [`clean_up_on_interrupt`].
+/// Whether a person is being asked, so that there is nothing to come to an end.
+static ASKING: AtomicBool = AtomicBool::new(false);
+
+/// The first Ctrl-C sets the flag, so that what is under way comes to its end; the second one, or the
+/// first while a person is being asked, is as [`clean_up_on_interrupt`].
 pub(crate) fn stop_on_interrupt(flag: &Arc<AtomicBool>) -> Result<(), Failure> {
     let flag = Arc::clone(flag);
     ctrlc::set_handler(move || {
-        if !flag.swap(true, Ordering::SeqCst) {
-            eprintln!("recipients: stopping after the batch under way; once more stops at once");
+        let is_first = !flag.swap(true, Ordering::SeqCst);
+        if is_first && !ASKING.load(Ordering::SeqCst) {
+            crate::say!("recipients: stopping after the batch under way; once more stops at once");
             return;
         }
         for path in &unfinished().paths {
@@ -61,6 +65,33 @@ pub(crate) fn stop_on_interrupt(flag: &Arc<AtomicBool>) -> Result<(), Failure> {
         std::process::exit(i32::from(INTERRUPTED));
     })
     .map_err(|error| Failure::Output(io::Error::other(error)))
+}
+
+/// What is typed in answer to a question.
+pub(crate) fn answer() -> io::Result<String> {
+    ASKING.store(true, Ordering::SeqCst);
+    let mut answer = String::new();
+    let read = io::stdin().read_line(&mut answer);
+    ASKING.store(false, Ordering::SeqCst);
+    read.map(|_| answer.trim().to_lowercase())
+}
+
+/// Takes away what runs that were killed have left: files with this beginning that nobody holds.
+fn sweep(folder: &Path, beginning: &str) {
+    let files = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    for file in files {
+        let name = file.file_name();
+        let is_ours = name
+            .to_str()
+            .is_some_and(|name| name.starts_with(beginning));
+        if is_ours
+            && file.file_type().is_ok_and(|kind| kind.is_file())
+            && let Ok(held) = File::open(file.path())
+            && held.try_lock().is_ok()
+        {
+            let _ = std::fs::remove_file(file.path());
+        }
+    }
 }
 
 /// A file on its way to its name.
@@ -97,10 +128,15 @@ impl Pending {
             _ => Path::new("."),
         };
         let mut unfinished = unfinished();
+        let name = target.file_name().unwrap_or_default().to_string_lossy();
+        let beginning = format!(".recipients-{name}-");
+        sweep(folder, &beginning);
         let file = tempfile::Builder::new()
-            .prefix(".recipients-")
+            .prefix(&beginning)
             .tempfile_in(folder)
-            .map_err(refuse)?;
+            .map_err(|error| refuse(error.kind().into()))?;
+        // Held as long as it is written; where files cannot be locked, none is swept away.
+        let _ = file.as_file().try_lock();
         unfinished.paths.push(file.path().to_owned());
         let (file, path) = NamedTempFile::into_parts(file);
         Ok(Pending {

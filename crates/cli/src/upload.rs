@@ -20,7 +20,7 @@ use recipients_api_adapter::ApiCode;
 use recipients_api_adapter::client::{
     ApiKey, CampaignInfo, Client, ClientOptions, ErrorKind, Fate, Heading, Journal, JournalError,
     JournalErrorKind, Launch, NewCampaign, Outcome, Prepare, Results, Upload, UploadError,
-    UploadOptions, UploadReport, fingerprint,
+    UploadOptions, UploadReport, digest, fingerprint,
 };
 use recipients_campaigns::{Money, Prices};
 use serde::{Deserialize, Serialize};
@@ -46,6 +46,10 @@ struct Binding {
     arguments: Vec<String>,
     /// The files that are read, and their SHA-256.
     files: Vec<(String, String)>,
+    /// The campaign's text and whether it is a template, where the server tells: at another address
+    /// the same number may be another campaign's.
+    text: Option<String>,
+    is_template: bool,
 }
 
 /// What was told at the end, to be told again.
@@ -61,7 +65,7 @@ pub(crate) fn upload(args: &UploadArgs) -> Result<ExitCode, Failure> {
         return dry_run(args);
     }
     let path = journal_path(args);
-    if path.exists() {
+    if path.is_file() {
         return Err(journal_exists(&path));
     }
     let arguments: Option<Vec<String>> = std::env::args_os()
@@ -147,12 +151,17 @@ fn refuse_nonsense(args: &UploadArgs) -> Result<(), Failure> {
     let usage = |words: &str| Err(Failure::Usage(words.to_owned()));
     let has_text = args.list.text.is_some() || args.list.text_file.is_some();
     let lists = args.list.policy.stop_list.iter();
-    let mut read = args.list.files.iter().chain(lists);
-    if read.any(|path| path == Path::new("-")) {
-        return usage(
-            "an upload reads its lists again when it goes on, so standard input will not do; save it \
-             to a file first",
-        );
+    let again = "an upload reads its lists again when it goes on, so";
+    for path in args.list.files.iter().chain(lists) {
+        if path == Path::new("-") {
+            let words = format!("{again} standard input will not do; save it to a file first");
+            return Err(Failure::Usage(words));
+        }
+        if path.metadata().is_ok_and(|meta| !meta.is_file()) {
+            let path = path.display();
+            let words = format!("{path}: {again} it must be a file; save it to one first");
+            return Err(Failure::Usage(words));
+        }
     }
     match (args.create, args.campaign, has_text) {
         (true, _, false) => {
@@ -167,8 +176,10 @@ fn refuse_nonsense(args: &UploadArgs) -> Result<(), Failure> {
     if args.send && !args.yes && !args.dry_run && !io::stdin().is_terminal() {
         return usage("--send asks before it sends, which needs a terminal; --yes sends at once");
     }
-    let results = [&args.rejected, &args.output, &args.journal];
-    check::refuse_confusion(&args.list, &results, None)?;
+    let journal = Some(journal_path(args));
+    let results = [&args.rejected, &args.output, &journal];
+    let also_read = [&args.server.key_file, &args.server.ca_file, &args.prices];
+    check::refuse_confusion(&args.list, &results, None, &also_read)?;
     if let Some(path) = &args.rejected {
         check::refuse_workbook(path)?;
     }
@@ -252,7 +263,7 @@ fn client(args: &ServerArgs, key: &ApiKey) -> Result<Client, Failure> {
     if let Some(rest) = server.strip_prefix("http://") {
         let host = rest.split(['/', ':']).next().unwrap_or_default();
         if !matches!(host, "localhost" | "127.0.0.1" | "[") {
-            eprintln!(
+            crate::say!(
                 "recipients: {server} is not encrypted: the key and the numbers can be read on the way"
             );
         }
@@ -303,6 +314,8 @@ fn failed(error: UploadError) -> Failure {
 struct Target {
     text: Option<Template>,
     is_template: bool,
+    /// It takes one recipient.
+    is_single: bool,
 }
 
 /// The text that rows are judged by: of a mass campaign, braces are braces.
@@ -326,10 +339,11 @@ fn target(args: &UploadArgs, upload: &Upload<'_>, start: &Start) -> Result<Targe
     let Some(id) = args.campaign.or(known) else {
         // Whether the server knows the key is found out before anything is written down.
         upload.greet()?;
-        let is_template = kind(args, given.as_ref()) == 3;
+        let kind = kind(args, given.as_ref());
         return Ok(Target {
             text: given,
-            is_template,
+            is_template: kind == 3,
+            is_single: kind == 1,
         });
     };
     let was_launched = matches!(start, Start::Again { journal, .. } if journal.is_launching());
@@ -357,7 +371,12 @@ fn target(args: &UploadArgs, upload: &Upload<'_>, start: &Start) -> Result<Targe
         Some(kind) => kind == 3,
         None => text.as_ref().is_some_and(Template::needs_columns),
     };
-    Ok(Target { text, is_template })
+    let is_single = campaign.kind == Some(1);
+    Ok(Target {
+        text,
+        is_template,
+        is_single,
+    })
 }
 
 /// Either of the two.
@@ -389,7 +408,7 @@ impl From<UploadFailure> for Failure {
 
 /// Told while an upload waits.
 fn retrying(error: &recipients_api_adapter::client::Error, pause: Duration) {
-    eprintln!(
+    crate::say!(
         "recipients: {error}; trying again in {:.1} s",
         pause.as_secs_f64()
     );
@@ -419,13 +438,23 @@ fn options(args: &UploadArgs, target: &Target, stop: &Arc<AtomicBool>) -> Upload
     options
 }
 
-/// Nothing but the report is wanted.
-struct Nothing;
+/// Looks at all rows before any is sent. Nothing but the report is wanted, and what would go wrong
+/// later.
+struct Rehearsed {
+    /// Placeholders that no column serves, with the file's name.
+    lacking: Vec<String>,
+    /// Whether rejected rows of all files are to stand in one file.
+    one_file: bool,
+}
 
-impl Sink for Nothing {
+impl Sink for &mut Rehearsed {
     type Format = ();
 
-    fn start(&mut self, _: &[FileInfo]) -> io::Result<()> {
+    fn start(&mut self, files: &[FileInfo]) -> io::Result<()> {
+        self.lacking = lacking(files);
+        if self.one_file {
+            annotate::writer(files, io::sink())?;
+        }
         Ok(())
     }
 
@@ -436,6 +465,14 @@ impl Sink for Nothing {
     fn wants(&self) -> Wants {
         Wants::Report
     }
+}
+
+fn lacking(files: &[FileInfo]) -> Vec<String> {
+    let of = |file: &FileInfo| -> Vec<String> {
+        let lacking = file.lacking().iter();
+        lacking.map(|l| format!("{}: {l}", file.name())).collect()
+    };
+    files.iter().flat_map(of).collect()
 }
 
 /// What an upload reads, and what that is now.
@@ -486,12 +523,47 @@ fn run(args: &UploadArgs, key: &ApiKey, start: Start) -> Result<ExitCode, Failur
     let pipeline = check::pipeline(&args.list, &checker, message);
     // A list that cannot be read to its end is found out before anything of it is sent.
     let sources = check::open(&args.list, message)?;
-    let facts = Facts::new(&args.list, &checker, message.cloned(), lists, &sources);
-    let checked = pipeline.clone().cancel(&stop).run(sources, Nothing)?;
-    if checked.accepted() == 0 && matches!(start, Start::New { .. }) {
-        let none = UploadReport::of_check(checked);
-        let told = summarise(args, &facts, &none, &Ending::default())?;
-        return tell(&told);
+    let mut facts = Facts::new(&args.list, &checker, message.cloned(), lists, &sources);
+    let mut rehearsed = Rehearsed {
+        lacking: Vec::new(),
+        one_file: args.rejected.is_some(),
+    };
+    let checked = pipeline
+        .clone()
+        .cancel(&stop)
+        .run(sources, &mut rehearsed)?;
+    for lacking in &rehearsed.lacking {
+        crate::say!("recipients: {lacking}");
+    }
+    facts.lacking = rehearsed.lacking;
+    if target.is_single && checked.accepted() > 1 {
+        let words = "a campaign of type 1 takes one recipient; the list has more";
+        return Err(Failure::Usage(words.to_owned()));
+    }
+    let is_new = matches!(start, Start::New { .. });
+    let sources = check::open(&args.list, message)?;
+    let mut lines = Lines::create(args, &checker, &sources)?;
+    if checked.accepted() == 0 && is_new {
+        let options = options(args, &target, &stop);
+        let none = Upload::rehearse(&options, &pipeline, sources, &mut lines).map_err(failed)?;
+        lines.progress.finish();
+        let ending = Ending {
+            files: lines.finish()?,
+            ..Ending::default()
+        };
+        return tell(&summarise(args, &facts, &none, &ending)?);
+    }
+    let identity = target.text.as_ref().map(|text| digest(text.text()));
+    if let Start::Again { binding, name, .. } = &start
+        && (binding.text != identity || binding.is_template != target.is_template)
+    {
+        return Err(Failure::Upload(
+            format!(
+                "{name}: the campaign of this number is not the one of the upload: its text is \
+                 another; is the server's address right?"
+            ),
+            CAMPAIGN_UNKNOWN,
+        ));
     }
     let mut journal = match start {
         Start::Again { journal, .. } => *journal,
@@ -501,7 +573,9 @@ fn run(args: &UploadArgs, key: &ApiKey, start: Start) -> Result<ExitCode, Failur
                 plan,
                 folder: std::env::current_dir()?.display().to_string(),
                 arguments,
-                files,
+                files: files.clone(),
+                text: identity,
+                is_template: target.is_template,
             };
             let heading = Heading::new(serde_json::to_value(binding).map_err(io::Error::from)?);
             Journal::create(&path, heading).map_err(|error| match error.kind() {
@@ -510,20 +584,29 @@ fn run(args: &UploadArgs, key: &ApiKey, start: Start) -> Result<ExitCode, Failur
             })?
         }
     };
-    let ended = deliver(
+    let delivered = deliver(
         args,
         &upload,
         &target,
         &pipeline,
-        &checker,
-        &facts,
+        sources,
+        lines,
         &mut journal,
     );
-    if ended.is_err() && !journal.has_begun() {
+    if delivered.is_err() && is_new && !journal.has_begun() {
         // Nothing was asked of the server that lasts: the next attempt begins anew.
         let _ = std::fs::remove_file(journal.path());
     }
-    ended
+    let delivered = delivered?;
+    // What was read is what was read at first, or nobody can tell what was uploaded.
+    let now = fingerprints(&args.list)?;
+    if let Some(((name, _), _)) = now.iter().zip(&files).find(|(now, then)| now != then) {
+        return Err(Failure::Unreadable(format!(
+            "{name} was changed while it was uploaded; look at campaign {} before it is sent",
+            delivered.campaign
+        )));
+    }
+    delivered.finish(args, &upload, &facts, &mut journal)
 }
 
 fn refuse_difference(
@@ -565,25 +648,24 @@ struct Ending {
     launch: Option<Launch>,
     /// Sending was asked for, and not wanted in the end.
     was_declined: bool,
+    /// Why it was not sent though it was wanted.
+    launch_failed: Option<String>,
     files: Vec<PathBuf>,
     server: String,
     journal: String,
 }
 
-fn deliver(
+fn deliver<'c>(
     args: &UploadArgs,
     upload: &Upload<'_>,
     target: &Target,
     pipeline: &Pipeline<'_>,
-    checker: &Checker,
-    facts: &Facts<'_>,
+    sources: Vec<Source>,
+    mut lines: Lines<'c>,
     journal: &mut Journal,
-) -> Result<ExitCode, Failure> {
+) -> Result<Delivered<'c>, Failure> {
     let campaign = match args.campaign {
-        Some(id) => {
-            upload.adopt(id, journal).map_err(failed)?;
-            id
-        }
+        Some(id) => upload.adopt(id, journal).map(|()| id),
         None => {
             let text = target.text.as_ref();
             let new = NewCampaign {
@@ -594,19 +676,18 @@ fn deliver(
                 deferred_to: args.deferred.clone(),
                 ..NewCampaign::default()
             };
-            upload.create(&new, journal).map_err(failed)?
+            upload.create(&new, journal)
         }
     };
-    let message = judged(target.text.as_ref(), target.is_template);
-    let sources = check::open(&args.list, message)?;
-    let mut lines = Lines::create(args, checker, &sources)?;
+    let campaign = campaign.map_err(|error| cut_off(error, journal))?;
     let ran = match args.via {
         ViaArg::Batches => upload.run(pipeline, sources, journal, &mut lines),
         ViaArg::File => {
+            let message = judged(target.text.as_ref(), target.is_template);
             let again = check::open(&args.list, message)?;
             let bar = Progress::percent();
             let ran =
-                upload.run_as_file(pipeline, [sources, again], journal, &mut lines, |percent| {
+                upload.run_as_file(pipeline, [again, sources], journal, &mut lines, |percent| {
                     bar.set(percent)
                 });
             bar.finish();
@@ -614,48 +695,99 @@ fn deliver(
         }
     };
     lines.progress.finish();
-    let path = journal.path().display().to_string();
-    let report = ran.map_err(|error| match failed(error) {
-        Failure::Upload(words, INTERRUPTED) => Failure::Upload(
-            format!("{words}; `recipients resume {path}` goes on"),
-            INTERRUPTED,
-        ),
-        other => other,
-    })?;
-    let mut ending = Ending {
-        files: lines.finish()?,
-        server: args.server.server.clone().unwrap_or_default(),
-        journal: path,
-        ..Ending::default()
-    };
-    // Without it the totals are not shown; the rows are where they are.
-    ending.campaign = upload.info(campaign).ok();
-    let is_whole = report.stopped.is_none();
-    if is_whole && args.send && report.accepted + report.present > 0 {
-        match args.yes || ask(&ending, campaign)? {
-            true => ending.launch = Some(upload.launch(campaign, journal).map_err(failed)?),
-            false => ending.was_declined = true,
+    let report = ran.map_err(|error| cut_off(error, journal))?;
+    Ok(Delivered {
+        campaign,
+        report,
+        lines,
+    })
+}
+
+/// An error that ends the run; what was begun can go on.
+fn cut_off(error: UploadError, journal: &Journal) -> Failure {
+    match failed(error) {
+        Failure::Upload(words, code) if journal.has_begun() => {
+            let path = journal.path().display();
+            Failure::Upload(format!("{words}; `recipients resume {path}` goes on"), code)
         }
+        other => other,
     }
-    let told = summarise(args, facts, &report, &ending)?;
-    if is_whole && !ending.was_declined {
-        let told = serde_json::to_value(&told).map_err(io::Error::from)?;
-        journal
-            .finish(told)
-            .map_err(|error| journal_failed(&error))?;
+}
+
+/// All rows are settled, or the sending was stopped.
+struct Delivered<'c> {
+    campaign: u64,
+    report: UploadReport,
+    lines: Lines<'c>,
+}
+
+impl Delivered<'_> {
+    /// Writes the results, has the campaign sent if that is wanted, and tells.
+    fn finish(
+        self,
+        args: &UploadArgs,
+        upload: &Upload<'_>,
+        facts: &Facts<'_>,
+        journal: &mut Journal,
+    ) -> Result<ExitCode, Failure> {
+        let Delivered {
+            campaign,
+            report,
+            lines,
+        } = self;
+        let mut ending = Ending {
+            server: args.server.server.clone().unwrap_or_default(),
+            journal: journal.path().display().to_string(),
+            ..Ending::default()
+        };
+        let is_whole = report.stopped.is_none();
+        if is_whole {
+            ending.files = lines.finish()?;
+        }
+        // Without it the totals are not shown; the rows are where they are.
+        ending.campaign = upload.info(campaign).ok();
+        let counters = ending.campaign.as_ref().and_then(|c| c.counters.as_ref());
+        let is_empty = counters.is_some_and(|counters| counters.total_msg_num == Some(0));
+        let mut exit = None;
+        if is_whole && args.send && !is_empty {
+            let is_wanted = args.yes || ask(&ending, &report, campaign)?;
+            // Whoever said stop does not want it sent.
+            if upload.is_stopped() {
+                return Err(cut_off(UploadError::Interrupted, journal));
+            }
+            ending.was_declined = !is_wanted;
+            if is_wanted {
+                match upload.launch(campaign, journal) {
+                    Ok(launch) => ending.launch = Some(launch),
+                    Err(error) => {
+                        let failure = failed(error);
+                        ending.launch_failed = Some(failure.to_string());
+                        exit = Some(failure.number());
+                    }
+                }
+            }
+        }
+        let mut told = summarise(args, facts, &report, &ending)?;
+        told.exit = exit.unwrap_or(told.exit);
+        if is_whole && !ending.was_declined && ending.launch_failed.is_none() {
+            let told = serde_json::to_value(&told).map_err(io::Error::from)?;
+            journal
+                .finish(told)
+                .map_err(|error| journal_failed(&error))?;
+        }
+        tell(&told)
     }
-    tell(&told)
 }
 
 /// Shows what sending comes to and asks.
-fn ask(ending: &Ending, campaign: u64) -> Result<bool, Failure> {
+fn ask(ending: &Ending, report: &UploadReport, campaign: u64) -> Result<bool, Failure> {
     let totals = ending.campaign.as_ref().map(totals).unwrap_or_default();
+    let counts = counts(report);
     let mut out = io::stderr().lock();
-    write!(out, "Send campaign {campaign}{totals}? [y/N] ")?;
+    write!(out, "{counts}\nSend campaign {campaign}{totals}? [y/N] ")?;
     out.flush()?;
-    let mut answer = String::new();
-    io::stdin().read_line(&mut answer)?;
-    let answer = answer.trim().to_lowercase();
+    drop(out);
+    let answer = output::answer()?;
     Ok(matches!(answer.as_str(), "y" | "yes"))
 }
 
@@ -744,10 +876,24 @@ fn upload_value(report: &UploadReport, ending: &Ending) -> Value {
         "segments": counters.and_then(|counters| counters.total_seg_num),
         "cost": counters.and_then(|counters| counters.total_cost.clone()),
         "sent": ending.launch.is_some(),
+        "not_sent_because": ending.launch_failed,
         "moderation": ending.launch == Some(Launch::Moderation),
         "journal": ending.journal,
         "written": ending.files.iter().map(|file| file.display().to_string()).collect::<Vec<_>>(),
     })
+}
+
+/// What became of the rows; it adds up.
+fn counts(report: &UploadReport) -> String {
+    format!(
+        "Of {} rows: {} accepted, {} rejected, {} duplicates, {} present before, {} unknown",
+        grouped(report.rows),
+        grouped(report.accepted),
+        grouped(report.rejected),
+        grouped(report.duplicates),
+        grouped(report.present),
+        grouped(report.unknown)
+    )
 }
 
 fn upload_text(
@@ -764,16 +910,7 @@ fn upload_text(
             totals(campaign)
         )?;
     }
-    writeln!(
-        out,
-        "Of {} rows: {} accepted, {} rejected, {} duplicates, {} present before, {} unknown",
-        grouped(report.rows),
-        grouped(report.accepted),
-        grouped(report.rejected),
-        grouped(report.duplicates),
-        grouped(report.present),
-        grouped(report.unknown)
-    )?;
+    writeln!(out, "{}", counts(report))?;
     for (&code, &count) in &report.codes {
         writeln!(
             out,
@@ -799,15 +936,27 @@ fn upload_text(
         )?,
         None => {}
     }
+    if let Some(why) = &ending.launch_failed {
+        let journal = &ending.journal;
+        writeln!(
+            out,
+            "The campaign was not sent: {why}\n`recipients resume {journal}` tries again."
+        )?;
+    }
     for file in &ending.files {
         writeln!(out, "written: {}", file.display())?;
     }
     if let Some(stopped) = &report.stopped {
-        writeln!(
-            out,
-            "Not complete: {stopped}\n`recipients resume {}` goes on.",
-            ending.journal
-        )?;
+        let next = match stopped {
+            UploadError::Task { .. } => {
+                "Mend the list and upload it with another --journal.".to_owned()
+            }
+            _ => {
+                let journal = &ending.journal;
+                format!("`recipients resume {journal}` goes on, and writes the results.")
+            }
+        };
+        writeln!(out, "Not complete: {stopped}\n{next}")?;
     }
     Ok(())
 }
@@ -1028,6 +1177,7 @@ struct Rehearsal<'p> {
     checker: &'p Checker,
     cost: i64,
     batches: Vec<(usize, usize)>,
+    lacking: Vec<String>,
 }
 
 struct Pricing<'p> {
@@ -1048,7 +1198,8 @@ impl Prepare for Pricing<'_> {
 impl<'p> Results for &mut Rehearsal<'p> {
     type Prepare = Pricing<'p>;
 
-    fn start(&mut self, _: &[FileInfo]) -> io::Result<Pricing<'p>> {
+    fn start(&mut self, files: &[FileInfo]) -> io::Result<Pricing<'p>> {
+        self.lacking = lacking(files);
         Ok(Pricing {
             prices: self.prices,
             checker: self.checker,
@@ -1080,19 +1231,25 @@ fn dry_run(args: &UploadArgs) -> Result<ExitCode, Failure> {
         Prices::read(table).map_err(|error| unreadable(crate::serve::words_of(&error)))
     });
     let prices = prices.transpose()?;
-    let target = Target { text, is_template };
+    let target = Target {
+        text,
+        is_template,
+        is_single: false,
+    };
     let message = judged(target.text.as_ref(), is_template);
     let pipeline = check::pipeline(&args.list, &checker, message);
     let sources = check::open(&args.list, message)?;
-    let facts = Facts::new(&args.list, &checker, message.cloned(), lists, &sources);
+    let mut facts = Facts::new(&args.list, &checker, message.cloned(), lists, &sources);
     let mut rehearsal = Rehearsal {
         prices: prices.as_ref(),
         checker: &checker,
         cost: 0,
         batches: Vec::new(),
+        lacking: Vec::new(),
     };
     let options = options(args, &target, &Arc::default());
     let report = Upload::rehearse(&options, &pipeline, sources, &mut rehearsal).map_err(failed)?;
+    facts.lacking = std::mem::take(&mut rehearsal.lacking);
     let checked = &report.checked;
     let batches = &rehearsal.batches;
     let largest = batches

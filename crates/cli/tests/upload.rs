@@ -233,7 +233,10 @@ fn what_is_there_before_is_present_and_replaced_if_asked() {
         let (_, told) = upload(journal, &[&["--via", "file"], more].concat());
         let added = if more.is_empty() { 0 } else { 2 };
         assert_eq!(told["accepted"], added, "{told}");
-        assert_eq!(told["rejected"], 2 - added);
+        assert_eq!(
+            (&told["present"], &told["rejected"]),
+            (&(2 - added).into(), &0.into())
+        );
     }
     server.recounts();
 }
@@ -562,6 +565,209 @@ fn d24_exactly_once_through_kills() {
         check(&server, &place, &told, &id, &good, &before);
     }
     server.recounts();
+}
+
+/// What is found out before anything is sent, and told: placeholders without a column, lists that
+/// cannot stand in one file, a campaign for one recipient, a list without a good row.
+#[test]
+fn what_can_be_known_is_known_before() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let server = Server::new(folder, &[]);
+    let url = url(&server);
+    let new = |text: &str, more: &[&str]| {
+        let _ = std::fs::remove_file(folder.join("a.csv.journal"));
+        let start = [
+            "upload", "a.csv", "--create", "--text", text, "--server", &url,
+        ];
+        run(&server, folder, &[&start[..], more].concat())
+    };
+    std::fs::write(
+        folder.join("a.csv"),
+        "recipient,name\n380971112233,A\n380971112255,B\n",
+    )
+    .unwrap();
+    std::fs::write(folder.join("b.csv"), "recipient,name,x\n380971112277,A,\n").unwrap();
+    let lacking = new("Hi {nmae}!", &[]);
+    assert_eq!(lacking.code, 0);
+    for told in [&lacking.err, &lacking.out] {
+        assert!(
+            told.contains("`{nmae}` has no column; did you mean `name`?"),
+            "{told}"
+        );
+    }
+    let campaigns = || {
+        let listed = server.ok("campaign/list", &[]);
+        listed["totalItemCount"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(campaigns(), "1");
+    let together = new("x", &["b.csv", "--rejected", "bad.csv"]);
+    assert_eq!(together.code, 4, "{}", together.err);
+    let single = new("x", &["--type", "1"]);
+    assert_eq!(single.code, 2, "{}", single.err);
+    let nowhere = new("x", &["--output", "nowhere/out.csv"]);
+    assert_eq!(nowhere.code, 4);
+    assert!(!nowhere.err.contains(".recipients-"), "{}", nowhere.err);
+    let own = new("x", &["--rejected", "a.csv.journal"]);
+    assert_eq!(own.code, 2, "{}", own.err);
+    assert_eq!(campaigns(), "1");
+    std::fs::write(folder.join("a.csv"), "recipient,name\nnone,A\n").unwrap();
+    let none = new("x", &["--rejected", "bad.csv", "--output", "out.ndjson"]);
+    assert_eq!(none.code, 3, "{}", none.err);
+    assert!(
+        std::fs::read_to_string(folder.join("bad.csv"))
+            .unwrap()
+            .contains("no_digits")
+    );
+    assert_eq!(lines(&folder.join("out.ndjson")).len(), 1);
+    assert_eq!(campaigns(), "1");
+    // A process that was killed leaves a file with numbers, which the next one takes away.
+    let left = folder.join(".recipients-out.ndjson-abc123");
+    std::fs::write(&left, "380971112233").unwrap();
+    new("x", &["--output", "out.ndjson"]);
+    assert!(!left.exists());
+}
+
+/// A campaign of the same number on another server is another campaign.
+#[test]
+fn another_server_must_have_the_campaign() {
+    let folder = tempfile::tempdir().unwrap();
+    let other = tempfile::tempdir().unwrap();
+    let server = Server::new(folder.path(), &[]);
+    let strange = Server::new(other.path(), &[]);
+    let id = strange.campaign("Something else");
+    std::fs::write(
+        folder.path().join("list.txt"),
+        "380971112233\n380971112255\n",
+    )
+    .unwrap();
+    let address: SocketAddr = server.address.parse().unwrap();
+    let adds = AtomicU64::new(0);
+    let proxy = Proxy::new(address, move |method| {
+        let is_add = method == "campaign/addrecipients";
+        match is_add && adds.fetch_add(1, Ordering::SeqCst) > 0 {
+            true => Fault::Few,
+            false => Fault::None,
+        }
+    });
+    let url = format!("http://{}", proxy.address);
+    let start = [
+        "upload", "list.txt", "--create", "--text", "Mine", "--batch", "1", "--server", &url,
+        "--output", "o.csv",
+    ];
+    let stopped = run(&server, folder.path(), &start);
+    assert_eq!(stopped.code, 5, "{}", stopped.err);
+    assert!(
+        stopped
+            .out
+            .contains("Not complete: batch 2: 1 recipients were sent and 0 were answered"),
+        "{}",
+        stopped.out
+    );
+    assert!(!folder.path().join("o.csv").exists());
+    let elsewhere = url_of(&strange);
+    let strayed = run(
+        &strange,
+        folder.path(),
+        &["resume", "list.txt.journal", "--server", &elsewhere],
+    );
+    assert_eq!(strayed.code, 13, "{}", strayed.err);
+    assert!(numbers(&strange, &id).is_empty());
+    let direct = url_of(&server);
+    let done = run(
+        &server,
+        folder.path(),
+        &["resume", "list.txt.journal", "--server", &direct],
+    );
+    assert_eq!(done.code, 0, "{}", done.err);
+    assert!(folder.path().join("o.csv").exists());
+}
+
+/// Ctrl-C in the last batch keeps the campaign from being sent.
+#[test]
+fn what_was_interrupted_is_not_sent() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let server = Server::new(folder, &[]);
+    let address: SocketAddr = server.address.parse().unwrap();
+    let proxy = Proxy::new(address, |method| {
+        if method == "campaign/addrecipients" {
+            std::thread::sleep(Duration::from_millis(800));
+        }
+        Fault::None
+    });
+    std::fs::write(folder.join("list.txt"), "380971112233\n").unwrap();
+    let id = server.campaign("Hello");
+    let url = format!("http://{}", proxy.address);
+    let arguments = [
+        "upload",
+        "list.txt",
+        "--campaign",
+        &id,
+        "--server",
+        &url,
+        "--send",
+        "--yes",
+    ];
+    let process = command(&server, folder, &arguments)
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    while proxy.calls.load(Ordering::SeqCst) < 3 {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let killed = Command::new("kill")
+        .args(["-INT", &process.id().to_string()])
+        .status();
+    assert!(killed.unwrap().success());
+    let stopped = ran(&server, process.wait_with_output().unwrap());
+    assert_eq!(stopped.code, 130, "{}", stopped.err);
+    assert_eq!(server.info(&id)["commonStatus"], "NEW");
+    let done = run(&server, folder, &["resume", "list.txt.journal"]);
+    assert_eq!(done.code, 0, "{}", done.err);
+    assert_ne!(server.info(&id)["commonStatus"], "NEW");
+}
+
+/// A server that quotes the key and commands to terminals does not get them into our output.
+#[test]
+fn words_of_servers_are_only_words() {
+    use std::io::{Read, Write};
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::new(folder.path(), &[]);
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let key = server.key.clone();
+    std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut request = [0; 4096];
+        let _ = stream.read(&mut request).unwrap();
+        let body = format!("{{\"code\":8,\"data\":[],\"message\":\"bad {key}\\n\\u001b[2Jfine\"}}");
+        let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", body.len());
+        stream
+            .write_all(format!("{head}{body}").as_bytes())
+            .unwrap();
+    });
+    std::fs::write(folder.path().join("list.txt"), "380971112233\n").unwrap();
+    let refused = run(
+        &server,
+        folder.path(),
+        &["upload", "list.txt", "--campaign", "1", "--server", &url],
+    );
+    assert_eq!(refused.code, 12);
+    assert!(
+        refused.err.contains("bad ****") && !refused.err.contains('\u{1b}'),
+        "{}",
+        refused.err
+    );
+    assert_eq!(
+        refused
+            .err
+            .lines()
+            .filter(|line| line.contains("code 8"))
+            .count(),
+        1
+    );
 }
 
 /// A certificate for 127.0.0.1 that vouches for itself, and its key, as files.

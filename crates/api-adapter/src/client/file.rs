@@ -10,10 +10,17 @@ use recipients_batcher::{Checked, FileInfo, Format, Pipeline, Rows, Sink};
 use recipients_ingest::{Source, Writer};
 use recipients_template::Template;
 use sha2::{Digest, Sha256};
+use std::collections::HashMap;
 use std::fs::File;
-use std::io::{self, BufWriter, Read, Write};
+use std::io::{self, BufWriter, Read, Seek, Write};
 use std::path::Path;
 use std::time::Duration;
+
+/// Campaigns of so many messages are looked through for what became of each row.
+const MOST_ASKED: u64 = 20_000;
+
+/// Messages on a page.
+const PAGE: u32 = 100;
 
 /// How often a task is asked for; more than once a second is refused.
 const ASKING: Duration = Duration::from_millis(1100);
@@ -23,8 +30,8 @@ impl Upload<'_> {
     /// the background; that is waited for, and `progress` is told how many percent are done. The
     /// lists are read twice, so they are given twice.
     ///
-    /// The server tells how many rows it has added, not which: if not all, rows are
-    /// [`Fate::Filed`]. If an answer is lost, the file is sent once more, which adds nothing twice.
+    /// The server tells how many rows it has added, not which. If not all, a campaign of up to 20,000
+    /// messages is looked through; in a larger one rows are [`Fate::Filed`]. If an answer is lost, the file is sent once more, which adds nothing twice.
     ///
     /// # Errors
     ///
@@ -37,14 +44,21 @@ impl Upload<'_> {
         mut results: R,
         progress: impl Fn(u64),
     ) -> Result<UploadReport, UploadError> {
-        let (campaign, ..) = journal.state().campaign.ok_or_else(|| {
+        let (campaign, created, after) = journal.state().campaign.ok_or_else(|| {
             journal.failed(JournalErrorKind::Io(io::Error::other(
                 "it does not name a campaign yet",
             )))
         })?;
-        let list = tempfile::NamedTempFile::new()?;
+        // What replaces counts as added, whatever was there.
+        let after = if created || self.options.replace {
+            0
+        } else {
+            after
+        };
+        // Without a name: it vanishes with the process, however that ends.
+        let list = tempfile::tempfile()?;
         let mut writing = Writing {
-            writer: Writer::plain(BufWriter::new(list.reopen()?)),
+            writer: Writer::plain(BufWriter::new(list.try_clone()?)),
             names: self.options.names.clone().unwrap_or_default(),
             rows: 0,
         };
@@ -54,11 +68,12 @@ impl Upload<'_> {
         writing.writer.finish()?;
         let mut added = None;
         if rows > 0 {
-            match self.send_file(campaign, list.path(), rows, journal, progress) {
+            match self.send_file(campaign, &list, rows, journal, progress) {
                 Ok(count) => added = Some(count),
                 Err(
                     stopped @ (UploadError::Call { .. }
                     | UploadError::NotNew { .. }
+                    | UploadError::Stuck { .. }
                     | UploadError::Task { .. }),
                 ) => report.stopped = Some(stopped),
                 Err(error) => return Err(error),
@@ -70,32 +85,62 @@ impl Upload<'_> {
             Some(added) if added == rows => Fate::Accepted,
             Some(_) => Fate::Filed,
         };
+        let there = match fate {
+            Fate::Filed => self.numbers_of(campaign)?,
+            _ => None,
+        };
         let checked = pipeline.run(
             second,
             Telling {
                 results: &mut results,
                 report: &mut report,
                 fate,
+                there: there.as_ref(),
+                after,
             },
         )?;
         report.checked = checked;
-        if let (Fate::Filed, Some(added)) = (fate, added) {
+        if let (Fate::Filed, None, Some(added)) = (fate, &there, added) {
             report.accepted = added.min(rows);
             report.rejected += rows - report.accepted;
         }
         Ok(report)
     }
 
+    /// The numbers of a campaign and their messages, if they are few enough to be asked for.
+    fn numbers_of(&self, campaign: u64) -> Result<Option<HashMap<String, u64>>, UploadError> {
+        let campaign = campaign.to_string();
+        let criteria = [("campaignIds", campaign.as_str())];
+        let mut there = HashMap::new();
+        for page in 0..=MOST_ASKED / u64::from(PAGE) {
+            let messages = || self.client.messages(&criteria, page as u32, PAGE);
+            let listed = self.patiently(None, false, messages)?;
+            if listed.total > MOST_ASKED {
+                return Ok(None);
+            }
+            let count = listed.items.len();
+            let numbered = listed.items.into_iter();
+            there.extend(numbered.filter_map(|message| {
+                let to = message.to?;
+                Some((to.trim_start_matches('+').to_owned(), message.id))
+            }));
+            if count < PAGE as usize {
+                break;
+            }
+        }
+        Ok(Some(there))
+    }
+
     /// How many messages the file has made.
     fn send_file(
         &self,
         campaign: u64,
-        list: &Path,
+        list: &File,
         rows: u64,
         journal: &mut Journal,
         progress: impl Fn(u64),
     ) -> Result<u64, UploadError> {
-        let digest = fingerprint(list)?;
+        let digest = sum(list)?;
         let messages = || -> Result<u64, UploadError> {
             let info = || self.client.campaign_info(campaign, false);
             let counters = self.patiently(None, false, info)?.counters;
@@ -137,37 +182,52 @@ impl Upload<'_> {
             _ => {
                 // While the task of an attempt whose answer was lost is at work, it is 10.
                 let send = || self.client.add_file(campaign, list, add);
-                let id = self.patiently(None, false, send)?;
+                let id = self.while_new(campaign, send)?;
                 journal.write(&Record::Task { id })?;
                 id
             }
         };
-        if let Some(Record::TaskEnded { added, .. }) =
-            journal.past(|record| matches!(record, Record::TaskEnded { .. }))?
-        {
-            return Ok(added);
+        let past = journal.past(|record| matches!(record, Record::TaskEnded { .. }))?;
+        let (status, added, note) = match past {
+            Some(Record::TaskEnded {
+                status,
+                added,
+                note,
+            }) => (status, added, note),
+            _ => {
+                let ended = self.follow(task, progress)?;
+                let added = messages()?.saturating_sub(before);
+                journal.write(&Record::TaskEnded {
+                    status: ended.status,
+                    added,
+                    note: ended.note.clone(),
+                })?;
+                (ended.status, added, ended.note)
+            }
+        };
+        match status == 3 && added == 0 {
+            true => Err(UploadError::Task { note }),
+            false => Ok(added),
         }
-        let ended = self.follow(task, progress)?;
-        let added = messages()?.saturating_sub(before);
-        if ended.status == 3 && added == 0 {
-            return Err(UploadError::Task { note: ended.note });
-        }
-        journal.write(&Record::TaskEnded {
-            status: ended.status,
-            added,
-            note: ended.note,
-        })?;
-        Ok(added)
     }
 
     /// Waits for a task's end.
     fn follow(&self, task: u64, progress: impl Fn(u64)) -> Result<Task, UploadError> {
-        let waiting = Waiting::new(self);
+        let mut waiting = Waiting::new(self);
+        let mut last = None;
         loop {
             let found = self.patiently(None, false, || self.client.task(task))?;
             progress(found.progress.unwrap_or_default());
             if found.status >= 2 {
                 return Ok(found);
+            }
+            // Patience is for what does not move.
+            if last != found.progress {
+                last = found.progress;
+                waiting = Waiting::new(self);
+            }
+            if !waiting.may_go_on() {
+                return Err(UploadError::Stuck { task });
             }
             waiting.rest(ASKING)?;
         }
@@ -180,7 +240,11 @@ impl Upload<'_> {
 ///
 /// If the file cannot be read.
 pub fn fingerprint(path: &Path) -> io::Result<String> {
-    let mut file = File::open(path)?;
+    sum(&File::open(path)?)
+}
+
+fn sum(mut file: &File) -> io::Result<String> {
+    file.rewind()?;
     let mut sum = Sha256::new();
     let mut buffer = vec![0; 1 << 16];
     loop {
@@ -252,6 +316,10 @@ struct Telling<'t, R> {
     results: &'t mut R,
     report: &'t mut UploadReport,
     fate: Fate,
+    /// The campaign's numbers and messages, if they were asked for.
+    there: Option<&'t HashMap<String, u64>>,
+    /// Messages up to this id were there before; 0 if none counts as that.
+    after: u64,
 }
 
 struct Preparing<P>(P);
@@ -281,6 +349,14 @@ impl<R: Results> Sink for Telling<'_, R> {
             let mut outcome = Outcome::of_rejected(row.origin(), row.verdict());
             if row.verdict().is_accepted() {
                 outcome.fate = self.fate;
+                if let (Some(there), Some(number)) = (self.there, row.msisdn()) {
+                    outcome.message_id = there.get(&number.to_string()).copied();
+                    outcome.fate = match outcome.message_id {
+                        Some(id) if id > self.after => Fate::Accepted,
+                        Some(_) => Fate::Present,
+                        None => Fate::Rejected,
+                    };
+                }
             }
             self.report.count(&outcome);
             self.results.row(&outcome, &prepared)?;

@@ -6,8 +6,8 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value as Json;
 use std::fmt;
+use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
-use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
@@ -177,8 +177,21 @@ pub struct Answer<T = Json> {
     )]
     pub data: Option<T>,
     /// The server's words.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "words")]
     pub message: String,
+}
+
+/// A text, or nothing.
+fn words<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    Ok(Option::<String>::deserialize(deserializer)?.unwrap_or_default())
+}
+
+/// Words of a server as they are shown: no control characters, which a terminal would obey, and not
+/// without end.
+pub(super) fn shown(words: &str) -> String {
+    const MOST: usize = 500;
+    let plain = words.chars().map(|c| if c.is_control() { ' ' } else { c });
+    plain.take(MOST).collect()
 }
 
 impl Client {
@@ -293,7 +306,7 @@ impl Client {
         method: &str,
         fields: &[(&str, String)],
         name: &str,
-        file: &Path,
+        mut file: &File,
     ) -> Result<Answer<T>, Error> {
         let mut random = [0; 16];
         getrandom::fill(&mut random)
@@ -311,7 +324,6 @@ impl Client {
              filename=\"{name}\"\r\nContent-Type: text/csv\r\n\r\n"
         ));
         let tail = format!("\r\n--{boundary}--\r\n");
-        let mut file = std::fs::File::open(file)?;
         let length = file.seek(SeekFrom::End(0))?;
         file.rewind()?;
         let size = head.len() as u64 + length + tail.len() as u64;
@@ -340,7 +352,8 @@ impl Client {
             if status != 200 {
                 return Err(Error::new(ErrorKind::Status(status)));
             }
-            let bytes = body.with_config().limit(MOST_ANSWER).read_to_vec()?;
+            let mut bytes = body.with_config().limit(MOST_ANSWER).read_to_vec()?;
+            self.redact(&mut bytes);
             read_answer(&bytes)
         });
         // A refusal that comes twice would be taken for the answer to the next attempt, which may
@@ -352,11 +365,34 @@ impl Client {
         answer
     }
 
+    /// A server that quotes the key does not get it into our errors.
+    fn redact(&self, bytes: &mut [u8]) {
+        let key = self.0.key.0.as_bytes();
+        let mut from = 0;
+        while let Some(at) = find(&bytes[from..], key) {
+            bytes[from + at..from + at + key.len()].fill(b'*');
+            from += at + key.len();
+        }
+    }
+
     /// Calls a method that is carried out or refused as a whole.
     pub(super) fn done<T: DeserializeOwned>(&self, method: &str, form: &Form) -> Result<T, Error> {
         let answer = self.call::<Json>(method, form)?;
         data(answer)
     }
+}
+
+fn find(bytes: &[u8], wanted: &[u8]) -> Option<usize> {
+    let first = *wanted.first()?;
+    let mut from = 0;
+    while let Some(at) = bytes[from..].iter().position(|&byte| byte == first) {
+        from += at;
+        if bytes[from..].starts_with(wanted) {
+            return Some(from);
+        }
+        from += 1;
+    }
+    None
 }
 
 /// Reads an envelope.
@@ -398,15 +434,16 @@ pub(super) fn refused(answer: Answer) -> Error {
     let fields = match answer.data {
         Some(Json::Object(fields)) => fields
             .iter()
-            .map(|(field, value)| (field.clone(), words(value)))
+            .map(|(field, value)| (shown(field), shown(&words(value))))
+            .take(20)
             .collect(),
         // The right host.
-        Some(Json::String(host)) if answer.code == 13 => vec![("host".to_owned(), host)],
+        Some(Json::String(host)) if answer.code == 13 => vec![("host".to_owned(), shown(&host))],
         _ => Vec::new(),
     };
     Error::new(ErrorKind::Refused {
         code: answer.code,
-        message: answer.message,
+        message: shown(&answer.message),
         fields,
     })
 }

@@ -1,7 +1,7 @@
 //! What an upload has done, on disk, so that it can go on after any failure (decision D24).
 //!
-//! A journal is a text file: a line of JSON for each record, behind each its CRC-32 in hexadecimal
-//! and a line break. It holds no number and no key. It appears by rename with its first record, the
+//! A journal is a text file: a line of JSON for each record, behind each the CRC-32 of its place and
+//! its text in hexadecimal, and a line break. It holds no number and no key. It appears by rename with its first record, the
 //! [`Heading`], complete and synced; after that it only grows, and every record is synced before
 //! what follows from it is done: that a batch is about to be sent, before it is sent; that it was
 //! answered, before the next one is. A last record that was torn by a crash is dropped when the journal
@@ -179,6 +179,8 @@ pub struct Journal {
     /// What was done before it was opened, as far as it has not been taken up yet.
     past: Past,
     state: State,
+    /// How many records there are.
+    lines: u64,
     /// A record could not be written, and may be there in part: nothing can stand behind it.
     broken: bool,
 }
@@ -209,22 +211,30 @@ impl fmt::Debug for Journal {
     }
 }
 
-fn line(record: &Record) -> io::Result<Vec<u8>> {
+/// Of a record in its place: one that is lost or there twice makes all behind it wrong.
+fn checksum(place: u64, json: &[u8]) -> u32 {
+    let mut sum = crc32fast::Hasher::new();
+    sum.update(&place.to_le_bytes());
+    sum.update(json);
+    sum.finalize()
+}
+
+fn line(place: u64, record: &Record) -> io::Result<Vec<u8>> {
     let mut line = serde_json::to_vec(record)?;
-    let sum = crc32fast::hash(&line);
+    let sum = checksum(place, &line);
     writeln!(line, " {sum:08x}")?;
     Ok(line)
 }
 
 /// The record of a line without its line break, if it is whole.
-fn record(line: &[u8]) -> Option<Record> {
+fn record(place: u64, line: &[u8]) -> Option<Record> {
     let (json, sum) = line.split_at_checked(line.len().checked_sub(9)?)?;
     let sum = std::str::from_utf8(sum.strip_prefix(b" ")?).ok()?;
     let is_hex = sum
         .bytes()
         .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
     let sum = u32::from_str_radix(sum, 16).ok().filter(|_| is_hex)?;
-    (crc32fast::hash(json) == sum).then_some(())?;
+    (checksum(place, json) == sum).then_some(())?;
     serde_json::from_slice(json).ok()
 }
 
@@ -257,8 +267,9 @@ impl Journal {
         let mut file = tempfile::Builder::new()
             .prefix(".recipients-")
             .tempfile_in(folder)
-            .map_err(io)?;
-        let first = line(&Record::Heading(heading.clone())).map_err(io)?;
+            // The name of the file beside it is of no interest.
+            .map_err(|error| io(error.kind().into()))?;
+        let first = line(1, &Record::Heading(heading.clone())).map_err(io)?;
         file.write_all(&first).map_err(io)?;
         file.as_file().sync_all().map_err(io)?;
         file.as_file().try_lock().map_err(|error| match error {
@@ -287,6 +298,7 @@ impl Journal {
                 next: None,
             },
             state: State::default(),
+            lines: 1,
             broken: false,
         })
     }
@@ -323,7 +335,10 @@ impl Journal {
                 break;
             }
             let end = whole + text.len() as u64;
-            match text.strip_suffix(b"\n").and_then(record) {
+            match text
+                .strip_suffix(b"\n")
+                .and_then(|text| record(lines + 1, text))
+            {
                 Some(Record::Heading(found)) if lines == 0 && found.format == FORMAT => {
                     heading = Some(found);
                     first = end;
@@ -356,6 +371,7 @@ impl Journal {
                 next: None,
             },
             state,
+            lines,
             broken: false,
         })
     }
@@ -415,7 +431,7 @@ impl Journal {
             self.past.line += 1;
             self.past.left = self.past.left.saturating_sub(text.len() as u64);
             let line = self.past.line;
-            let next = text.strip_suffix(b"\n").and_then(record);
+            let next = text.strip_suffix(b"\n").and_then(|text| record(line, text));
             self.past.next =
                 Some(next.ok_or_else(|| self.failed(JournalErrorKind::Damaged { line }))?);
             // What the state has is not part of the order.
@@ -446,10 +462,11 @@ impl Journal {
     pub(super) fn note(&mut self, record: &Record) -> Result<(), JournalError> {
         let written = match self.broken {
             true => Err(io::Error::other("an earlier record could not be written")),
-            false => line(record).and_then(|line| self.file.write_all(&line)),
+            false => line(self.lines + 1, record).and_then(|line| self.file.write_all(&line)),
         };
         self.broken = written.is_err();
         written.map_err(|error| self.failed(JournalErrorKind::Io(error)))?;
+        self.lines += 1;
         self.state.take(record.clone());
         Ok(())
     }

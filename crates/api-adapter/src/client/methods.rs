@@ -11,7 +11,7 @@ use recipients_core::Msisdn;
 use recipients_template::Missing;
 use serde::de::DeserializeOwned;
 use serde_json::Value as Json;
-use std::path::Path;
+use std::fs::File;
 
 /// A campaign to be made.
 #[derive(Clone, Debug, Default)]
@@ -330,7 +330,7 @@ impl Client {
     /// # Errors
     ///
     /// If the file is refused at once, or the call fails.
-    pub fn add_file(&self, campaign: u64, list: &Path, options: AddOptions) -> Result<u64, Error> {
+    pub fn add_file(&self, campaign: u64, list: &File, options: AddOptions) -> Result<u64, Error> {
         let fields = file_fields(campaign, options);
         let method = "campaign/addrecipients";
         let answer: Answer = self.call_with_file(method, &fields, "recipients.csv", list)?;

@@ -58,6 +58,6 @@ pub use types::{
     Listed, MessageInfo, Processed, SentMessage, StoppedNumber, Task,
 };
 pub use upload::{
-    Fate, Outcome, Prepare, Results, Upload, UploadError, UploadOptions, UploadReport,
+    Fate, Outcome, Prepare, Results, Upload, UploadError, UploadOptions, UploadReport, digest,
 };
 pub use world::{Moment, RealWorld, World};

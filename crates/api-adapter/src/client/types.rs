@@ -3,6 +3,7 @@
 //! Servers write numbers as numbers or as texts, and what is not set as null, as an empty text or
 //! not at all; all of that reads the same here. What a newer server adds is kept in `rest`.
 
+use super::http::shown;
 use serde::de::{DeserializeOwned, Deserializer};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
@@ -30,6 +31,11 @@ fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D:
         Json::Number(number) => Some(number.to_string()),
         _ => None,
     })
+}
+
+/// A text that is only shown.
+fn words<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    Ok(text(deserializer)?.map(|words| shown(&words)))
 }
 
 fn flag<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
@@ -96,7 +102,7 @@ pub struct CampaignInfo {
     #[serde(default, deserialize_with = "text")]
     pub text: Option<String>,
     /// `NEW`, `MODERATION`, `RUNNING` …
-    #[serde(default, deserialize_with = "text")]
+    #[serde(default, deserialize_with = "words")]
     pub common_status: Option<String>,
     /// When it is to be sent.
     #[serde(default, deserialize_with = "text")]
@@ -127,10 +133,10 @@ pub struct Counters {
     #[serde(default, deserialize_with = "number")]
     pub total_seg_num: Option<u64>,
     /// What they cost, in decimals.
-    #[serde(default, deserialize_with = "text")]
+    #[serde(default, deserialize_with = "words")]
     pub total_cost: Option<String>,
     /// The currency.
-    #[serde(default, deserialize_with = "text")]
+    #[serde(default, deserialize_with = "words")]
     pub user_currency: Option<String>,
     /// Recipients that were not added.
     #[serde(default, deserialize_with = "number")]
@@ -159,7 +165,7 @@ pub struct Task {
     #[serde(default, deserialize_with = "number")]
     pub progress: Option<u64>,
     /// Why it ended early, where the server says so.
-    #[serde(default, deserialize_with = "text")]
+    #[serde(default, deserialize_with = "words")]
     pub note: Option<String>,
 }
 

@@ -196,19 +196,6 @@ pub struct UploadReport {
 }
 
 impl UploadReport {
-    /// Of an upload that has nothing to send.
-    pub fn of_check(checked: Report) -> UploadReport {
-        let duplicates = checked.count(Code::Duplicate);
-        UploadReport {
-            rows: checked.total(),
-            rejected: checked.rejected() - duplicates,
-            duplicates,
-            unknown: checked.accepted(),
-            checked,
-            ..UploadReport::default()
-        }
-    }
-
     pub(super) fn count(&mut self, outcome: &Outcome) {
         self.rows += 1;
         *match outcome.fate {
@@ -263,6 +250,11 @@ pub enum UploadError {
         /// The server's words.
         note: Option<String>,
     },
+    /// A background task does not move.
+    Stuck {
+        /// Its number.
+        task: u64,
+    },
     /// The flag was set.
     Interrupted,
 }
@@ -279,7 +271,8 @@ impl fmt::Display for UploadError {
             UploadError::Call { error, .. } => error.fmt(f),
             UploadError::NotNew { status } => write!(
                 f,
-                "the campaign is {status}; recipients can be added to a NEW one only"
+                "the campaign is {status}; recipients can be added to a NEW one only, and only that can be \
+                 sent"
             ),
             UploadError::Entries {
                 batch,
@@ -300,6 +293,9 @@ impl fmt::Display for UploadError {
                     Some(note) => write!(f, ": {note}"),
                     None => Ok(()),
                 }
+            }
+            UploadError::Stuck { task } => {
+                write!(f, "the server's task {task} does not move on")
             }
             UploadError::Interrupted => f.write_str("interrupted"),
         }
@@ -362,6 +358,11 @@ impl<'c> Upload<'c> {
     /// An upload through this client.
     pub fn new(client: &'c Client, options: UploadOptions) -> Upload<'c> {
         Upload { client, options }
+    }
+
+    /// Whether the flag to stop is set.
+    pub fn is_stopped(&self) -> bool {
+        self.options.stop.load(Ordering::SeqCst)
     }
 
     /// Looks a campaign up before anything is done: whether the server can be reached, knows the key
@@ -565,15 +566,21 @@ impl<'c> Upload<'c> {
         if !again {
             journal.write(&Record::Launching)?;
         }
+        let mut not_new = None;
         let launched = self.patiently(None, false, || {
             match self.client.send_campaign(campaign) {
-                // An attempt whose answer was lost has started it.
-                Err(error) if again && error.api_code() == Some(ApiCode::Conflict) => {
+                // An attempt whose answer was lost has started it, or somebody else has; or recipients
+                // are being added to it.
+                Err(error) if error.api_code() == Some(ApiCode::Conflict) => {
                     let info = self.client.campaign(campaign)?;
                     match info.common_status.as_deref() {
                         None | Some("NEW") => Err(error),
-                        Some("MODERATION") => Ok(Launch::Moderation),
-                        Some(_) => Ok(Launch::Sending),
+                        Some("MODERATION") if again => Ok(Launch::Moderation),
+                        Some(status) if again && status != "DECLINED" => Ok(Launch::Sending),
+                        Some(status) => {
+                            not_new = Some(status.to_owned());
+                            Err(Error::setting(""))
+                        }
                     }
                 }
                 Err(error) => {
@@ -582,11 +589,40 @@ impl<'c> Upload<'c> {
                 }
                 launched => launched,
             }
-        })?;
+        });
+        if let Some(status) = not_new {
+            return Err(UploadError::NotNew { status });
+        }
+        let launched = launched?;
         journal.write(&Record::Launched {
             moderation: launched == Launch::Moderation,
         })?;
         Ok(launched)
+    }
+
+    /// Repeats a call to a campaign that must be NEW: one that is not is not waited for.
+    pub(super) fn while_new<T>(
+        &self,
+        campaign: u64,
+        mut call: impl FnMut() -> Result<T, Error>,
+    ) -> Result<T, UploadError> {
+        let mut not_new = None;
+        let done = self.patiently(None, false, || {
+            let done = call();
+            if let Err(error) = &done
+                && error.api_code() == Some(ApiCode::Conflict)
+                && let Ok(info) = self.client.campaign(campaign)
+                && !info.is_new()
+            {
+                not_new = info.common_status;
+                return Err(Error::setting(""));
+            }
+            done
+        });
+        match not_new {
+            Some(status) => Err(UploadError::NotNew { status }),
+            None => done,
+        }
     }
 
     /// Repeats a call while that may help, and the patience lasts.
@@ -984,7 +1020,9 @@ impl Sender<'_, '_> {
                 Ok(answer) => {
                     let is_ours = numbers(unit).zip(&answer.entries).all(|(number, entry)| {
                         let theirs = entry.recipient.as_deref();
-                        theirs.is_none_or(|theirs| theirs == number.to_string())
+                        theirs.is_none_or(|theirs| {
+                            theirs.trim_start_matches('+') == number.to_string()
+                        })
                     });
                     let (sent, answered) = (unit.recipients.len(), answer.entries.len());
                     match (is_ours, sent == answered) {
@@ -1147,8 +1185,9 @@ fn numbers(unit: &Unit) -> impl Iterator<Item = Msisdn> + '_ {
     accepted.filter_map(|row| row.verdict.msisdn())
 }
 
-pub(super) fn digest(bytes: &[u8]) -> String {
-    hex(&Sha256::digest(bytes))
+/// The SHA-256 of a text, in hexadecimal.
+pub fn digest(text: impl AsRef<[u8]>) -> String {
+    hex(&Sha256::digest(text))
 }
 
 pub(super) fn hex(bytes: &[u8]) -> String {
