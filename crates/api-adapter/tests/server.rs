@@ -2,7 +2,7 @@
 //! they are told to (codes 3, 51 and 99), and with little patience.
 #![cfg(feature = "server")]
 
-use recipients_api_adapter::server::{self, ServerOptions};
+use recipients_api_adapter::server::{self, ServerOptions, Setup};
 use recipients_campaigns::{Campaigns, Error, Faults, LinkMaker, Moment, Money, Options, Settings};
 use recipients_core::Msisdn;
 use serde_json::{Value, json};
@@ -72,9 +72,13 @@ impl Server {
             .add_account("test", &Settings::default(), Money(0))
             .unwrap();
         let stop = Arc::new(AtomicBool::new(false));
+        let setup = Setup {
+            options: server_options,
+            ..Setup::default()
+        };
         let thread = std::thread::spawn({
             let stop = Arc::clone(&stop);
-            move || server::run(&campaigns, listener, None, server_options, &stop).unwrap()
+            move || server::run(&campaigns, listener, setup, &stop).unwrap()
         });
         Server {
             url,

@@ -8,7 +8,7 @@ use recipients_api_adapter::client::{
     AddOptions, ApiKey, Client, ClientOptions, Fate, Heading, Journal, Moment, NewCampaign,
     Outcome, Recipients, Upload, UploadError, UploadOptions, UploadReport, World,
 };
-use recipients_api_adapter::server::{self, ServerOptions};
+use recipients_api_adapter::server::{self, Setup};
 use recipients_batcher::{Limits, Pipeline};
 use recipients_campaigns::{Campaigns, Money, Options, Settings};
 use recipients_core::{Checker, Msisdn};
@@ -43,9 +43,7 @@ impl Server {
         let stop = Arc::new(AtomicBool::new(false));
         let thread = std::thread::spawn({
             let stop = Arc::clone(&stop);
-            move || {
-                server::run(&campaigns, listener, None, ServerOptions::default(), &stop).unwrap()
-            }
+            move || server::run(&campaigns, listener, Setup::default(), &stop).unwrap()
         });
         Server {
             address,

@@ -105,8 +105,8 @@ pub enum CardTest {
 /// Which cards are asked for: those that meet all of it.
 #[derive(Clone, Debug, Default)]
 pub struct CardFilter {
-    /// Of one of these groups; `None` is of no group at all.
-    pub groups: Option<Vec<Option<i64>>>,
+    /// Of one of these groups, or with true of none of them; `None` is of no group at all.
+    pub groups: Vec<(Vec<Option<i64>>, bool)>,
     /// What fields hold.
     pub fields: Vec<(CardField, CardTest, String)>,
     /// When they were made.
@@ -181,14 +181,17 @@ fn checked(fields: &BTreeMap<String, String>) -> Result<BTreeMap<String, String>
     Ok(kept)
 }
 
+fn is_number(field: CardField) -> bool {
+    let names = [MOBILE, "viber", "whatsapp", "landline"];
+    names.contains(&field.0) && !field.1
+}
+
 /// A number as the pipeline writes it, if it can be read; what cannot is kept, and told of when it is
 /// to be written to.
 fn normal(field: CardField, value: &str) -> String {
-    let number = match field {
-        CardField(MOBILE | "viber" | "whatsapp" | "landline", false) => {
-            Checker::default().stop_list_entry(value).ok()
-        }
-        _ => None,
+    let number = match is_number(field) {
+        true => Checker::default().stop_list_entry(value).ok(),
+        false => None,
     };
     number.map_or_else(|| value.to_owned(), |number| number.to_string())
 }
@@ -266,8 +269,13 @@ impl Campaigns {
         let created = filter.created.ends(account);
         let mut filter = filter.clone();
         for (field, test, value) in &mut filter.fields {
-            if matches!(test, CardTest::Equal | CardTest::NotEqual) {
-                *value = normal(*field, value);
+            match test {
+                CardTest::Equal | CardTest::NotEqual => *value = normal(*field, value),
+                // A part of a number is looked for in the digits that are stored.
+                CardTest::Contain if is_number(*field) => {
+                    value.retain(|c| !"+-() ".contains(c));
+                }
+                _ => {}
             }
         }
         self.store.read(|look| {
@@ -378,7 +386,7 @@ impl Campaigns {
             None => {
                 let page = Page { size: 1, number: 0 };
                 let none = CardFilter {
-                    groups: Some(vec![None]),
+                    groups: vec![(vec![None], false)],
                     ..CardFilter::default()
                 };
                 Ok(look.cards(account.id, &none, None, &[], page)?.total)

@@ -18,6 +18,9 @@ const ATTEMPTS: i64 = 10;
 /// Hooks of an account.
 const MOST_HOOKS: i64 = 10;
 
+/// Events that are deleted together.
+const PIECE: usize = 5000;
+
 const MOST_URL: usize = 1000;
 const MOST_SECRET: usize = 255;
 
@@ -142,7 +145,7 @@ impl Campaigns {
         let now = self.now();
         self.store.write(|change| {
             let account = change.account_by_name(account)?;
-            if change.hooks(account.id)?.len() as i64 >= MOST_HOOKS {
+            if change.count_hooks(account.id)? >= MOST_HOOKS {
                 let most = Flaw::TooMany(MOST_HOOKS as usize);
                 return Err(Error::invalid(Field::Target, most));
             }
@@ -168,10 +171,12 @@ impl Campaigns {
     ///
     /// [`Error::NotFound`] if there is none of this number.
     pub fn remove_hook(&self, id: i64) -> Result<(), Error> {
-        match self.store.write(|change| change.remove_hook(id))? {
-            true => Ok(()),
-            false => Err(Error::NotFound),
+        if !self.store.write(|change| change.remove_hook(id))? {
+            return Err(Error::NotFound);
         }
+        // In pieces, so that others have their turn.
+        while self.store.write(|change| change.drop_events(id, PIECE))? == PIECE {}
+        Ok(())
     }
 
     /// The hooks for which something is due.

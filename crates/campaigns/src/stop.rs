@@ -142,6 +142,17 @@ impl Campaigns {
         added.map(|()| count)
     }
 
+    /// The numbers that an account does not write to, or without one those that nobody does, from the
+    /// smallest on.
+    ///
+    /// # Errors
+    ///
+    /// If the store fails.
+    pub fn stop_numbers(&self, account: Option<&Account>) -> Result<Vec<Msisdn>, Error> {
+        let account = account.map_or(0, |account| account.id);
+        self.store.read(|look| look.stop_list(account))
+    }
+
     /// Replaces the table of prices by a CSV file with the columns `country`, `operator` (may be
     /// empty: every operator) and `price` of a segment.
     ///

@@ -2,7 +2,7 @@
 
 use crate::Campaigns;
 use crate::error::Error;
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io;
 use std::path::Path;
 
@@ -15,25 +15,26 @@ impl Campaigns {
     ///
     /// If there is such a file already, or it cannot be written.
     pub fn backup(&self, file: &Path) -> Result<(), Error> {
+        let folder = match file.parent() {
+            Some(folder) if folder != Path::new("") => folder,
+            _ => Path::new("."),
+        };
         if file.symlink_metadata().is_ok() {
             return Err(io::Error::from(io::ErrorKind::AlreadyExists).into());
         }
-        let name = file.file_name().unwrap_or_default().to_string_lossy();
-        let unfinished = file.with_file_name(format!(".{name}.unfinished"));
-        let mut options = OpenOptions::new();
-        options.write(true).create(true).truncate(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        options.open(&unfinished)?;
-        let written = self
-            .store
-            .copy(&unfinished)
-            .and_then(|()| Ok(File::open(&unfinished)?.sync_all()?))
-            .and_then(|()| Ok(std::fs::rename(&unfinished, file)?));
-        if written.is_err() {
-            let _ = std::fs::remove_file(&unfinished);
-        }
-        written
+        // Readable by its owner only, and nobody else's.
+        let unfinished = tempfile::Builder::new()
+            .prefix(".recipients-")
+            .tempfile_in(folder)
+            .map_err(|error| io::Error::from(error.kind()))?;
+        self.store.copy(unfinished.path())?;
+        unfinished.as_file().sync_all()?;
+        unfinished
+            .persist_noclobber(file)
+            .map_err(|error| error.error)?;
+        // The name must last, too.
+        File::open(folder)?.sync_all()?;
+        Ok(())
     }
 
     /// What is wrong with the database, in words: damage to the file, and counters that differ from a

@@ -357,6 +357,23 @@ Exit codes: 0 added; 2 wrong usage; 4 a list or the database cannot be read or w
 Example:
   recipients stoplist load --account shop --db shop.db stop-2026.csv")]
     Load(Box<StoplistLoadArgs>),
+    /// Print the stop list of a campaign server: of an account, or of all of them
+    #[command(after_long_help = "\
+One number a line, from the smallest on, as --stop-list and `stoplist load` take it. The server may run \
+meanwhile.
+
+Exit codes: 0 printed; 2 wrong usage; 4 the database cannot be read.
+
+Example:
+  recipients stoplist export --account shop --db shop.db > stop.txt")]
+    Export {
+        /// Account whose stop list it is [default: the system's, which counts for all]
+        #[arg(long, value_name = "NAME")]
+        account: Option<String>,
+        /// Database file
+        #[arg(long, value_name = "FILE", default_value = "recipients.db")]
+        db: PathBuf,
+    },
 }
 
 #[derive(Args, Debug)]
@@ -657,6 +674,12 @@ pub(crate) struct ServeArgs {
     /// Key of the certificate, in PEM
     #[arg(long, value_name = "FILE", requires = "tls_certificate")]
     pub(crate) tls_key: Option<PathBuf>,
+
+    /// Plan of faults to try clients against: lines as `campaign/send 2-3 code:30` with a method or *,
+    /// its calls (3, 3-5, 3-, */10) and a fault (locked, code:N, status:N, delay:MS, drop:before,
+    /// drop:after)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) faults: Option<PathBuf>,
 
     /// Let webhooks lead to addresses of private networks and of this computer
     #[arg(long)]

@@ -55,6 +55,9 @@ fn main() -> ExitCode {
         Command::Template(args) => template::run(&args),
         Command::Stoplist(StoplistCommand::Build(args)) => stop_list::build(&args),
         Command::Stoplist(StoplistCommand::Load(args)) => serve::stop_list(&args),
+        Command::Stoplist(StoplistCommand::Export { account, db }) => {
+            serve::export_stop_list(account.as_deref(), &db)
+        }
         Command::Serve(args) => serve::serve(&args),
         Command::Account(command) => serve::account(&command),
         Command::Campaign(command) => serve::campaign(&command),

@@ -8,7 +8,7 @@ use crate::check::refuse_reading_twice;
 use crate::failure::{ACCEPTED, Failure, NONE_ACCEPTED};
 use crate::print;
 use recipients::{Checker, StopList};
-use recipients_api_adapter::server::{self, ServerOptions};
+use recipients_api_adapter::server::{self, FaultPlan, ServerOptions, Setup};
 use recipients_campaigns::{
     Account, Campaigns, Error, Flaw, Language, Money, Options, Settings, Simulated,
 };
@@ -43,6 +43,16 @@ pub(crate) fn serve(args: &ServeArgs) -> Result<ExitCode, Failure> {
             Some(tls.map_err(|error| Failure::Unreadable(format!("TLS: {error}")))?)
         }
         _ => None,
+    };
+    let faults = match &args.faults {
+        None => FaultPlan::default(),
+        Some(path) => {
+            let wrong = |error: &dyn std::fmt::Display| {
+                Failure::Unreadable(format!("--faults {}: {error}", path.display()))
+            };
+            let text = std::fs::read_to_string(path).map_err(|error| wrong(&error))?;
+            FaultPlan::parse(&text).map_err(|error| wrong(&error))?
+        }
     };
     let scheme = if tls.is_some() { "https" } else { "http" };
     let public = match &args.public_url {
@@ -98,11 +108,15 @@ pub(crate) fn serve(args: &ServeArgs) -> Result<ExitCode, Failure> {
         }
     }
     let stop = Arc::new(AtomicBool::new(false));
-    let options = ServerOptions {
-        private_hooks: args.allow_private_webhooks,
-        ..ServerOptions::default()
+    let setup = Setup {
+        options: ServerOptions {
+            private_hooks: args.allow_private_webhooks,
+            ..ServerOptions::default()
+        },
+        tls,
+        faults,
     };
-    server::run(&campaigns, listener, tls, options, &stop)
+    server::run(&campaigns, listener, setup, &stop)
         .map_err(|error| Failure::Unreadable(format!("the server cannot go on: {error}")))?;
     Ok(ExitCode::from(ACCEPTED))
 }
@@ -369,6 +383,20 @@ pub(crate) fn stop_list(args: &StoplistLoadArgs) -> Result<ExitCode, Failure> {
     let added = campaigns.stop_all(account.as_ref(), all.iter());
     let added = added.map_err(|error| told(&error))?;
     print(format!("{added} numbers\n").as_bytes())
+}
+
+pub(crate) fn export_stop_list(account: Option<&str>, db: &Path) -> Result<ExitCode, Failure> {
+    let campaigns = open_existing(db)?;
+    let account = account
+        .map(|name| account_named(&campaigns, name))
+        .transpose()?;
+    let numbers = campaigns.stop_numbers(account.as_ref());
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    for number in numbers.map_err(|error| told(&error))? {
+        writeln!(out, "{number}")?;
+    }
+    out.flush()?;
+    Ok(ExitCode::from(ACCEPTED))
 }
 
 pub(crate) fn database(command: &DatabaseCommand) -> Result<ExitCode, Failure> {

@@ -356,6 +356,21 @@ fn target(args: &UploadArgs, upload: &Upload<'_>, start: &Start) -> Result<Targe
         found => found?,
     };
     let theirs = campaign.text.clone().map(Template::parse);
+    if let (None, Start::Again { journal, name, .. }) = (args.campaign, start) {
+        // One that was made: rows are judged by the text that was given, as at first.
+        let now = theirs.as_ref().map(|text| digest(text.text()));
+        if let (Some(made), Some(now)) = (journal.made_text(), now)
+            && made != now
+        {
+            return Err(another_campaign(name).into());
+        }
+        let kind = kind(args, given.as_ref());
+        return Ok(Target {
+            text: given,
+            is_template: kind == 3,
+            is_single: kind == 1,
+        });
+    }
     if let (Some(given), Some(theirs)) = (&given, &theirs)
         && args.campaign.is_some()
         && given.text() != theirs.text()
@@ -377,6 +392,16 @@ fn target(args: &UploadArgs, upload: &Upload<'_>, start: &Start) -> Result<Targe
         is_template,
         is_single,
     })
+}
+
+fn another_campaign(journal: &str) -> Failure {
+    Failure::Upload(
+        format!(
+            "{journal}: the campaign of this number is not the one of the upload: its text is \
+             another; is the server's address right?"
+        ),
+        CAMPAIGN_UNKNOWN,
+    )
 }
 
 /// Either of the two.
@@ -557,13 +582,7 @@ fn run(args: &UploadArgs, key: &ApiKey, start: Start) -> Result<ExitCode, Failur
     if let Start::Again { binding, name, .. } = &start
         && (binding.text != identity || binding.is_template != target.is_template)
     {
-        return Err(Failure::Upload(
-            format!(
-                "{name}: the campaign of this number is not the one of the upload: its text is \
-                 another; is the server's address right?"
-            ),
-            CAMPAIGN_UNKNOWN,
-        ));
+        return Err(another_campaign(name));
     }
     let mut journal = match start {
         Start::Again { journal, .. } => *journal,
@@ -650,6 +669,8 @@ struct Ending {
     was_declined: bool,
     /// Why it was not sent though it was wanted.
     launch_failed: Option<String>,
+    /// It may have been sent all the same.
+    launch_is_open: bool,
     files: Vec<PathBuf>,
     server: String,
     journal: String,
@@ -760,6 +781,7 @@ impl Delivered<'_> {
                 match upload.launch(campaign, journal) {
                     Ok(launch) => ending.launch = Some(launch),
                     Err(error) => {
+                        ending.launch_is_open = Upload::is_open(&error);
                         let failure = failed(error);
                         ending.launch_failed = Some(failure.to_string());
                         exit = Some(failure.number());
@@ -875,7 +897,10 @@ fn upload_value(report: &UploadReport, ending: &Ending) -> Value {
         "messages": counters.and_then(|counters| counters.total_msg_num),
         "segments": counters.and_then(|counters| counters.total_seg_num),
         "cost": counters.and_then(|counters| counters.total_cost.clone()),
-        "sent": ending.launch.is_some(),
+        "sent": match ending.launch_is_open {
+            true => None,
+            false => Some(ending.launch.is_some()),
+        },
         "not_sent_because": ending.launch_failed,
         "moderation": ending.launch == Some(Launch::Moderation),
         "journal": ending.journal,
@@ -938,10 +963,17 @@ fn upload_text(
     }
     if let Some(why) = &ending.launch_failed {
         let journal = &ending.journal;
-        writeln!(
-            out,
-            "The campaign was not sent: {why}\n`recipients resume {journal}` tries again."
-        )?;
+        match ending.launch_is_open {
+            true => writeln!(
+                out,
+                "It is not known whether the campaign is being sent: {why}\n\
+                 `recipients resume {journal}` finds out."
+            )?,
+            false => writeln!(
+                out,
+                "The campaign was not sent: {why}\n`recipients resume {journal}` tries again."
+            )?,
+        }
     }
     for file in &ending.files {
         writeln!(out, "written: {}", file.display())?;

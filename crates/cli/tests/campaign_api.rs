@@ -400,6 +400,14 @@ fn codes_of_recipients() {
     assert_eq!(load(&["--account", "test"]).stdout, b"1 numbers\n");
     assert_eq!(load(&[]).stdout, b"1 numbers\n");
     assert_eq!(load(&["--account", "nobody"]).status.code(), Some(2));
+    let mut export = recipients();
+    export.args(["stoplist", "export", "--account", "test", "--db"]);
+    let exported = export.arg(&server.db).output().unwrap().stdout;
+    let exported = String::from_utf8(exported).unwrap();
+    assert!(
+        exported.lines().any(|line| line == "380671112244"),
+        "{exported}"
+    );
     let stopped = server.ok("numberStopList/list", &[]);
     assert_eq!(stopped["totalItemCount"], "3");
     let levels = ["2", "0", "0"].map(|level| json!(level));

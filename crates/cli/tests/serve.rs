@@ -957,6 +957,8 @@ fn contacts_are_searched() {
         ("createTs", "to", today, vec![]),
         ("groupId", "equal", group, vec![&ivan]),
         ("groupId", "equal", "-1", vec![&olha, &none]),
+        ("groupId", "not_equal", group, vec![&olha, &none]),
+        ("mobile", "contain", "+38097", vec![&olha, &ivan]),
         ("groupId", "empty", "", vec![&olha, &none]),
         ("name", "equal", "' OR 1=1 --", vec![]),
     ] {
@@ -1007,4 +1009,58 @@ fn senders_are_listed() {
         shown,
         [(json!("Alpha"), json!("1")), (json!("Beta"), json!("0"))]
     );
+}
+
+/// Faults on demand: each does what it says, and nothing else goes wrong.
+#[test]
+fn faults_on_demand() {
+    let folder = tempfile::tempdir().unwrap();
+    let db = folder.path().join("test.db");
+    let key = server::add_account(&db, "test", &[]);
+    let plan = "# tried below, in this order\ncampaign/create 2 code:30\ncampaign/create 3 drop:before\n\
+                campaign/create 4 drop:after\ncampaign/create 5 status:502\ncampaign/create 6 delay:300\n\
+                campaign/addrecipients 1-2 locked\n";
+    std::fs::write(folder.path().join("plan"), plan).unwrap();
+    let (process, address) = server::start_with(&db, &["--faults", "plan"], folder.path());
+    let server = Server {
+        process,
+        address,
+        db,
+        key,
+    };
+    let create = || {
+        let answer = ureq::post(server.url("campaign/create")).send(form(&[("data[text]", "x")]));
+        let text = match answer {
+            Ok(mut answer) => answer.body_mut().read_to_string().unwrap(),
+            Err(ureq::Error::StatusCode(status)) => return format!("status {status}"),
+            Err(_) => return "gone".to_owned(),
+        };
+        let envelope: Value = serde_json::from_str(&text).unwrap();
+        format!("code {}, {}", envelope["code"], envelope["data"])
+    };
+    let began = Instant::now();
+    let answers: Vec<String> = (0..6).map(|_| create()).collect();
+    assert_eq!(
+        answers,
+        [
+            "code 0, \"1\"",
+            "code 30, null",
+            "gone",
+            "gone",
+            "status 502",
+            "code 0, \"3\""
+        ]
+    );
+    assert!(began.elapsed() >= Duration::from_millis(300));
+    let add = || server.code("campaign/addRecipients", &[("id", "1"), ("recipients", A)]);
+    assert_eq!([add(), add(), add()], [10, 10, 0]);
+    let wrong = folder.path().join("wrong");
+    std::fs::write(&wrong, "campaign/create 1 explode\n").unwrap();
+    let refused = recipients()
+        .args(["serve", "--demo", "--faults"])
+        .arg(&wrong)
+        .output()
+        .unwrap();
+    assert_eq!(refused.status.code(), Some(4));
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("line 1"));
 }

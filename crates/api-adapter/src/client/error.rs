@@ -155,10 +155,10 @@ impl From<ureq::Error> for Error {
             // A handshake that fails while bytes are read.
             ureq::Error::Io(_) if words.contains("certificate") => ErrorKind::Certificate(words),
             ureq::Error::Io(error) => match error.kind() {
-                io::ErrorKind::ConnectionRefused
-                | io::ErrorKind::AddrNotAvailable
-                | io::ErrorKind::HostUnreachable
-                | io::ErrorKind::NetworkUnreachable => ErrorKind::Unreachable(words),
+                // An unreachable host is also told of on a connection that had been there.
+                io::ErrorKind::ConnectionRefused | io::ErrorKind::AddrNotAvailable => {
+                    ErrorKind::Unreachable(words)
+                }
                 // Resolvers' errors have no kind of their own.
                 _ if words.contains("lookup address") => ErrorKind::Unreachable(words),
                 // Neither has a handshake with somebody who knows none.

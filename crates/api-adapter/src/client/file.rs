@@ -205,7 +205,8 @@ impl Upload<'_> {
                 (ended.status, added, ended.note)
             }
         };
-        match status == 3 && added == 0 {
+        // What replaces leaves the old list where it was; what adds leaves what it has added.
+        match status == 3 && (self.options.replace || added < rows) {
             true => Err(UploadError::Task { note }),
             false => Ok(added),
         }

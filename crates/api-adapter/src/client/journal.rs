@@ -53,6 +53,9 @@ pub(super) enum Record {
         created: bool,
         /// The highest id of a message known before the first batch.
         after: u64,
+        /// Of one that was made, the SHA-256 of its text as the server has it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        text: Option<String>,
     },
     /// A batch is about to be sent.
     Sent {
@@ -189,6 +192,7 @@ pub struct Journal {
 #[derive(Clone, Debug, Default)]
 pub(super) struct State {
     pub(super) campaign: Option<(u64, bool, u64)>,
+    pub(super) text: Option<String>,
     pub(super) launching: bool,
     pub(super) launched: Option<bool>,
     pub(super) finished: Option<Json>,
@@ -396,6 +400,12 @@ impl Journal {
         self.state.campaign.map(|(id, ..)| id)
     }
 
+    /// Of a campaign that this upload has made, the [digest](super::digest) of its text as the server
+    /// has it, if it told.
+    pub fn made_text(&self) -> Option<&str> {
+        self.state.text.as_deref()
+    }
+
     /// Whether the campaign may have been launched.
     pub fn is_launching(&self) -> bool {
         self.state.launching
@@ -482,8 +492,14 @@ impl Journal {
 impl State {
     fn take(&mut self, record: Record) {
         match record {
-            Record::Campaign { id, created, after } => {
+            Record::Campaign {
+                id,
+                created,
+                after,
+                text,
+            } => {
                 self.campaign = Some((id, created, after));
+                self.text = text;
                 self.began |= created;
             }
             Record::Sent { .. } | Record::File { .. } => self.began = true,
@@ -520,6 +536,7 @@ mod tests {
             id: 7,
             created: true,
             after: 0,
+            text: None,
         }];
         for batch in 1..4 {
             records.push(Record::Sent {

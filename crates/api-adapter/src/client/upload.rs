@@ -360,6 +360,15 @@ impl<'c> Upload<'c> {
         Upload { client, options }
     }
 
+    /// Whether an error of [`Upload::launch`] leaves open whether the campaign was sent.
+    pub fn is_open(error: &UploadError) -> bool {
+        match error {
+            UploadError::Interrupted => true,
+            UploadError::Call { error, .. } => error.is_uncertain(),
+            _ => false,
+        }
+    }
+
     /// Whether the flag to stop is set.
     pub fn is_stopped(&self) -> bool {
         self.options.stop.load(Ordering::SeqCst)
@@ -423,10 +432,13 @@ impl<'c> Upload<'c> {
             return Ok(id);
         }
         let id = self.patiently(None, true, || self.client.create_campaign(campaign))?;
+        // As the server has it: it may have tidied it up.
+        let made = self.client.campaign(id).ok();
         journal.write(&Record::Campaign {
             id,
             created: true,
             after: 0,
+            text: made.and_then(|made| made.text).map(digest),
         })?;
         Ok(id)
     }
@@ -452,6 +464,7 @@ impl<'c> Upload<'c> {
             id: campaign,
             created: false,
             after,
+            text: None,
         })?;
         Ok(())
     }

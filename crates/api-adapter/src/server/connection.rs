@@ -6,6 +6,8 @@
 
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -31,6 +33,8 @@ pub(super) struct Connection<T> {
     patience: Duration,
     /// Runs while it takes nothing.
     waits: Option<Pin<Box<Sleep>>>,
+    /// Nothing more is written.
+    cut: Arc<AtomicBool>,
 }
 
 enum State {
@@ -41,9 +45,11 @@ enum State {
 }
 
 impl<T> Connection<T> {
-    pub(super) fn new(io: T, patience: Duration) -> Connection<T> {
+    /// Once `cut` is set, it breaks off.
+    pub(super) fn new(io: T, patience: Duration, cut: Arc<AtomicBool>) -> Connection<T> {
         Connection {
             io,
+            cut,
             state: State::Line(Vec::new()),
             patience,
             waits: None,
@@ -63,12 +69,32 @@ impl<T> Connection<T> {
             self.answered(&bytes[..written.min(bytes.len())]);
             return Poll::Ready(Ok(written));
         }
+        self.waited(context).map(Err)
+    }
+
+    /// The client takes nothing at the moment; what is to be said once it has done so for too long.
+    fn waited(&mut self, context: &mut Context<'_>) -> Poll<io::Error> {
         let patience = self.patience;
         let waits = self
             .waits
             .get_or_insert_with(|| Box::pin(tokio::time::sleep(patience)));
         ready!(waits.as_mut().poll(context));
-        Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+        Poll::Ready(io::ErrorKind::TimedOut.into())
+    }
+
+    /// What became of an attempt to get rid of what was written: TLS holds some of it.
+    fn emptied(
+        &mut self,
+        emptied: Poll<io::Result<()>>,
+        context: &mut Context<'_>,
+    ) -> Poll<io::Result<()>> {
+        match emptied {
+            Poll::Ready(emptied) => {
+                self.waits = None;
+                Poll::Ready(emptied)
+            }
+            Poll::Pending => self.waited(context).map(Err),
+        }
     }
 
     /// What follows an answer is the next request.
@@ -163,6 +189,9 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Connection<T> {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
+        if self.cut.load(Ordering::Relaxed) {
+            return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
+        }
         let written = Pin::new(&mut self.io).poll_write(context, bytes);
         self.wrote(written, context, bytes)
     }
@@ -172,6 +201,9 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Connection<T> {
         context: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        if self.cut.load(Ordering::Relaxed) {
+            return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
+        }
         let written = Pin::new(&mut self.io).poll_write_vectored(context, slices);
         let first = slices.iter().find(|slice| !slice.is_empty());
         self.wrote(written, context, first.map_or(&[], |slice| slice))
@@ -182,11 +214,16 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Connection<T> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_flush(context)
+        if self.cut.load(Ordering::Relaxed) {
+            return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
+        }
+        let flushed = Pin::new(&mut self.io).poll_flush(context);
+        self.emptied(flushed, context)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_shutdown(context)
+        let shut = Pin::new(&mut self.io).poll_shutdown(context);
+        self.emptied(shut, context)
     }
 }
 

@@ -15,7 +15,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use ureq::config::Config;
 use ureq::http::Uri;
 use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
@@ -27,9 +27,15 @@ const LOOK: Duration = Duration::from_millis(200);
 /// How long a receiver may take.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// Hooks that are served at a time; others wait.
+const BUSY: usize = 32;
+
 /// Events of a hook that are posted side by side, and those that are fetched at a time.
 const ABREAST: usize = 8;
 const ROUND: usize = 64;
+
+/// Bytes of an answer that are read past.
+const MOST_ANSWER: u64 = 16 << 10;
 
 const EVENT_TYPE: &str = "sms-delivery-report";
 
@@ -49,7 +55,7 @@ pub(super) fn begin(
             match campaigns.due_hooks() {
                 Ok(due) => {
                     for hook in due {
-                        if busy.contains_key(&hook.id) {
+                        if busy.contains_key(&hook.id) || busy.len() >= BUSY {
                             continue;
                         }
                         let id = hook.id;
@@ -66,7 +72,7 @@ pub(super) fn begin(
             }
             thread::sleep(LOOK);
         }
-        // What they are at takes no longer than a receiver may.
+        // What they are at takes no longer than a receiver may; what is not waited for is posted again.
         for (_, thread) in busy {
             let _ = thread.join();
         }
@@ -80,6 +86,7 @@ fn serve(campaigns: &Campaigns, agent: &ureq::Agent, hook: &Hook, stop: &AtomicB
             Ok(due) => due,
             Err(error) => {
                 tracing::error!(hook = hook.id, %error, "events cannot be read");
+                thread::sleep(Duration::from_millis(campaigns.backoff().unsigned_abs()));
                 return;
             }
         };
@@ -88,22 +95,29 @@ fn serve(campaigns: &Campaigns, agent: &ureq::Agent, hook: &Hook, stop: &AtomicB
         }
         for some in due.chunks(ABREAST) {
             let outcomes: Vec<(Event, bool)> = thread::scope(|scope| {
-                let threads: Vec<_> = some
-                    .iter()
-                    .map(|event| scope.spawn(|| post(agent, hook, event)))
-                    .collect();
-                let posted = threads
-                    .into_iter()
-                    .map(|thread| thread.join().unwrap_or(false));
-                some.iter().cloned().zip(posted).collect()
+                let begin = |event| {
+                    let thread = thread::Builder::new().name("webhook".to_owned());
+                    thread.spawn_scoped(scope, move || post(agent, hook, event))
+                };
+                let threads: Vec<_> = some.iter().map(begin).collect();
+                let posted = some.iter().zip(threads).filter_map(|(event, thread)| {
+                    // One that could not be begun is due as it was.
+                    let posted = thread.ok()?.join().unwrap_or(false);
+                    Some((event.clone(), posted))
+                });
+                posted.collect()
             });
             let failed = outcomes.iter().filter(|(_, posted)| !posted).count();
             if failed > 0 {
                 tracing::warn!(hook = hook.id, failed, "events were not taken");
             }
-            if let Err(error) = campaigns.settle_events(hook.id, &outcomes) {
-                tracing::error!(hook = hook.id, %error, "events are posted again");
-                return;
+            // What is acknowledged is not posted again because a disk is full.
+            while let Err(error) = campaigns.settle_events(hook.id, &outcomes) {
+                tracing::error!(hook = hook.id, %error, "it is tried again");
+                if stop.load(Ordering::Relaxed) {
+                    return;
+                }
+                thread::sleep(Duration::from_millis(campaigns.backoff().unsigned_abs()));
             }
             if stop.load(Ordering::Relaxed) {
                 return;
@@ -115,7 +129,25 @@ fn serve(campaigns: &Campaigns, agent: &ureq::Agent, hook: &Hook, stop: &AtomicB
 /// Whether the receiver has taken an event. It may lead on to another address once.
 fn post(agent: &ureq::Agent, hook: &Hook, event: &Event) -> bool {
     let (kind, body) = body(hook, event);
-    let send = |url: &str| agent.post(url).content_type(kind).send(body.as_bytes());
+    let began = Instant::now();
+    let send = |url: &str| {
+        let left = PATIENCE.saturating_sub(began.elapsed());
+        let left = left.max(Duration::from_millis(1));
+        let request = agent
+            .post(url)
+            .config()
+            .timeout_per_call(Some(left))
+            .build();
+        let mut response = request.content_type(kind).send(body.as_bytes())?;
+        // What is read to its end leaves the connection to the next event.
+        let rest = response
+            .body_mut()
+            .with_config()
+            .limit(MOST_ANSWER)
+            .read_to_vec();
+        drop(rest);
+        Ok::<_, ureq::Error>(response)
+    };
     let mut answer = send(&hook.url);
     if let Ok(response) = &answer
         && matches!(response.status().as_u16(), 301 | 302)
@@ -132,9 +164,12 @@ fn post(agent: &ureq::Agent, hook: &Hook, event: &Event) -> bool {
 
 /// Where a redirect leads, which may name the path only.
 fn led_to(url: &str, target: &str) -> Option<String> {
-    if target.starts_with("http://") || target.starts_with("https://") {
+    if target.starts_with("https://")
+        || (target.starts_with("http://") && url.starts_with("http://"))
+    {
         return Some(target.to_owned());
     }
+    // Numbers that were to go encrypted do not go otherwise.
     let path = target
         .strip_prefix('/')
         .filter(|path| !path.starts_with('/'))?;
@@ -272,13 +307,17 @@ fn is_public(address: IpAddr) -> bool {
                 || a >= 240
                 || (a == 100 && (64..128).contains(&b))
                 || (a == 192 && b == 0 && c == 0)
+                || (a == 192 && b == 88 && c == 99)
                 || (a == 198 && (b == 18 || b == 19)))
         }
         IpAddr::V6(address) => {
             let [first, second, ..] = address.segments();
             // Global unicast, without what leads to IPv4 addresses by itself, and documentation.
-            let is_mapped = (first == 0x2002) || (first == 0x2001 && second == 0);
-            (first & 0xe000) == 0x2000 && !is_mapped && !(first == 0x2001 && second == 0x0db8)
+            // 2001::/23 is set apart for protocols; 2002::/16 leads to IPv4.
+            let is_special = first == 0x2002
+                || (first == 0x2001 && (second < 0x0200 || second == 0x0db8))
+                || (first == 0x3fff && second < 0x1000);
+            (first & 0xe000) == 0x2000 && !is_special
         }
     }
 }
@@ -385,8 +424,8 @@ mod tests {
             led_to("https://a.b:1/c?d", "/e").unwrap(),
             "https://a.b:1/e"
         );
-        assert_eq!(led_to("https://a.b", "http://c/").unwrap(), "http://c/");
-        for nowhere in ["//c/d", "e", "ftp://a", ""] {
+        assert_eq!(led_to("http://a.b", "http://c/").unwrap(), "http://c/");
+        for nowhere in ["//c/d", "e", "ftp://a", "", "http://c/"] {
             assert_eq!(led_to("https://a.b/", nowhere), None);
         }
     }

@@ -1,11 +1,12 @@
 //! Connections, bodies, and what is neither.
 
-use super::ServerOptions;
 use super::connection::Connection;
+use super::faults::{Fault, FaultPlan};
 use super::methods::{self, Call, Gate};
 use super::metrics::{Gauges, Metrics};
 use super::read::{ROOM_UNIT, read};
 use super::tls::Tls;
+use super::{ServerOptions, Setup};
 use crate::{ApiCode, Envelope, Output};
 use axum::Router;
 use axum::body::Body;
@@ -37,23 +38,28 @@ pub(super) struct Server {
     pub(super) options: ServerOptions,
     gate: Arc<Gate>,
     metrics: Arc<Metrics>,
+    faults: Arc<FaultPlan>,
     /// Room for bodies.
     pub(super) room: Arc<Semaphore>,
     /// Files of callers whose key has not come yet.
     pub(super) strangers: Arc<Semaphore>,
 }
 
-/// Who is asking.
-#[derive(Clone, Copy)]
-struct Peer(IpAddr);
+/// Who is asking, and how the connection is cut off.
+#[derive(Clone)]
+struct Peer(IpAddr, Arc<AtomicBool>);
 
 pub(super) fn serve(
     campaigns: &Arc<Campaigns>,
     listener: TcpListener,
-    tls: Option<Tls>,
-    options: ServerOptions,
+    setup: Setup,
     stop: &Arc<AtomicBool>,
 ) -> io::Result<()> {
+    let Setup {
+        options,
+        tls,
+        faults,
+    } = setup;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .thread_name("http")
@@ -63,6 +69,7 @@ pub(super) fn serve(
         options,
         gate: Arc::default(),
         metrics: Arc::default(),
+        faults: Arc::new(faults),
         room: Arc::new(Semaphore::new(options.bodies_bytes / ROOM_UNIT)),
         strangers: Arc::new(Semaphore::new(STRANGERS)),
     };
@@ -120,7 +127,9 @@ async fn accept(
             () = &mut told => break,
         };
         let _ = stream.set_nodelay(true);
-        let router = router.clone().layer(axum::Extension(Peer(peer.ip())));
+        let cut = Arc::new(AtomicBool::new(false));
+        let peer = Peer(peer.ip(), Arc::clone(&cut));
+        let router = router.clone().layer(axum::Extension(peer));
         let (builder, watcher) = (builder.clone(), graceful.watcher());
         let acceptor = acceptor.clone();
         tokio::spawn(async move {
@@ -129,14 +138,14 @@ async fn accept(
             // A client that goes away in the middle is no news.
             match acceptor {
                 None => {
-                    let stream = TokioIo::new(Connection::new(stream, patience));
+                    let stream = TokioIo::new(Connection::new(stream, patience, cut));
                     let connection = builder.serve_connection(stream, service);
                     let _ = watcher.watch(connection).await;
                 }
                 Some(acceptor) => {
                     let greeted = tokio::time::timeout(patience, acceptor.accept(stream));
                     if let Ok(Ok(stream)) = greeted.await {
-                        let stream = TokioIo::new(Connection::new(stream, patience));
+                        let stream = TokioIo::new(Connection::new(stream, patience, cut));
                         let connection = builder.serve_connection(stream, service);
                         let _ = watcher.watch(connection).await;
                     }
@@ -302,6 +311,12 @@ async fn service(
     let host = host(request.headers());
     let wanted = wanted_output(request.uri().query().unwrap_or_default());
     let metrics = Arc::clone(&server.metrics);
+    let planned = server.faults.next(&module, &method);
+    let cut = || {
+        // Nothing of this answer gets out.
+        peer.1.store(true, Ordering::Relaxed);
+        StatusCode::INTERNAL_SERVER_ERROR.into_response()
+    };
     let read = match read(&server, request).await {
         Ok(read) => read,
         Err(refused) => {
@@ -318,6 +333,20 @@ async fn service(
             Output::Json,
         );
     };
+    match planned {
+        Some(Fault::Code(code)) => {
+            let words = "A fault that was asked for.";
+            return response(&Envelope::new(code, (), words), output);
+        }
+        Some(Fault::Status(status)) => {
+            let status = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_GATEWAY);
+            return status.into_response();
+        }
+        Some(Fault::Delay(time)) => tokio::time::sleep(time).await,
+        Some(Fault::DropBefore) => return cut(),
+        Some(Fault::DropAfter) | None => {}
+    }
+    let ip = peer.0.to_canonical();
     let answer = {
         let (module, method) = (module.clone(), method.clone());
         blocking(move || {
@@ -327,7 +356,7 @@ async fn service(
                 gate: &server.gate,
                 bag: &read.bag,
                 file: read.file.as_ref(),
-                peer: peer.0.to_canonical(),
+                peer: ip,
                 host: host.as_deref(),
             };
             methods::answer(&call, &module, &method)
@@ -349,6 +378,9 @@ async fn service(
     };
     metrics.answered(&name, code, started.elapsed());
     tracing::info!(method = name, account, code, ms, "answered");
+    if planned == Some(Fault::DropAfter) {
+        return cut();
+    }
     response(&envelope, output)
 }
 

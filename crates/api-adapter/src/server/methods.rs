@@ -1083,7 +1083,14 @@ fn list_cards(call: &Call<'_>, account: &Account) -> Result<Envelope, Error> {
     // criteria[i][field|operator|value].
     let criteria = call.bag.get("criteria");
     let mut filter = CardFilter::default();
-    for criterion in criteria.iter().flat_map(|criteria| criteria.items()) {
+    let criteria: Vec<&Value> = criteria
+        .iter()
+        .flat_map(|criteria| criteria.items())
+        .collect();
+    if criteria.len() > MOST_CRITERIA {
+        return Err(Error::Incorrect(Flaw::TooMany(MOST_CRITERIA)));
+    }
+    for criterion in criteria {
         let text = |key| criterion.get(key).and_then(Value::text).unwrap_or_default();
         let (name, value) = (text("field"), text("value").trim().to_owned());
         let test = match text("operator") {
@@ -1105,10 +1112,18 @@ fn list_cards(call: &Call<'_>, account: &Account) -> Result<Envelope, Error> {
                         id => Some(id.parse().map_err(|_| Error::NotFound)?),
                     });
                 }
+                if ids.len() > MOST_CRITERIA {
+                    return Err(Error::Incorrect(Flaw::TooMany(MOST_CRITERIA)));
+                }
                 if ids.is_empty() || test == CardTest::Empty {
                     ids = vec![None];
                 }
-                filter.groups = Some(ids);
+                let is_negated = match test {
+                    CardTest::Equal | CardTest::Empty => false,
+                    CardTest::NotEqual => true,
+                    _ => return Err(Error::Incorrect(Flaw::OneOf("equal, not_equal, empty"))),
+                };
+                filter.groups.push((ids, is_negated));
             }
             ("createTs", _) => match test {
                 CardTest::From => filter.created.from = Some(value),
@@ -1136,11 +1151,16 @@ fn list_cards(call: &Call<'_>, account: &Account) -> Result<Envelope, Error> {
             let direction = direction.text().unwrap_or_default();
             Some((key, direction.eq_ignore_ascii_case("desc")))
         })
+        .take(MOST_CRITERIA)
         .collect();
     let (found, all) = call.campaigns.cards(account, &filter, &sort, call.page())?;
     let mut items = Vec::new();
     for card in &found.items {
-        let groups = call.campaigns.card_groups(account, card.id)?;
+        // One that was deleted meanwhile is in none.
+        let groups = match call.campaigns.card_groups(account, card.id) {
+            Err(Error::NotFound) => Vec::new(),
+            groups => groups?,
+        };
         items.push(render::card(account, card, &groups));
     }
     Ok(Envelope::ok(json!({
@@ -1149,6 +1169,9 @@ fn list_cards(call: &Call<'_>, account: &Account) -> Result<Envelope, Error> {
         "fullListItemCount": all.to_string(),
     })))
 }
+
+/// Criteria of a search, groups of one of them, and keys that it is sorted by.
+const MOST_CRITERIA: usize = 30;
 
 /// How fields of cards are compared.
 const OPERATORS: &str = "equal, not_equal, contain, from, to, empty";

@@ -7,6 +7,7 @@
 //! no room now (503); and links and lists of rejected rows for which something fails here (500).
 
 mod connection;
+mod faults;
 mod hooks;
 mod http;
 mod methods;
@@ -15,6 +16,7 @@ mod read;
 mod render;
 mod tls;
 
+pub use faults::{FaultPlan, FaultPlanError};
 pub use tls::Tls;
 
 use recipients_campaigns::{Campaigns, Error};
@@ -69,6 +71,17 @@ impl Default for ServerOptions {
     }
 }
 
+/// How a server is set up.
+#[derive(Debug, Default)]
+pub struct Setup {
+    /// Its ceilings.
+    pub options: ServerOptions,
+    /// TLS; plain HTTP without.
+    pub tls: Option<Tls>,
+    /// What goes wrong on purpose; nothing by default.
+    pub faults: FaultPlan,
+}
+
 /// Whether there is a module of this name, or a method `module/method`, in any letter case.
 pub fn is_method(name: &str) -> bool {
     methods::is_known(name)
@@ -90,10 +103,10 @@ const PANICS: u32 = 3;
 pub fn run(
     campaigns: &Arc<Campaigns>,
     listener: TcpListener,
-    tls: Option<Tls>,
-    options: ServerOptions,
+    setup: Setup,
     stop: &Arc<AtomicBool>,
 ) -> io::Result<()> {
+    let options = setup.options;
     let imports = Work {
         name: "imports",
         step: Campaigns::work,
@@ -114,16 +127,17 @@ pub fn run(
         scheduler.begin(campaigns, stop)?,
     ];
     let hooks = hooks::begin(campaigns, options.private_hooks, stop)?;
-    let served = http::serve(campaigns, listener, tls, options, stop);
+    let served = http::serve(campaigns, listener, setup, stop);
     // Nobody has told them, if the listener failed.
     stop.store(true, Ordering::Relaxed);
     campaigns.stop_work();
     // One may be deep in a workbook. What it has committed is kept, and it goes on there.
     let deadline = Instant::now() + options.grace;
+    let workers: Vec<_> = workers.into_iter().chain([hooks]).collect();
     while Instant::now() < deadline && !workers.iter().all(thread::JoinHandle::is_finished) {
         thread::sleep(Duration::from_millis(10));
     }
-    for worker in workers.into_iter().chain([hooks]) {
+    for worker in workers {
         if worker.is_finished() && worker.join().is_err() {
             tracing::error!("a background thread has panicked");
         }

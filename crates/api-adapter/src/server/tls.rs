@@ -30,9 +30,12 @@ struct Keys {
     certificate: PathBuf,
     key: PathBuf,
     current: RwLock<Arc<CertifiedKey>>,
-    /// When the files that were looked at last were written.
-    seen: Mutex<[Option<SystemTime>; 2]>,
+    /// What the files were that are in use, and whether newer ones could not be used.
+    seen: Mutex<([Stamp; 2], bool)>,
 }
+
+/// When a file was written, and how long it is.
+type Stamp = Option<(SystemTime, u64)>;
 
 /// Shows where the files are.
 impl fmt::Debug for Tls {
@@ -70,31 +73,36 @@ fn provider() -> CryptoProvider {
     ring::default_provider()
 }
 
-fn written(path: &Path) -> Option<SystemTime> {
-    path.metadata().and_then(|meta| meta.modified()).ok()
+fn stamp(path: &Path) -> Stamp {
+    let meta = path.metadata().ok()?;
+    Some((meta.modified().ok()?, meta.len()))
 }
 
 impl Keys {
-    fn written(&self) -> [Option<SystemTime>; 2] {
-        [written(&self.certificate), written(&self.key)]
+    fn stamps(&self) -> [Stamp; 2] {
+        [stamp(&self.certificate), stamp(&self.key)]
     }
 
     /// Takes new files up.
     fn renew(&self) {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = self.written();
-        if *seen == now {
+        let now = self.stamps();
+        if seen.0 == now {
             return;
         }
-        *seen = now;
         match load(&self.certificate, &self.key) {
             Ok(new) => {
                 let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
                 *current = Arc::new(new);
+                *seen = (now, false);
                 tracing::info!("the certificate was replaced");
             }
             // They may be in the middle of being replaced.
-            Err(error) => tracing::error!(%error, "the new certificate cannot be used yet"),
+            Err(error) if !seen.1 => {
+                seen.1 = true;
+                tracing::error!(%error, "the new certificate cannot be used yet");
+            }
+            Err(_) => {}
         }
     }
 }
@@ -113,12 +121,12 @@ impl Tls {
     ///
     /// If a file cannot be read, or they do not belong together.
     pub fn load(certificate: &Path, key: &Path) -> io::Result<Tls> {
-        let seen = [written(certificate), written(key)];
+        let seen = [stamp(certificate), stamp(key)];
         let keys = Arc::new(Keys {
             current: RwLock::new(Arc::new(load(certificate, key)?)),
             certificate: certificate.to_owned(),
             key: key.to_owned(),
-            seen: Mutex::new(seen),
+            seen: Mutex::new((seen, false)),
         });
         let mut config = ServerConfig::builder_with_provider(Arc::new(provider()))
             .with_safe_default_protocol_versions()
@@ -140,7 +148,8 @@ impl Tls {
     pub(super) async fn keep_fresh(self) {
         loop {
             tokio::time::sleep(LOOK).await;
-            self.keys.renew();
+            let keys = Arc::clone(&self.keys);
+            let _ = tokio::task::spawn_blocking(move || keys.renew()).await;
         }
     }
 }

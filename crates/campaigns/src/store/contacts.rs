@@ -42,16 +42,17 @@ impl Look<'_> {
         let mut when = Conditions::default();
         when.add("account = ?", account);
         when.plain("deleted IS NULL");
-        if let Some(groups) = &filter.groups {
+        for (groups, negated) in &filter.groups {
             let in_none = "NOT EXISTS (SELECT 1 FROM card_in_group WHERE card = id)";
             let ids: Vec<String> = groups.iter().flatten().map(i64::to_string).collect();
             let ids = ids.join(",");
             let in_one =
                 format!("id IN (SELECT card FROM card_in_group WHERE card_group IN ({ids}))");
-            match groups.contains(&None) {
-                true => when.plain(&format!("({in_none} OR {in_one})")),
-                false => when.plain(&in_one),
-            }
+            let any = match groups.contains(&None) {
+                true => format!("({in_none} OR {in_one})"),
+                false => in_one,
+            };
+            when.plain(&if *negated { format!("NOT {any}") } else { any });
         }
         let (from, to) = created.unwrap_or_default();
         if let Some(from) = from {

@@ -26,6 +26,11 @@ impl Look<'_> {
         self.all(query, [account], hook)
     }
 
+    pub(crate) fn count_hooks(&self, account: i64) -> Result<i64, Error> {
+        let query = "SELECT count(*) FROM hook WHERE account = ?";
+        self.one(query, [account], |row| row.get(0))
+    }
+
     pub(crate) fn due_hooks(&self, now: Millis) -> Result<Vec<Hook>, Error> {
         let query = "SELECT hook.*, 0 waiting FROM hook WHERE EXISTS \
                      (SELECT 1 FROM event WHERE event.hook = hook.id AND due <= ?)";
@@ -42,7 +47,10 @@ impl Look<'_> {
                     JOIN account ON account.id = hook.account WHERE hook.id = ?";
         let zone: Option<String> = self.maybe(zone, [hook], |row| row.get(0))?.flatten();
         let zone = zone.and_then(|name| Zone::named(&name));
-        let zone = zone.ok_or(Error::NotFound)?;
+        // Of one that is gone nothing is due.
+        let Some(zone) = zone else {
+            return Ok(Vec::new());
+        };
         let query = "SELECT event.id, attempts, event.created, message, event.status, campaign, \
                      number, segments, updated FROM event JOIN message ON message.id = event.message \
                      WHERE hook = ? AND due <= ? ORDER BY due, event.id LIMIT ?";
@@ -78,10 +86,15 @@ impl Change<'_> {
         Ok(self.last_id())
     }
 
-    /// Whether there was one.
+    /// Whether there was one. Its events stay, and are nobody's.
     pub(crate) fn remove_hook(&self, id: i64) -> Result<bool, Error> {
-        self.run("DELETE FROM event WHERE hook = ?", [id])?;
         Ok(self.run("DELETE FROM hook WHERE id = ?", [id])? > 0)
+    }
+
+    /// Deletes some events of a hook; how many.
+    pub(crate) fn drop_events(&self, hook: i64, most: usize) -> Result<usize, Error> {
+        let query = "DELETE FROM event WHERE id IN (SELECT id FROM event WHERE hook = ? LIMIT ?)";
+        self.run(query, (hook, most as i64))
     }
 
     /// A message has got a final status: every hook of the campaign's account is to know.

@@ -22,3 +22,4 @@ CREATE TABLE event (
   due      INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX event_due ON event (hook, due);
+CREATE INDEX event_message ON event (message);

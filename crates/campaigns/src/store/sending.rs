@@ -207,6 +207,8 @@ impl Change<'_> {
         let key = (campaign, generation, most as i64);
         let links = format!("DELETE FROM personal_link WHERE message IN ({some})");
         self.run(&links, key)?;
+        let events = format!("DELETE FROM event WHERE message IN ({some})");
+        self.run(&events, key)?;
         let swept = self.run(&format!("DELETE FROM message WHERE id IN ({some})"), key)?;
         if swept < most {
             let query = "DELETE FROM garbage WHERE campaign = ? AND generation = ?";
