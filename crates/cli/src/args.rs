@@ -415,6 +415,11 @@ pub(crate) struct StoplistBuildArgs {
 }
 
 #[derive(Args, Debug)]
+#[command(after_long_help = "\
+Exit codes: 0 the number is accepted; 3 it is not; 2 wrong usage; 4 a list cannot be read.
+
+Example:
+  recipients explain '+49 (0)151 12345678'")]
 pub(crate) struct ExplainArgs {
     /// The number, as it is written in the list
     #[arg(value_name = "NUMBER", allow_hyphen_values = true)]
@@ -425,6 +430,11 @@ pub(crate) struct ExplainArgs {
 }
 
 #[derive(Args, Debug)]
+#[command(after_long_help = "\
+Exit codes: 0 shown; 2 wrong usage; 4 the text cannot be read.
+
+Example:
+  recipients template 'Hello {name}!'")]
 pub(crate) struct TemplateArgs {
     /// The text; - reads it from standard input
     #[arg(value_name = "TEXT", allow_hyphen_values = true)]
@@ -734,10 +744,25 @@ fn parse_share(text: &str) -> Result<u32, String> {
 #[derive(Debug, Subcommand)]
 pub(crate) enum AccountCommand {
     /// Add an account and print its new key, which is stored nowhere
+    #[command(after_long_help = "\
+Exit codes: 0 done; 2 wrong usage; 4 the database cannot be read or written.
+
+Example:
+  recipients account add shop --db shop.db --sender Shop --zone Europe/Kyiv")]
     Add(AccountArgs),
     /// Change what an account is set to; what is not named stays
+    #[command(after_long_help = "\
+Exit codes: 0 done; 2 wrong usage; 4 the database cannot be read or written.
+
+Example:
+  recipients account set shop --db shop.db --moderation true")]
     Set(AccountArgs),
     /// Give an account a new key and print it; the old one works no longer
+    #[command(after_long_help = "\
+Exit codes: 0 done; 2 wrong usage; 4 the database cannot be read or written.
+
+Example:
+  recipients account key shop --db shop.db")]
     Key {
         /// Name of the account
         name: String,
@@ -849,6 +874,11 @@ fn parse_money(text: &str) -> Result<recipients_campaigns::Money, String> {
 #[derive(Debug, Subcommand)]
 pub(crate) enum CampaignCommand {
     /// Let a campaign pass
+    #[command(after_long_help = "\
+Exit codes: 0 done; 2 wrong usage; 4 the database cannot be read or written.
+
+Example:
+  recipients campaign approve 12 --db shop.db")]
     Approve {
         /// Number of the campaign
         id: i64,
@@ -857,6 +887,11 @@ pub(crate) enum CampaignCommand {
         db: PathBuf,
     },
     /// Refuse a campaign
+    #[command(after_long_help = "\
+Exit codes: 0 done; 2 wrong usage; 4 the database cannot be read or written.
+
+Example:
+  recipients campaign decline 12 --comment 'no sender' --db shop.db")]
     Decline {
         /// Number of the campaign
         id: i64,
@@ -872,8 +907,18 @@ pub(crate) enum CampaignCommand {
 #[derive(Debug, Subcommand)]
 pub(crate) enum TaskCommand {
     /// Print how far an import is, and why it ended early
+    #[command(after_long_help = "\
+Exit codes: 0 done; 2 wrong usage; 4 the database cannot be read or written.
+
+Example:
+  recipients task show 7 --db shop.db")]
     Show(TaskArgs),
     /// Print the rows that an import rejected, in the format of check --rejected
+    #[command(after_long_help = "\
+Exit codes: 0 done; 2 wrong usage; 4 the database cannot be read or written.
+
+Example:
+  recipients task rejects 7 --db shop.db > rejected.csv")]
     Rejects(TaskArgs),
 }
 
@@ -906,6 +951,11 @@ Example:
   recipients webhook add --account shop --url https://shop.example/sms --secret-file secret --db shop.db")]
     Add(WebhookArgs),
     /// Print the webhooks of an account, what waits for them and what was given up
+    #[command(after_long_help = "\
+Exit codes: 0 done; 2 wrong usage; 4 the database cannot be read or written.
+
+Example:
+  recipients webhook list --account shop --db shop.db")]
     List {
         /// Account
         #[arg(long, value_name = "NAME")]
@@ -915,6 +965,11 @@ Example:
         db: PathBuf,
     },
     /// Remove a webhook, and what waits for it
+    #[command(after_long_help = "\
+Exit codes: 0 done; 2 wrong usage; 4 the database cannot be read or written.
+
+Example:
+  recipients webhook remove 3 --db shop.db")]
     Remove {
         /// Number of the webhook
         id: i64,
@@ -957,6 +1012,11 @@ fn parse_hook_format(text: &str) -> Result<recipients_campaigns::HookFormat, Str
 pub(crate) enum PricesCommand {
     /// Replace the prices by a table with the columns country, operator and price (of a segment);
     /// an empty operator stands for all
+    #[command(after_long_help = "\
+Exit codes: 0 loaded; 2 wrong usage; 4 the table or the database cannot be read.
+
+Example:
+  recipients prices load prices.csv --db shop.db")]
     Load(PricesArgs),
 }
 
@@ -973,6 +1033,11 @@ pub(crate) struct PricesArgs {
 #[derive(Debug, Subcommand)]
 pub(crate) enum DatabaseCommand {
     /// Count all messages anew and compare with the counters; exit code 3 if they differ
+    #[command(after_long_help = "\
+Exit codes: 0 all equal; 2 wrong usage; 3 some differ; 4 the database cannot be read.
+
+Example:
+  recipients db recount --db shop.db")]
     Recount {
         /// Database file
         #[arg(long, value_name = "FILE", default_value = "recipients.db")]
@@ -983,6 +1048,11 @@ pub(crate) enum DatabaseCommand {
     },
     /// Look for damage in the file and for counters that differ from a recount; exit code 3 if there
     /// is any
+    #[command(after_long_help = "\
+Exit codes: 0 whole; 2 wrong usage; 3 something is wrong; 4 the database cannot be read.
+
+Example:
+  recipients db check --db shop.db")]
     Check {
         /// Database file
         #[arg(long, value_name = "FILE", default_value = "recipients.db")]
@@ -1006,4 +1076,33 @@ Example:
         #[arg(long, value_name = "FILE", default_value = "recipients.db")]
         db: PathBuf,
     },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    fn leaves(command: &clap::Command) -> Vec<clap::Command> {
+        let inner: Vec<_> = command.get_subcommands().collect();
+        match inner.is_empty() {
+            true => vec![command.clone()],
+            false => inner.into_iter().flat_map(leaves).collect(),
+        }
+    }
+
+    /// The manual page is made of these.
+    #[test]
+    fn every_command_tells_its_exit_codes_and_an_example() {
+        for leaf in leaves(&Cli::command()) {
+            let name = leaf.get_name();
+            if ["help", "man", "completions"].contains(&name) {
+                continue;
+            }
+            let told = leaf.get_after_long_help().map(ToString::to_string);
+            let told = told.unwrap_or_default();
+            assert!(told.contains("Exit codes:"), "{name}: {told}");
+            assert!(told.contains("\n  recipients "), "{name}: {told}");
+        }
+    }
 }

@@ -119,5 +119,7 @@ fn man_section(page: &mut Vec<u8>, command: &clap::Command, name: String) -> io:
     let man = clap_mangen::Man::new(command.clone().bin_name(name));
     man.render_synopsis_section(page)?;
     man.render_description_section(page)?;
-    man.render_options_section(page)
+    man.render_options_section(page)?;
+    // Limits, exit codes, examples.
+    man.render_extra_section(page)
 }
