@@ -340,6 +340,142 @@ fn schedule(server: &Server, folder: &Path, seed: u64, seen: &Mutex<BTreeSet<Str
     std::fs::remove_file(path).unwrap();
 }
 
+/// Every typed method against the server: what it says is understood.
+#[test]
+fn every_method_is_understood() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::new(folder.path());
+    let client = server.direct();
+    let number = |text: &str| Msisdn::from_digits(text.as_bytes()).unwrap();
+    let (a, b) = (number("380971112233"), number("380971112255"));
+    let code = |error: recipients_api_adapter::client::Error| error.code();
+
+    let link = client
+        .create_link("https://example.com/x", Some("May"))
+        .unwrap();
+    assert_eq!(
+        client.link(link.id).unwrap().full_link.as_deref(),
+        Some("https://example.com/x")
+    );
+    client
+        .update_link(link.id, true, None, Some("June"))
+        .unwrap();
+    assert_eq!(client.links(&[], 0, 25).unwrap().total, 1);
+    assert!(client.link_stats(&[link.id], "daily").unwrap()["totals"].is_object());
+    assert_eq!(
+        client.link_stats(&[link.id], "yearly").map_err(code),
+        Err(Some(12))
+    );
+
+    let template = NewCampaign {
+        name: Some("Spring".to_owned()),
+        kind: Some(3),
+        rate: Some((600, 60)),
+        validity: Some(120),
+        ..text(&format!("Hi {{name}}, {}", link.short_link.unwrap()))
+    };
+    let id = client.create_campaign(&template).unwrap();
+    let mut recipients = Recipients::new();
+    recipients.with_values(a, [("name", "Ol&ha=Ж")]);
+    recipients.with_values(a, [("name", "twice")]);
+    let added = client
+        .add_recipients(id, &recipients, AddOptions::default())
+        .unwrap();
+    assert_eq!(
+        (added.code, added.entries[0].code, added.entries[1].code),
+        (98, 0, 4)
+    );
+    assert_eq!(client.campaign(id).unwrap().name.as_deref(), Some("Spring"));
+    let info = client.campaign_info(id, true).unwrap();
+    assert!(info.text.unwrap().starts_with("Hi Ol&ha=Ж, "));
+    let counters = info.counters.unwrap();
+    assert_eq!(
+        (counters.total_msg_num, counters.recipients_rejected),
+        (Some(1), Some(1))
+    );
+    assert_eq!(client.campaign_links(id).unwrap()[0].id, link.id);
+    assert_eq!(
+        client.campaigns(&[("status", "NEW")], 0, 25).unwrap().items[0].id,
+        id
+    );
+    let message = added.entries[0].message_id.unwrap();
+    assert_eq!(
+        client.message_statuses(&[message]).unwrap()[0]
+            .status
+            .as_deref(),
+        Some("NEW")
+    );
+    let sent = client.send_campaign(id).unwrap();
+    assert_eq!(sent, recipients_api_adapter::client::Launch::Sending);
+    assert_eq!(client.send_campaign(id).map_err(code), Err(Some(10)));
+    let spare = client.create_campaign(&text("x")).unwrap();
+    client.delete_campaign(spare).unwrap();
+    assert_eq!(
+        client.campaign(spare).map(|found| found.id).map_err(code),
+        Err(Some(2))
+    );
+    let single = client.send_message(b, "Hello", None).unwrap();
+    assert_eq!(single.status, 2);
+    assert!(
+        client
+            .messages(&[("to", "380971112255")], 0, 25)
+            .unwrap()
+            .items[0]
+            .id
+            == single.message_id
+    );
+    let processed = client.delete_links(&[link.id, 999]).unwrap();
+    assert_eq!(
+        (processed.processed.len(), processed.not_processed.len()),
+        (1, 1)
+    );
+
+    assert_eq!(client.balance().unwrap().currency, "USD");
+    assert_eq!(client.senders(0, 25).unwrap().total, 0);
+    client.prices("UA").unwrap();
+    assert_eq!(client.prices("??").map(drop).map_err(code), Err(Some(12)));
+
+    let stopped = client.stop_number(a, Some("asked for it")).unwrap();
+    client.stop_range(b, number("380971112256")).unwrap();
+    let listed = client.stopped_numbers(0, 25).unwrap();
+    assert_eq!(listed.total, 3);
+    let entry = listed
+        .items
+        .iter()
+        .find(|entry| entry.id == stopped)
+        .unwrap();
+    assert_eq!(
+        (entry.number.as_deref(), entry.is_system),
+        (Some("380971112233"), false)
+    );
+    client.unstop(stopped).unwrap();
+    assert_eq!(client.unstop(stopped).map_err(code), Err(Some(2)));
+
+    let group = client.create_group("Friends").unwrap();
+    client.rename_group(group, "Family").unwrap();
+    let card = client
+        .create_card(&[("name", "Olha"), ("mobile][value", "380971112233")])
+        .unwrap();
+    client.update_card(card, &[("surname", "T")]).unwrap();
+    client.set_card_groups(card, &[group]).unwrap();
+    assert_eq!(
+        client.card_groups(card).unwrap()[0].name.as_deref(),
+        Some("Family")
+    );
+    assert_eq!(client.card(card).unwrap().unwrap().fields["surname"], "T");
+    assert_eq!(client.cards(0, 25).unwrap().items[0].id, card);
+    assert_eq!(
+        (
+            client.group_size(Some(group)).unwrap(),
+            client.group_size(None).unwrap()
+        ),
+        (1, 0)
+    );
+    assert_eq!(client.groups(0, 25).unwrap().items[0].cards_cnt, Some(1));
+    client.delete_card(card).unwrap();
+    assert_eq!(client.delete_group(group).unwrap().processed.len(), 1);
+}
+
 /// `RECIPIENTS_SCHEDULES` of them, 50 otherwise.
 #[test]
 fn d24_exactly_once_through_faults_and_crashes() {

@@ -447,6 +447,38 @@ impl Client {
         self.list("link/list", criteria, number, size)
     }
 
+    /// Changes a short link; `expires` is its last day, `YYYY-MM-DD`, none is never.
+    ///
+    /// # Errors
+    ///
+    /// If there is none (code 2), a value is refused (code 1), or the call fails.
+    pub fn update_link(
+        &self,
+        id: u64,
+        is_active: bool,
+        expires: Option<&str>,
+        comment: Option<&str>,
+    ) -> Result<(), Error> {
+        let form = Form::new()
+            .field("id", id)
+            .field("data[status]", u8::from(is_active))
+            .optional("data[expirationDate]", expires)
+            .optional("data[comment]", comment);
+        self.done::<Json>("link/update", &form)?;
+        Ok(())
+    }
+
+    /// Clicks and redirects of at most five short links, as the server lays them out; `step` is
+    /// `monthly`, `daily`, `hourly` or `minute`.
+    ///
+    /// # Errors
+    ///
+    /// If there are too many ids or the step is unknown (code 12), or the call fails.
+    pub fn link_stats(&self, ids: &[u64], step: &str) -> Result<Json, Error> {
+        let form = Form::new().list("ids", ids).field("type", step);
+        self.done("link/getstats", &form)
+    }
+
     /// Deletes short links.
     ///
     /// # Errors
@@ -609,6 +641,15 @@ impl Client {
         Ok(())
     }
 
+    /// The groups of a contact.
+    ///
+    /// # Errors
+    ///
+    /// If the call fails.
+    pub fn card_groups(&self, id: u64) -> Result<Vec<ContactGroup>, Error> {
+        self.done("contactcard/getgroups", &Form::new().field("id", id))
+    }
+
     /// Puts a contact into these groups and no others.
     ///
     /// # Errors
@@ -618,6 +659,27 @@ impl Client {
         let form = Form::new().field("id", id).list("groupIds", groups);
         self.done::<Json>("contactcard/setgroups", &form)?;
         Ok(())
+    }
+}
+
+/// Alphaname and Price, as the server lays them out.
+impl Client {
+    /// The senders that the account has registered.
+    ///
+    /// # Errors
+    ///
+    /// If the call fails.
+    pub fn senders(&self, number: u32, size: u32) -> Result<Listed<Json>, Error> {
+        self.done("alphaname/list", &page(Form::new(), number, size))
+    }
+
+    /// What a segment to a country costs, by its ISO 3166 code.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such country (code 12), or the call fails.
+    pub fn prices(&self, country: &str) -> Result<Json, Error> {
+        self.done("price/listpublic", &Form::new().field("countryA2", country))
     }
 }
 
