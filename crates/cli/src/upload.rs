@@ -261,8 +261,12 @@ fn client(args: &ServerArgs, key: &ApiKey) -> Result<Client, Failure> {
         options.authorities = Some(pem);
     }
     if let Some(rest) = server.strip_prefix("http://") {
-        let host = rest.split(['/', ':']).next().unwrap_or_default();
-        if !matches!(host, "localhost" | "127.0.0.1" | "[") {
+        let host = rest.split('/').next().unwrap_or_default();
+        let is_own = ["localhost", "127.0.0.1", "[::1]"].iter().any(|own| {
+            let port = host.strip_prefix(own);
+            port.is_some_and(|port| port.is_empty() || port.starts_with(':'))
+        });
+        if !is_own {
             crate::say!(
                 "recipients: {server} is not encrypted: the key and the numbers can be read on the way"
             );
@@ -781,7 +785,7 @@ impl Delivered<'_> {
                 match upload.launch(campaign, journal) {
                     Ok(launch) => ending.launch = Some(launch),
                     Err(error) => {
-                        ending.launch_is_open = Upload::is_open(&error);
+                        ending.launch_is_open = error.is_uncertain();
                         let failure = failed(error);
                         ending.launch_failed = Some(failure.to_string());
                         exit = Some(failure.number());

@@ -4,7 +4,7 @@ use super::journal::{Journal, JournalErrorKind, Record};
 use super::methods::AddOptions;
 use super::types::Task;
 use super::upload::{
-    Fate, Outcome, Prepare, Results, Upload, UploadError, UploadReport, Waiting, hex,
+    Fate, MOST_MESSAGES, Outcome, Prepare, Results, Upload, UploadError, UploadReport, Waiting, hex,
 };
 use recipients_batcher::{Checked, FileInfo, Format, Pipeline, Rows, Sink};
 use recipients_ingest::{Source, Writer};
@@ -15,12 +15,6 @@ use std::fs::File;
 use std::io::{self, BufWriter, Read, Seek, Write};
 use std::path::Path;
 use std::time::Duration;
-
-/// Campaigns of so many messages are looked through for what became of each row.
-const MOST_ASKED: u64 = 20_000;
-
-/// Messages on a page.
-const PAGE: u32 = 100;
 
 /// How often a task is asked for; more than once a second is refused.
 const ASKING: Duration = Duration::from_millis(1100);
@@ -44,11 +38,7 @@ impl Upload<'_> {
         mut results: R,
         progress: impl Fn(u64),
     ) -> Result<UploadReport, UploadError> {
-        let (campaign, created, after) = journal.state().campaign.ok_or_else(|| {
-            journal.failed(JournalErrorKind::Io(io::Error::other(
-                "it does not name a campaign yet",
-            )))
-        })?;
+        let (campaign, created, after) = journal.target()?;
         // What replaces counts as added, whatever was there.
         let after = if created || self.options.replace {
             0
@@ -109,26 +99,13 @@ impl Upload<'_> {
 
     /// The numbers of a campaign and their messages, if they are few enough to be asked for.
     fn numbers_of(&self, campaign: u64) -> Result<Option<HashMap<String, u64>>, UploadError> {
-        let campaign = campaign.to_string();
-        let criteria = [("campaignIds", campaign.as_str())];
-        let mut there = HashMap::new();
-        for page in 0..=MOST_ASKED / u64::from(PAGE) {
-            let messages = || self.client.messages(&criteria, page as u32, PAGE);
-            let listed = self.patiently(None, false, messages)?;
-            if listed.total > MOST_ASKED {
-                return Ok(None);
-            }
-            let count = listed.items.len();
-            let numbered = listed.items.into_iter();
-            there.extend(numbered.filter_map(|message| {
-                let to = message.to?;
-                Some((to.trim_start_matches('+').to_owned(), message.id))
-            }));
-            if count < PAGE as usize {
-                break;
-            }
-        }
-        Ok(Some(there))
+        let (mut there, mut is_all) = (HashMap::new(), true);
+        self.newest_messages(campaign, |number, id, total| {
+            is_all = total <= MOST_MESSAGES;
+            there.insert(number.to_owned(), id);
+            is_all
+        })?;
+        Ok(is_all.then_some(there))
     }
 
     /// How many messages the file has made.
@@ -181,8 +158,8 @@ impl Upload<'_> {
             Some(Record::Task { id }) => id,
             _ => {
                 // While the task of an attempt whose answer was lost is at work, it is 10.
-                let send = || self.client.add_file(campaign, list, add);
-                let id = self.while_new(campaign, send)?;
+                let send = || self.while_new(campaign, self.client.add_file(campaign, list, add));
+                let id = self.patiently(None, false, send)?;
                 journal.write(&Record::Task { id })?;
                 id
             }

@@ -242,6 +242,13 @@ fn record(place: u64, line: &[u8]) -> Option<Record> {
     serde_json::from_slice(json).ok()
 }
 
+fn lock(file: &File) -> Result<(), JournalErrorKind> {
+    file.try_lock().map_err(|error| match error {
+        TryLockError::WouldBlock => JournalErrorKind::InUse,
+        TryLockError::Error(error) => JournalErrorKind::Io(error),
+    })
+}
+
 /// One line with its break, or what is left before the end.
 fn read_line(reader: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<()> {
     line.clear();
@@ -276,10 +283,7 @@ impl Journal {
         let first = line(1, &Record::Heading(heading.clone())).map_err(io)?;
         file.write_all(&first).map_err(io)?;
         file.as_file().sync_all().map_err(io)?;
-        file.as_file().try_lock().map_err(|error| match error {
-            TryLockError::WouldBlock => failed(JournalErrorKind::InUse),
-            TryLockError::Error(error) => io(error),
-        })?;
+        lock(file.as_file()).map_err(failed)?;
         let file = file.persist_noclobber(path).map_err(|error| {
             failed(match error.error.kind() {
                 io::ErrorKind::AlreadyExists => JournalErrorKind::Exists,
@@ -323,10 +327,7 @@ impl Journal {
             .write(true)
             .open(path)
             .map_err(io)?;
-        file.try_lock().map_err(|error| match error {
-            TryLockError::WouldBlock => failed(JournalErrorKind::InUse),
-            TryLockError::Error(error) => io(error),
-        })?;
+        lock(&file).map_err(failed)?;
         let size = file.metadata().map_err(io)?.len();
         let mut records = BufReader::new(File::open(path).map_err(io)?);
         let mut text = Vec::new();
@@ -423,6 +424,14 @@ impl Journal {
     /// If it cannot be written.
     pub fn finish(&mut self, told: Json) -> Result<(), JournalError> {
         self.write(&Record::Finished { told })
+    }
+
+    /// The campaign that it goes to, whether this upload has made it, and the highest id of a message
+    /// known before.
+    pub(super) fn target(&self) -> Result<(u64, bool, u64), JournalError> {
+        let none = || io::Error::other("it does not name a campaign yet");
+        let target = self.state.campaign;
+        target.ok_or_else(|| self.failed(JournalErrorKind::Io(none())))
     }
 
     pub(super) fn state(&self) -> &State {

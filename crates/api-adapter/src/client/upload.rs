@@ -259,6 +259,18 @@ pub enum UploadError {
     Interrupted,
 }
 
+impl UploadError {
+    /// Whether it leaves open what became of the call that failed: of [`Upload::launch`], whether the
+    /// campaign was sent.
+    pub fn is_uncertain(&self) -> bool {
+        match self {
+            UploadError::Interrupted => true,
+            UploadError::Call { error, .. } => error.is_uncertain(),
+            _ => false,
+        }
+    }
+}
+
 impl fmt::Display for UploadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -358,15 +370,6 @@ impl<'c> Upload<'c> {
     /// An upload through this client.
     pub fn new(client: &'c Client, options: UploadOptions) -> Upload<'c> {
         Upload { client, options }
-    }
-
-    /// Whether an error of [`Upload::launch`] leaves open whether the campaign was sent.
-    pub fn is_open(error: &UploadError) -> bool {
-        match error {
-            UploadError::Interrupted => true,
-            UploadError::Call { error, .. } => error.is_uncertain(),
-            _ => false,
-        }
     }
 
     /// Whether the flag to stop is set.
@@ -487,11 +490,7 @@ impl<'c> Upload<'c> {
         journal: &mut Journal,
         mut results: R,
     ) -> Result<UploadReport, UploadError> {
-        let (campaign, created, after) = journal.state().campaign.ok_or_else(|| {
-            journal.failed(JournalErrorKind::Io(io::Error::other(
-                "it does not name a campaign yet",
-            )))
-        })?;
+        let (campaign, created, after) = journal.target()?;
         let results = Mutex::new(&mut results);
         let (units, queue) = sync_channel(QUEUE);
         let (checked, sent) = std::thread::scope(|scope| {
@@ -579,87 +578,116 @@ impl<'c> Upload<'c> {
         if !again {
             journal.write(&Record::Launching)?;
         }
-        let mut not_new = None;
         let launched = self.patiently(None, false, || {
-            match self.client.send_campaign(campaign) {
-                // An attempt whose answer was lost has started it, or somebody else has; or recipients
-                // are being added to it.
-                Err(error) if error.api_code() == Some(ApiCode::Conflict) => {
-                    let info = self.client.campaign(campaign)?;
-                    match info.common_status.as_deref() {
-                        None | Some("NEW") => Err(error),
-                        Some("MODERATION") if again => Ok(Launch::Moderation),
-                        Some(status) if again && status != "DECLINED" => Ok(Launch::Sending),
-                        Some(status) => {
-                            not_new = Some(status.to_owned());
-                            Err(Error::setting(""))
-                        }
-                    }
-                }
-                Err(error) => {
-                    again |= error.is_uncertain();
-                    Err(error)
-                }
-                launched => launched,
+            let error = match self.client.send_campaign(campaign) {
+                Ok(launched) => return Ok(launched),
+                Err(error) => error,
+            };
+            let Some(status) = self.not_new(campaign, &error)? else {
+                again |= error.is_uncertain();
+                return Err(Failed::Call(error));
+            };
+            match status.as_str() {
+                // An attempt whose answer was lost has started it.
+                "MODERATION" if again => Ok(Launch::Moderation),
+                status if again && status != "DECLINED" => Ok(Launch::Sending),
+                // Somebody else has.
+                _ => Err(Failed::Stop(UploadError::NotNew { status })),
             }
-        });
-        if let Some(status) = not_new {
-            return Err(UploadError::NotNew { status });
-        }
-        let launched = launched?;
+        })?;
         journal.write(&Record::Launched {
             moderation: launched == Launch::Moderation,
         })?;
         Ok(launched)
     }
 
-    /// Repeats a call to a campaign that must be NEW: one that is not is not waited for.
-    pub(super) fn while_new<T>(
+    /// Goes through a campaign's messages, the newest first, while it is wanted: each recipient's
+    /// number, the message's id, and how many there are in all. After 20,000 it ends.
+    pub(super) fn newest_messages(
         &self,
         campaign: u64,
-        mut call: impl FnMut() -> Result<T, Error>,
-    ) -> Result<T, UploadError> {
-        let mut not_new = None;
-        let done = self.patiently(None, false, || {
-            let done = call();
-            if let Err(error) = &done
-                && error.api_code() == Some(ApiCode::Conflict)
-                && let Ok(info) = self.client.campaign(campaign)
-                && !info.is_new()
-            {
-                not_new = info.common_status;
-                return Err(Error::setting(""));
+        mut wants_more: impl FnMut(&str, u64, u64) -> bool,
+    ) -> Result<(), UploadError> {
+        let campaign = campaign.to_string();
+        let criteria = [("campaignIds", campaign.as_str())];
+        for page in 0..MOST_MESSAGES.div_ceil(u64::from(PAGE)) {
+            let messages = || self.client.messages(&criteria, page as u32, PAGE);
+            let listed = self.patiently(None, false, messages)?;
+            for message in &listed.items {
+                let number = message.to.as_deref().unwrap_or_default();
+                if !wants_more(number.trim_start_matches('+'), message.id, listed.total) {
+                    return Ok(());
+                }
             }
-            done
-        });
-        match not_new {
-            Some(status) => Err(UploadError::NotNew { status }),
-            None => done,
+            if listed.items.len() < PAGE as usize {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// The status of a campaign that is not NEW, if that is why a call was refused: otherwise somebody
+    /// works on it, and it is waited for.
+    fn not_new(&self, campaign: u64, refused: &Error) -> Result<Option<String>, Error> {
+        if refused.api_code() != Some(ApiCode::Conflict) {
+            return Ok(None);
+        }
+        let info = self.client.campaign(campaign)?;
+        match info.is_new() {
+            true => Ok(None),
+            false => Ok(info.common_status),
+        }
+    }
+
+    /// What a call to a campaign that must be NEW came to.
+    pub(super) fn while_new<T>(&self, campaign: u64, done: Result<T, Error>) -> Result<T, Failed> {
+        let error = match done {
+            Ok(done) => return Ok(done),
+            Err(error) => error,
+        };
+        // If that cannot be told now, the call is repeated.
+        match self.not_new(campaign, &error) {
+            Ok(Some(status)) => Err(Failed::Stop(UploadError::NotNew { status })),
+            _ => Err(Failed::Call(error)),
         }
     }
 
     /// Repeats a call while that may help, and the patience lasts.
-    pub(super) fn patiently<T>(
+    pub(super) fn patiently<T, E: Into<Failed>>(
         &self,
         batch: Option<u64>,
         is_first: bool,
-        mut call: impl FnMut() -> Result<T, Error>,
+        mut call: impl FnMut() -> Result<T, E>,
     ) -> Result<T, UploadError> {
         let mut waiting = Waiting::new(self);
         loop {
-            match call() {
+            let error = match call().map_err(Into::into) {
                 Ok(done) => return Ok(done),
-                Err(error) => {
-                    // Whoever mistyped the address wants to know now.
-                    let is_wrong = is_first && matches!(error.kind(), ErrorKind::Unreachable(_));
-                    let is_late = is_first && waiting.since() > FIRST_PATIENCE;
-                    if is_wrong || is_late || !error.is_temporary() || !waiting.may_go_on() {
-                        return Err(UploadError::Call { batch, error });
-                    }
-                    waiting.pause(&error)?;
-                }
+                Err(Failed::Stop(error)) => return Err(error),
+                Err(Failed::Call(error)) => error,
+            };
+            // Whoever mistyped the address wants to know now.
+            let is_wrong = is_first && matches!(error.kind(), ErrorKind::Unreachable(_));
+            let is_late = is_first && waiting.since() > FIRST_PATIENCE;
+            if is_wrong || is_late || !error.is_temporary() || !waiting.may_go_on() {
+                return Err(UploadError::Call { batch, error });
             }
+            waiting.pause(&error)?;
         }
+    }
+}
+
+/// Why an attempt failed.
+pub(super) enum Failed {
+    /// The call; another attempt may help.
+    Call(Error),
+    /// No other attempt helps.
+    Stop(UploadError),
+}
+
+impl From<Error> for Failed {
+    fn from(error: Error) -> Failed {
+        Failed::Call(error)
     }
 }
 
@@ -1025,61 +1053,39 @@ impl Sender<'_, '_> {
         mut is_replay: bool,
     ) -> Result<(Added, bool), UploadError> {
         let batch = self.batch;
-        let client = self.upload.client;
-        let mut waiting = Waiting::new(self.upload);
-        let (mut strangers, mut conflicts) = (0, 0);
-        loop {
-            let error = match client.add_encoded(form) {
-                Ok(answer) => {
-                    let is_ours = numbers(unit).zip(&answer.entries).all(|(number, entry)| {
-                        let theirs = entry.recipient.as_deref();
-                        theirs.is_none_or(|theirs| {
-                            theirs.trim_start_matches('+') == number.to_string()
-                        })
-                    });
-                    let (sent, answered) = (unit.recipients.len(), answer.entries.len());
-                    match (is_ours, sent == answered) {
-                        (true, true) => return Ok((answer, is_replay)),
-                        (true, false) => {
-                            return Err(UploadError::Entries {
-                                batch,
-                                sent,
-                                answered,
-                            });
-                        }
-                        // A late answer to an earlier call, on a connection that is left now.
-                        (false, _) if strangers < STRANGERS => {
-                            strangers += 1;
-                            client.hang_up();
-                            is_replay = true;
-                            continue;
-                        }
-                        (false, _) => return Err(UploadError::Strangers { batch }),
-                    }
-                }
-                Err(error) => error,
-            };
-            if error.api_code() == Some(ApiCode::Conflict) {
-                // Locked, or sent meanwhile?
-                if conflicts % 4 == 0
-                    && let Ok(info) = client.campaign(self.campaign)
-                    && let (false, Some(status)) = (info.is_new(), &info.common_status)
-                {
-                    return Err(UploadError::NotNew {
-                        status: status.clone(),
-                    });
-                }
-                conflicts += 1;
+        let upload = self.upload;
+        let mut strangers = 0;
+        let answer = upload.patiently(Some(batch), false, || {
+            let answer = upload.client.add_encoded(form);
+            if let Err(error) = &answer {
+                is_replay |= error.is_uncertain();
             }
-            is_replay |= error.is_uncertain();
-            if !error.is_temporary() || !waiting.may_go_on() {
-                return Err(UploadError::Call {
-                    batch: Some(batch),
-                    error,
+            let answer = upload.while_new(self.campaign, answer)?;
+            let is_ours = numbers(unit).zip(&answer.entries).all(|(number, entry)| {
+                let theirs = entry.recipient.as_deref();
+                theirs.is_none_or(|theirs| theirs.trim_start_matches('+') == number.to_string())
+            });
+            let (sent, answered) = (unit.recipients.len(), answer.entries.len());
+            if !is_ours {
+                // A late answer to an earlier call, on a connection that is left now.
+                upload.client.hang_up();
+                is_replay = true;
+                strangers += 1;
+                return Err(match strangers > STRANGERS {
+                    true => Failed::Stop(UploadError::Strangers { batch }),
+                    false => Failed::Call(Error::unreadable("it is for other recipients")),
                 });
             }
-            waiting.pause(&error)?;
-        }
+            match sent == answered {
+                true => Ok(answer),
+                false => Err(Failed::Stop(UploadError::Entries {
+                    batch,
+                    sent,
+                    answered,
+                })),
+            }
+        })?;
+        Ok((answer, is_replay))
     }
 
     /// Which of the recipients that were in the campaign already were added by an earlier attempt at
@@ -1102,32 +1108,19 @@ impl Sender<'_, '_> {
             return Ok(added);
         }
         let mut added = Vec::new();
-        let campaign = self.campaign.to_string();
-        let criteria = [("campaignIds", campaign.as_str())];
-        for page in 0..MOST_PAGES {
-            let messages = || self.upload.client.messages(&criteria, page, PAGE);
-            let listed = match self.upload.patiently(Some(self.batch), false, messages) {
-                Ok(listed) => listed,
-                Err(UploadError::Interrupted) => return Err(UploadError::Interrupted),
-                // It cannot be told: they are there, since now or before.
-                Err(_) => break,
-            };
-            let newer = listed
-                .items
-                .iter()
-                .take_while(|message| message.id > self.after);
-            let mut count = 0;
-            for message in newer {
-                count += 1;
-                let to = message.to.as_deref().unwrap_or_default();
-                if let Some(at) = doubtful.remove(to.trim_start_matches('+')) {
-                    ids[at] = message.id;
-                    added.push(at as u32);
-                }
+        let looked = self.upload.newest_messages(self.campaign, |number, id, _| {
+            if id <= self.after {
+                return false;
             }
-            if count < PAGE as usize || doubtful.is_empty() {
-                break;
+            if let Some(at) = doubtful.remove(number) {
+                ids[at] = id;
+                added.push(at as u32);
             }
+            !doubtful.is_empty()
+        });
+        // Otherwise, if it cannot be told, they are there, since now or before.
+        if let Err(UploadError::Interrupted) = looked {
+            return Err(UploadError::Interrupted);
         }
         added.sort_unstable();
         Ok(added)
@@ -1188,9 +1181,9 @@ impl Outcome {
     }
 }
 
-/// Messages on a page, and pages that are looked through for a batch whose answer was lost.
+/// Messages on a page, and those that are looked through for what became of recipients.
 const PAGE: u32 = 100;
-const MOST_PAGES: u32 = 100;
+pub(super) const MOST_MESSAGES: u64 = 20_000;
 
 /// The numbers of a batch.
 fn numbers(unit: &Unit) -> impl Iterator<Item = Msisdn> + '_ {
