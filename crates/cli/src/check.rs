@@ -5,8 +5,9 @@ use crate::failure::{ACCEPTED, Failure, NONE_ACCEPTED, SOME_REJECTED, unless_bro
 use crate::output::{self, Pending};
 use crate::progress::Progress;
 use crate::summary::{Facts, StopLines};
-use crate::{stop_list, summary, template, verdicts};
-use recipients::ingest::{self, Choice, Options, Source, Writer};
+use crate::verdicts::{self, LineFormat};
+use crate::{stop_list, summary, template};
+use recipients::ingest::{Choice, Options, Source, Writer};
 use recipients::{
     Checker, Error, FileInfo, Format, HeaderError, NumberSet, OperatorId, Pipeline, Plan, Policy,
     Rows, Sink, StopList, Template, Wants, annotate, write_number_set,
@@ -318,18 +319,6 @@ fn operators(plan: &Plan, list: &[String]) -> Result<Vec<OperatorId>, Failure> {
     Ok(found)
 }
 
-/// The sizes of the files, and a bar over their bytes where these tell how far a row is.
-pub(crate) fn progress(args: &ListArgs, sources: &[Source]) -> (Vec<u64>, Progress) {
-    let size = |path: &PathBuf| std::fs::metadata(path).map_or(0, |meta| meta.len());
-    let sizes: Vec<u64> = args.files.iter().map(size).collect();
-    let by_bytes = sources.iter().zip(&sizes).all(|(source, &size)| {
-        let layout = source.layout();
-        layout.format == ingest::Format::Text && layout.compression.is_none() && size > 0
-    });
-    let progress = Progress::new(by_bytes.then(|| sizes.iter().sum()));
-    (sizes, progress)
-}
-
 /// The result files.
 struct Outputs<'c> {
     checker: &'c Checker,
@@ -338,9 +327,6 @@ struct Outputs<'c> {
     verdicts: Option<Verdicts>,
     seen: Option<Pending>,
     progress: Progress,
-    /// Bytes of the files before the current one, and which that is.
-    done: (usize, u64),
-    sizes: Vec<u64>,
     /// Placeholders that no column serves, with the file's name.
     lacking: Vec<String>,
 }
@@ -432,9 +418,9 @@ impl<'c> Outputs<'c> {
         }
         let verdicts = match &args.output {
             None => None,
-            Some(path) => Some(match path.extension().and_then(OsStr::to_str) {
-                Some("ndjson" | "jsonl") => Verdicts::Json(Pending::create(path)?),
-                Some("csv") => {
+            Some(path) => Some(match LineFormat::of(path)? {
+                LineFormat::Json => Verdicts::Json(Pending::create(path)?),
+                LineFormat::Csv => {
                     let mut writer = Writer::plain(Pending::create(path)?);
                     verdicts::FIELDS
                         .iter()
@@ -442,24 +428,15 @@ impl<'c> Outputs<'c> {
                     writer.end_row()?;
                     Verdicts::Csv(writer)
                 }
-                _ => {
-                    return Err(Failure::Usage(format!(
-                        "{}: the name must end in .ndjson, .jsonl or .csv",
-                        path.display()
-                    )));
-                }
             }),
         };
-        let (sizes, progress) = progress(&args.list, sources);
         Ok(Outputs {
             checker,
             accepted: list(&args.accepted)?,
             rejected: list(&args.rejected)?,
             verdicts,
             seen: args.save_seen.as_deref().map(Pending::create).transpose()?,
-            progress,
-            done: (0, 0),
-            sizes,
+            progress: Progress::over(&args.list.files, sources),
             lacking: Vec::new(),
         })
     }
@@ -525,10 +502,7 @@ impl<'c> Sink for &mut Outputs<'c> {
     type Format = Formatter<'c>;
 
     fn start(&mut self, files: &[FileInfo]) -> io::Result<Formatter<'c>> {
-        for file in files {
-            let told = |lacking| format!("{}: {lacking}", file.name());
-            self.lacking.extend(file.lacking().iter().map(told));
-        }
+        self.lacking = summary::lacking(files);
         for list in [&mut self.accepted, &mut self.rejected]
             .into_iter()
             .flatten()
@@ -571,10 +545,6 @@ impl<'c> Sink for &mut Outputs<'c> {
     }
 
     fn progress(&mut self, file: usize, verdicts: u64, bytes: u64) {
-        while self.done.0 < file {
-            self.done.1 += self.sizes[self.done.0];
-            self.done.0 += 1;
-        }
-        self.progress.rows(verdicts, self.done.1 + bytes);
+        self.progress.rows(file, verdicts, bytes);
     }
 }

@@ -1,7 +1,9 @@
 //! How far it is, on a terminal only.
 
 use indicatif::{HumanCount, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use recipients::ingest::{Format, Source};
 use std::io::{self, IsTerminal};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 /// A bar over the bytes of the files, or, where these are not known, a count of rows.
@@ -9,13 +11,24 @@ use std::time::{Duration, Instant};
 pub(crate) struct Progress {
     bar: ProgressBar,
     by_bytes: bool,
+    /// Sizes of the files.
+    sizes: Vec<u64>,
+    /// The current file, and the bytes of those before it.
+    done: (usize, u64),
     rows: u64,
     started: Instant,
 }
 
 impl Progress {
-    /// `total` is the size of all files, if it says how far a row is.
-    pub(crate) fn new(total: Option<u64>) -> Progress {
+    /// Over the bytes of these files, if they say how far a row is.
+    pub(crate) fn over(files: &[PathBuf], sources: &[Source]) -> Progress {
+        let size = |path: &PathBuf| std::fs::metadata(path).map_or(0, |meta| meta.len());
+        let sizes: Vec<u64> = files.iter().map(size).collect();
+        let by_bytes = sources.iter().zip(&sizes).all(|(source, &size)| {
+            let layout = source.layout();
+            layout.format == Format::Text && layout.compression.is_none() && size > 0
+        });
+        let total: Option<u64> = by_bytes.then(|| sizes.iter().sum());
         let bar = match (io::stderr().is_terminal(), total) {
             (false, _) => ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden()),
             (true, Some(total)) => ProgressBar::new(total)
@@ -29,17 +42,23 @@ impl Progress {
         }
         Progress {
             bar,
-            by_bytes: total.is_some(),
+            by_bytes,
+            sizes,
+            done: (0, 0),
             rows: 0,
             started: Instant::now(),
         }
     }
 
-    /// More rows; the last one begins so many bytes into all files.
-    pub(crate) fn rows(&mut self, rows: u64, bytes: u64) {
+    /// More rows; the last one begins so many bytes into the file with this index.
+    pub(crate) fn rows(&mut self, file: usize, rows: u64, bytes: u64) {
         self.rows += rows;
+        while self.done.0 < file {
+            self.done.1 += self.sizes[self.done.0];
+            self.done.0 += 1;
+        }
         if self.by_bytes {
-            self.bar.set_position(bytes);
+            self.bar.set_position(self.done.1 + bytes);
         }
         let seconds = self.started.elapsed().as_secs_f64().max(0.001);
         let rate = HumanCount((self.rows as f64 / seconds) as u64);
@@ -59,6 +78,8 @@ impl Progress {
         Progress {
             bar,
             by_bytes: false,
+            sizes: Vec::new(),
+            done: (0, 0),
             rows: 0,
             started: Instant::now(),
         }

@@ -4,8 +4,8 @@ use crate::args::ListArgs;
 use crate::template::{count_culprits, culprit};
 use recipients::ingest::{Confidence, Format, Layout, Source};
 use recipients::{
-    BadLine, Checker, Code, Kind, Reason, RegionSuggestion, Report, Segments, Template, Territory,
-    TextEncoding, non_gsm, region_suggestions,
+    BadLine, Checker, Code, FileInfo, Kind, Reason, RegionSuggestion, Report, Segments, Template,
+    Territory, TextEncoding, non_gsm, region_suggestions,
 };
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -71,6 +71,15 @@ impl<'c> Facts<'c> {
             files: Vec::new(),
         }
     }
+}
+
+/// Placeholders that no column serves, with the file's name.
+pub(crate) fn lacking(files: &[FileInfo]) -> Vec<String> {
+    let of = |file: &FileInfo| -> Vec<String> {
+        let lacking = file.lacking().iter();
+        lacking.map(|l| format!("{}: {l}", file.name())).collect()
+    };
+    files.iter().flat_map(of).collect()
 }
 
 /// A property that was found out or given: what it is called, what it is, how sure, and the flag.

@@ -9,7 +9,7 @@ use crate::failure::{
 use crate::output::{self, Pending};
 use crate::progress::Progress;
 use crate::summary::{self, Facts, grouped};
-use crate::verdicts;
+use crate::verdicts::{self, LineFormat};
 use clap::Parser;
 use recipients::annotate::{self, Annotation};
 use recipients::ingest::{Source, Writer};
@@ -25,7 +25,6 @@ use recipients_api_adapter::client::{
 use recipients_campaigns::{Money, Prices};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
@@ -183,13 +182,8 @@ fn refuse_nonsense(args: &UploadArgs) -> Result<(), Failure> {
     if let Some(path) = &args.rejected {
         check::refuse_workbook(path)?;
     }
-    if let Some(path) = &args.output
-        && line_format(path).is_none()
-    {
-        return Err(Failure::Usage(format!(
-            "{}: the name must end in .ndjson, .jsonl or .csv",
-            path.display()
-        )));
+    if let Some(path) = &args.output {
+        LineFormat::of(path)?;
     }
     Ok(())
 }
@@ -480,7 +474,7 @@ impl Sink for &mut Rehearsed {
     type Format = ();
 
     fn start(&mut self, files: &[FileInfo]) -> io::Result<()> {
-        self.lacking = lacking(files);
+        self.lacking = summary::lacking(files);
         if self.one_file {
             annotate::writer(files, io::sink())?;
         }
@@ -494,14 +488,6 @@ impl Sink for &mut Rehearsed {
     fn wants(&self) -> Wants {
         Wants::Report
     }
-}
-
-fn lacking(files: &[FileInfo]) -> Vec<String> {
-    let of = |file: &FileInfo| -> Vec<String> {
-        let lacking = file.lacking().iter();
-        lacking.map(|l| format!("{}: {l}", file.name())).collect()
-    };
-    files.iter().flat_map(of).collect()
 }
 
 /// What an upload reads, and what that is now.
@@ -1010,21 +996,6 @@ fn words(code: u16) -> String {
     }
 }
 
-/// One line a row.
-#[derive(Clone, Copy)]
-enum LineFormat {
-    Json,
-    Csv,
-}
-
-fn line_format(path: &Path) -> Option<LineFormat> {
-    match path.extension().and_then(OsStr::to_str) {
-        Some("ndjson" | "jsonl") => Some(LineFormat::Json),
-        Some("csv") => Some(LineFormat::Csv),
-        _ => None,
-    }
-}
-
 /// What the lines tell behind the verdict.
 const FINAL_FIELDS: [&str; 3] = ["final_code", "state", "message_id"];
 
@@ -1036,9 +1007,6 @@ struct Lines<'c> {
     /// Columns of each list.
     columns: Vec<usize>,
     progress: Progress,
-    /// Bytes of the files before the current one, and which that is.
-    done: (usize, u64),
-    sizes: Vec<u64>,
 }
 
 impl<'c> Lines<'c> {
@@ -1048,9 +1016,8 @@ impl<'c> Lines<'c> {
         sources: &[Source],
     ) -> Result<Lines<'c>, Failure> {
         let mut output = None;
-        if let Some(path) = &args.output
-            && let Some(format) = line_format(path)
-        {
+        if let Some(path) = &args.output {
+            let format = LineFormat::of(path)?;
             let mut file = Pending::create(path)?;
             if let LineFormat::Csv = format {
                 let fields = verdicts::FIELDS.iter().chain(&FINAL_FIELDS);
@@ -1061,15 +1028,12 @@ impl<'c> Lines<'c> {
         }
         let rejected = args.rejected.as_deref();
         let rejected = rejected.map(|path| Ok::<_, Failure>(ListFile::New(Pending::create(path)?)));
-        let (sizes, progress) = check::progress(&args.list, sources);
         Ok(Lines {
             checker,
             output,
             rejected: rejected.transpose()?,
             columns: Vec::new(),
-            progress,
-            done: (0, 0),
-            sizes,
+            progress: Progress::over(&args.list.files, sources),
         })
     }
 
@@ -1186,11 +1150,7 @@ impl<'c> Results for &mut Lines<'c> {
     }
 
     fn progress(&mut self, file: usize, rows: u64, bytes: u64) {
-        while self.done.0 < file {
-            self.done.1 += self.sizes[self.done.0];
-            self.done.0 += 1;
-        }
-        self.progress.rows(rows, self.done.1 + bytes);
+        self.progress.rows(file, rows, bytes);
     }
 }
 
@@ -1235,7 +1195,7 @@ impl<'p> Results for &mut Rehearsal<'p> {
     type Prepare = Pricing<'p>;
 
     fn start(&mut self, files: &[FileInfo]) -> io::Result<Pricing<'p>> {
-        self.lacking = lacking(files);
+        self.lacking = summary::lacking(files);
         Ok(Pricing {
             prices: self.prices,
             checker: self.checker,

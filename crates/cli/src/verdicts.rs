@@ -1,8 +1,32 @@
 //! A verdict as a line of a file: JSON or CSV.
 
+use crate::failure::Failure;
 use recipients::ingest::Writer;
 use recipients::{Checked, Checker, Kind, Msisdn, Origin, annotate};
+use std::ffi::OsStr;
 use std::io::{self, Write};
+use std::path::Path;
+
+/// How lines are written.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum LineFormat {
+    Json,
+    Csv,
+}
+
+impl LineFormat {
+    /// What a file's name asks for.
+    pub(crate) fn of(path: &Path) -> Result<LineFormat, Failure> {
+        match path.extension().and_then(OsStr::to_str) {
+            Some("ndjson" | "jsonl") => Ok(LineFormat::Json),
+            Some("csv") => Ok(LineFormat::Csv),
+            _ => Err(Failure::Usage(format!(
+                "{}: the name must end in .ndjson, .jsonl or .csv",
+                path.display()
+            ))),
+        }
+    }
+}
 
 /// What a line tells.
 pub(crate) const FIELDS: [&str; 13] = [
