@@ -21,6 +21,8 @@
 mod bag;
 #[cfg(feature = "client")]
 pub mod client;
+#[cfg(any(feature = "client", feature = "server"))]
+mod encode;
 mod envelope;
 #[cfg(feature = "server")]
 pub mod server;

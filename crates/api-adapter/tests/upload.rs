@@ -476,6 +476,76 @@ fn every_method_is_understood() {
     assert_eq!(client.delete_group(group).unwrap().processed.len(), 1);
 }
 
+/// A list that is not the one of the journal is refused, before the batch that shows it is sent.
+#[test]
+fn d24_another_list_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::new(folder.path());
+    let client = server.direct();
+    let id = client.create_campaign(&text("Hello")).unwrap();
+    let path = folder.path().join("list.journal");
+    let checker = Checker::default();
+    let run = |journal: &mut Journal, rows: &[&str], crashes: u64| {
+        let rows: Vec<String> = rows.iter().map(|&row| row.to_owned()).collect();
+        let upload = Upload::new(&client, options(Made::new(1, crashes), Way::Adding));
+        upload.adopt(id, journal)?;
+        let pipeline = Pipeline::new(&checker);
+        upload.run(
+            &pipeline,
+            vec![source(&rows)],
+            journal,
+            |_: &Outcome| Ok(()),
+        )
+    };
+    let mut journal = Journal::create(&path, Heading::new(Value::Null)).unwrap();
+    assert_eq!(run(&mut journal, &["380971112233"], 0).unwrap().accepted, 1);
+    drop(journal);
+    for other in [&["380971112255"][..], &["380971112233", "380971112255"]] {
+        let mut journal = Journal::open(&path).unwrap();
+        let refused = run(&mut journal, other, 0);
+        let Err(UploadError::Journal(error)) = refused else {
+            panic!("{refused:?}");
+        };
+        assert!(
+            error.to_string().contains("batch 1 is not what it was"),
+            "{error}"
+        );
+    }
+    assert_eq!(numbers(&client, id).len(), 1);
+    let mut journal = Journal::open(&path).unwrap();
+    assert_eq!(run(&mut journal, &["380971112233"], 0).unwrap().accepted, 1);
+}
+
+/// A list with hardly a good row is told of as it is read, and no good row is lost where a batch ends
+/// for that.
+#[test]
+fn hardly_a_good_row() {
+    let mut rows = vec!["none".to_owned(); 200_000];
+    let good = [0, 1, 65_535, 65_536, 65_537, 150_000, 199_999];
+    for at in good {
+        rows[at] = format!("38097{at:07}");
+    }
+    let checker = Checker::default();
+    let (mut told, mut unknown) = (0, Vec::new());
+    let report = Upload::rehearse(
+        &UploadOptions::default(),
+        &Pipeline::new(&checker),
+        vec![source(&rows)],
+        |row: &Outcome| {
+            told += 1;
+            assert_eq!(row.origin.row, told);
+            if row.fate == Fate::Unknown {
+                unknown.push(row.origin.row as usize - 1);
+            }
+            Ok(())
+        },
+    )
+    .unwrap();
+    assert_eq!((told, unknown.as_slice()), (200_000, &good[..]));
+    assert_eq!((report.unknown, report.rejected), (7, 199_993));
+    assert_eq!(report.batches, 4);
+}
+
 /// `RECIPIENTS_SCHEDULES` of them, 50 otherwise.
 #[test]
 fn d24_exactly_once_through_faults_and_crashes() {

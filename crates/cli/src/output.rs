@@ -186,3 +186,20 @@ pub(crate) fn publish(files: Vec<Pending>) -> Result<(), Failure> {
     unfinished.published = true;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a killed run has left goes; what another one is writing stays.
+    #[test]
+    fn only_what_nobody_holds_is_swept() {
+        let folder = tempfile::tempdir().unwrap();
+        let target = folder.path().join("out.csv");
+        let left = folder.path().join(".recipients-out.csv-abcdef");
+        std::fs::write(&left, "380971112233").unwrap();
+        let first = Pending::create(&target).unwrap();
+        let second = Pending::create(&target).unwrap();
+        assert!(!left.exists() && first.path.exists() && second.path.exists());
+    }
+}

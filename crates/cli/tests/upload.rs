@@ -340,6 +340,30 @@ fn each_way_to_fail_has_its_exit_code_and_leaves_no_journal() {
         (dry.code, &told["dry_run"]["batches"]),
         (0, &serde_json::json!([1]))
     );
+    // It reckons the cost: two SMS for the long name.
+    std::fs::write(
+        folder.join("prices.csv"),
+        "country,operator,price\nUA,,0.5\n",
+    )
+    .unwrap();
+    let long = format!(
+        "recipient,name\n380971112233,A\n380971112255,{}\n",
+        "x".repeat(160)
+    );
+    std::fs::write(folder.join("long.csv"), long).unwrap();
+    let dry = [
+        "upload",
+        "long.csv",
+        "--dry-run",
+        "--text",
+        "Hi {name}",
+        "--prices",
+        "prices.csv",
+        "--json",
+    ];
+    let dry = run(&server, folder, &dry);
+    let told: Value = serde_json::from_str(&dry.out).unwrap();
+    assert_eq!(told["dry_run"]["cost"], "1.5000", "{}", dry.err);
     assert!(numbers(&server, &id).is_empty());
 }
 

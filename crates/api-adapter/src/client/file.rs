@@ -4,8 +4,9 @@ use super::journal::{Journal, JournalErrorKind, Record};
 use super::methods::AddOptions;
 use super::types::Task;
 use super::upload::{
-    Fate, MOST_MESSAGES, Outcome, Prepare, Results, Upload, UploadError, UploadReport, Waiting, hex,
+    Fate, MOST_MESSAGES, Outcome, Prepare, Results, Upload, UploadError, UploadReport, Waiting,
 };
+use crate::encode;
 use recipients_batcher::{Checked, FileInfo, Format, Pipeline, Rows, Sink};
 use recipients_ingest::{Source, Writer};
 use recipients_template::Template;
@@ -227,7 +228,7 @@ fn sum(mut file: &File) -> io::Result<String> {
     let mut buffer = vec![0; 1 << 16];
     loop {
         match file.read(&mut buffer)? {
-            0 => return Ok(hex(&sum.finalize())),
+            0 => return Ok(encode::hex(&sum.finalize())),
             count => sum.update(&buffer[..count]),
         }
     }

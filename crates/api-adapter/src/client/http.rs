@@ -1,7 +1,7 @@
 //! One call: a form out, an envelope in.
 
 use super::error::{Error, ErrorKind};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use crate::encode;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value as Json;
@@ -11,9 +11,6 @@ use std::io::{Read, Seek, SeekFrom};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
-
-/// What a form leaves as it is.
-const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_');
 
 /// An answer may have so many bytes.
 const MOST_ANSWER: u64 = 32 << 20;
@@ -106,11 +103,6 @@ impl fmt::Debug for Form {
     }
 }
 
-/// Writes a text as it stands in a form.
-pub(super) fn encode(text: &str, out: &mut String) {
-    out.extend(utf8_percent_encode(text, PLAIN));
-}
-
 impl Form {
     /// No parameters.
     pub fn new() -> Form {
@@ -128,9 +120,9 @@ impl Form {
         if !self.0.is_empty() {
             self.0.push('&');
         }
-        encode(name, &mut self.0);
+        encode::form(name, &mut self.0);
         self.0.push('=');
-        encode(&value.to_string(), &mut self.0);
+        encode::form(&value.to_string(), &mut self.0);
     }
 
     /// Another parameter, if there is a value.
@@ -287,7 +279,7 @@ impl Client {
     pub fn call<T: DeserializeOwned>(&self, method: &str, form: &Form) -> Result<Answer<T>, Error> {
         let mut body = String::with_capacity(form.0.len() + self.0.key.0.len() + 16);
         body.push_str("apiKey=");
-        encode(&self.0.key.0, &mut body);
+        encode::form(&self.0.key.0, &mut body);
         if !form.0.is_empty() {
             body.push('&');
             body.push_str(&form.0);
@@ -311,7 +303,7 @@ impl Client {
         let mut random = [0; 16];
         getrandom::fill(&mut random)
             .map_err(|error| Error::from(std::io::Error::other(error.to_string())))?;
-        let boundary: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
+        let boundary = encode::hex(&random);
         let mut head = String::new();
         let key = ("apiKey", self.0.key.0.clone());
         for (name, value) in std::iter::once(&key).chain(fields) {

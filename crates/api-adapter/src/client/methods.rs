@@ -1,12 +1,12 @@
 //! The methods, typed.
 
 use super::error::Error;
-use super::http::{Answer, Client, Form, data, encode, refused};
+use super::http::{Answer, Client, Form, data, refused};
 use super::types::{
     Added, Balance, CampaignInfo, ContactCard, ContactGroup, Entry, Id, Launch, LinkInfo, Listed,
     MessageInfo, Processed, SentMessage, StoppedNumber, Task, to_number,
 };
-use crate::ApiCode;
+use crate::{ApiCode, encode};
 use recipients_core::Msisdn;
 use recipients_template::Missing;
 use serde::de::DeserializeOwned;
@@ -91,7 +91,7 @@ pub(super) fn encode_recipient<'v>(
         // A placeholder's name needs no encoding.
         out.push_str(name);
         out.push_str("%5D=");
-        encode(value, out);
+        encode::form(value, out);
         out.push('&');
     }
 }

@@ -6,7 +6,7 @@ use super::journal::{Journal, JournalError, JournalErrorKind, Record, runs};
 use super::methods::{AddOptions, NewCampaign, PREFIX, Recipients, add_form, encode_recipient};
 use super::types::{Added, CampaignInfo, Launch};
 use super::world::{Moment, RealWorld, World};
-use crate::ApiCode;
+use crate::{ApiCode, encode};
 use recipients_batcher::{
     Checked, Error as RunError, FileInfo, Filling, Format, Limits, Pipeline, Report, Rows, Sink,
     Size, Wants,
@@ -1193,9 +1193,5 @@ fn numbers(unit: &Unit) -> impl Iterator<Item = Msisdn> + '_ {
 
 /// The SHA-256 of a text, in hexadecimal.
 pub fn digest(text: impl AsRef<[u8]>) -> String {
-    hex(&Sha256::digest(text))
-}
-
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    encode::hex(&Sha256::digest(text))
 }

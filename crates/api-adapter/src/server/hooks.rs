@@ -4,8 +4,8 @@
 //! posts some events side by side and writes down what came of them, again and again, until nothing is
 //! due. A crash between delivery and that makes the same event due again.
 
+use crate::encode;
 use crate::envelope::as_xml;
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use recipients_campaigns::{Campaigns, Event, Hook, HookFormat};
 use serde_json::{Value as Json, json};
 use sha1::{Digest, Sha1};
@@ -181,8 +181,7 @@ fn led_to(url: &str, target: &str) -> Option<String> {
 /// What stands for an event that its receiver can tell it by.
 fn sign(event: &Event, created: &str, secret: &str) -> String {
     let signed = format!("{}|{}|{created}|{secret}", event.id, event.attempt);
-    let digest = Sha1::digest(signed.as_bytes());
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+    encode::hex(&Sha1::digest(signed.as_bytes()))
 }
 
 /// The type and the bytes of a body.
@@ -240,9 +239,9 @@ fn write_form(form: &mut String, name: &str, value: &Json) {
     if !form.is_empty() {
         form.push('&');
     }
-    form.extend(utf8_percent_encode(name, NON_ALPHANUMERIC));
+    encode::form(name, form);
     form.push('=');
-    form.extend(utf8_percent_encode(&text, NON_ALPHANUMERIC));
+    encode::form(&text, form);
 }
 
 fn agent(allow_private: bool) -> ureq::Agent {
