@@ -516,6 +516,43 @@ fn d24_another_list_is_refused() {
     assert_eq!(run(&mut journal, &["380971112233"], 0).unwrap().accepted, 1);
 }
 
+/// Every answer comes twice, and refusals, too: none of them is taken for the answer to a later call.
+#[test]
+fn answers_that_come_twice() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::new(folder.path());
+    let calls = AtomicU64::new(0);
+    let proxy = Proxy::new(server.address, move |method| {
+        let is_add = method == "campaign/addrecipients";
+        match is_add && calls.fetch_add(1, Ordering::SeqCst).is_multiple_of(2) {
+            true => Fault::LockedTwice,
+            false => Fault::Twice,
+        }
+    });
+    let client = server.client(proxy.address, Duration::from_secs(5));
+    let upload = Upload::new(&client, options(Made::new(1, 0), Way::Created));
+    let rows: Vec<String> = (0..60).map(|n| format!("38097111{n:04}")).collect();
+    let path = folder.path().join("list.journal");
+    let mut journal = Journal::create(&path, Heading::new(Value::Null)).unwrap();
+    upload.create(&text("Hello"), &mut journal).unwrap();
+    let checker = Checker::default();
+    let report = upload
+        .run(
+            &Pipeline::new(&checker),
+            vec![source(&rows)],
+            &mut journal,
+            |row: &Outcome| {
+                assert_eq!(row.code, Some(0));
+                Ok(())
+            },
+        )
+        .unwrap();
+    assert_eq!(
+        (report.accepted, report.batches, report.replays),
+        (60, 9, 0)
+    );
+}
+
 /// A list with hardly a good row is told of as it is read, and no good row is lost where a batch ends
 /// for that.
 #[test]
@@ -528,7 +565,13 @@ fn hardly_a_good_row() {
     let checker = Checker::default();
     let (mut told, mut unknown) = (0, Vec::new());
     let report = Upload::rehearse(
-        &UploadOptions::default(),
+        &UploadOptions {
+            limits: Limits {
+                recipients: 4,
+                ..Limits::default()
+            },
+            ..UploadOptions::default()
+        },
         &Pipeline::new(&checker),
         vec![source(&rows)],
         |row: &Outcome| {

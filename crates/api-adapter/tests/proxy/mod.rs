@@ -26,6 +26,8 @@ pub(crate) enum Fault {
     StatusAfter,
     /// Code 10, and the server knows nothing.
     Locked,
+    /// The same, twice.
+    LockedTwice,
     /// Code 30, and the server knows nothing.
     TooOften,
     /// An entry is missing.
@@ -172,6 +174,10 @@ fn relay(
             }
             Fault::Locked => {
                 out.write_all(&envelope(10))?;
+                continue;
+            }
+            Fault::LockedTwice => {
+                out.write_all(&envelope(10).repeat(2))?;
                 continue;
             }
             Fault::TooOften => {
