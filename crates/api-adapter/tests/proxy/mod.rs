@@ -26,8 +26,10 @@ pub(crate) enum Fault {
     StatusAfter,
     /// Code 10, and the server knows nothing.
     Locked,
-    /// The same, twice.
-    LockedTwice,
+    /// The same, and once more when the next call may be under way.
+    LockedLate,
+    /// The answer comes, and once more when the next call may be under way.
+    Late,
     /// Code 30, and the server knows nothing.
     TooOften,
     /// An entry is missing.
@@ -176,8 +178,8 @@ fn relay(
                 out.write_all(&envelope(10))?;
                 continue;
             }
-            Fault::LockedTwice => {
-                out.write_all(&envelope(10).repeat(2))?;
+            Fault::LockedLate => {
+                late(&mut out, &envelope(10))?;
                 continue;
             }
             Fault::TooOften => {
@@ -199,6 +201,7 @@ fn relay(
                 return Ok(());
             }
             Fault::Twice => out.write_all(&bytes.repeat(2))?,
+            Fault::Late => late(&mut out, &bytes)?,
             Fault::StatusAfter => out.write_all(&answer("502 Bad Gateway", b"oops"))?,
             Fault::Few => {
                 let mut envelope: Value = serde_json::from_slice(&response.body)?;
@@ -217,6 +220,13 @@ fn relay(
         }
     }
     Ok(())
+}
+
+/// Writes an answer, and a while later the same again.
+fn late(out: &mut TcpStream, bytes: &[u8]) -> io::Result<()> {
+    out.write_all(bytes)?;
+    std::thread::sleep(Duration::from_millis(30));
+    out.write_all(bytes)
 }
 
 fn answer(status: &str, body: &[u8]) -> Vec<u8> {
