@@ -838,7 +838,7 @@ fn certificates_are_checked_and_may_be_replaced() {
     assert_eq!(unknown.code, 11, "{}", unknown.err);
     assert!(unknown.err.contains("--ca-file"), "{}", unknown.err);
 
-    // Half of a new pair changes nothing; both do, without a restart.
+    // A new pair is taken up without a restart.
     certificate(folder);
     let replaced = std::time::Instant::now();
     while upload(&["--ca-file", "certificate.pem"]).code != 0 {
