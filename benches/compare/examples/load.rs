@@ -3,7 +3,8 @@
 //! `cargo run --release -p recipients-benches-compare --example load -- target/release/recipients [ROWS]`
 //!
 //! Requests of 500 recipients over HTTP against a program that inserts the same rows with the same
-//! indexes and one full-sync commit per 500, over 1, 8 and 64 connections; an import of a file
+//! indexes and one full-sync commit per 500, over 1, 8 and 64 connections; recipients who get links of
+//! their own against others; an import of a file
 //! against the same inserts with a commit per 10,000; what GetInfo and List take when all is there;
 //! and the server's memory. Both sides take turns.
 
@@ -23,6 +24,9 @@ const SCHEMA: &str = include_str!("../../../crates/campaigns/src/store/schema.sq
 const BATCH: u64 = 500;
 const IMPORT_BATCH: u64 = 10_000;
 const ROUNDS: usize = 5;
+
+/// The fields of a campaign that is nothing special.
+const PLAIN: &str = "data[text]=Hello";
 
 /// Ukrainian mobile numbers, far apart as in a shuffled list.
 fn number(at: u64) -> u64 {
@@ -126,8 +130,8 @@ impl Server {
         )
     }
 
-    fn campaign(&self) -> Result<String> {
-        let answer = self.call("campaign/create", "data[text]=Hello")?;
+    fn campaign(&self, fields: &str) -> Result<String> {
+        let answer = self.call("campaign/create", fields)?;
         Ok(field(&answer, "\"data\":\"")?.to_owned())
     }
 
@@ -141,7 +145,7 @@ impl Server {
     }
 
     fn import(&self, rows: u64) -> Result<Duration> {
-        let id = self.campaign()?;
+        let id = self.campaign(PLAIN)?;
         let mut body = format!(
             "--b\r\nContent-Disposition: form-data; name=\"id\"\r\n\r\n{id}\r\n--b\r\n\
              Content-Disposition: form-data; name=\"recipientsFile\"; filename=\"l.csv\"\r\n\r\n"
@@ -201,12 +205,12 @@ fn exchange(stream: &mut BufReader<TcpStream>, request: &[u8]) -> Result<String>
     Ok(String::from_utf8(body)?)
 }
 
-/// Adds the rows over so many connections, each to a campaign of its own.
-fn add(server: &Server, rows: u64, connections: u64) -> Result<Duration> {
+/// Adds the rows over so many connections, each to a campaign of its own that is made of these fields.
+fn add(server: &Server, rows: u64, connections: u64, fields: &str) -> Result<Duration> {
     let kind = "application/x-www-form-urlencoded";
     let mut requests: Vec<Vec<Vec<u8>>> = vec![Vec::new(); connections as usize];
     let ids = (0..connections)
-        .map(|_| server.campaign())
+        .map(|_| server.campaign(fields))
         .collect::<Result<Vec<String>>>()?;
     for (turn, first) in (0..rows).step_by(BATCH as usize).enumerate() {
         let to = turn % connections as usize;
@@ -260,7 +264,7 @@ fn main() -> Result<()> {
         for _ in 0..ROUNDS {
             theirs.push(bare(&folder, some, connections, BATCH)?);
             let server = Server::start(&binary, &folder)?;
-            ours.push(add(&server, some, connections)?);
+            ours.push(add(&server, some, connections, PLAIN)?);
         }
         let (ours, theirs) = (median(ours), median(theirs));
         println!(
@@ -269,6 +273,22 @@ fn main() -> Result<()> {
             ours / theirs
         );
     }
+    let (mut tracked, mut plain) = (Vec::new(), Vec::new());
+    for _ in 0..ROUNDS {
+        let server = Server::start(&binary, &folder)?;
+        let link = server.call("link/create", "data[fullLink]=https://example.com/")?;
+        let link = field(&link, "\"shortLink\":\"")?.replace("\\/", "/");
+        let text = format!("data[text]=Sale! {link}");
+        plain.push(add(&server, some / 2, 1, &text)?);
+        let tracking = format!("{text}&data[trackShortLinkRecipients]=1");
+        tracked.push(add(&server, some / 2, 1, &tracking)?);
+    }
+    let (tracked, plain) = (median(tracked), median(plain));
+    println!(
+        "{} recipients with links of their own: {tracked:.2} s, without {plain:.2} s, ratio {:.2}",
+        some / 2,
+        tracked / plain
+    );
     let (mut ours, mut theirs) = (Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
         theirs.push(bare(&folder, rows, 1, IMPORT_BATCH)?);

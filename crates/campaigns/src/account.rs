@@ -1,5 +1,6 @@
 //! Who owns campaigns, and what they may do.
 
+use crate::audit::{Act, Actor};
 use crate::clock::Zone;
 use crate::error::{Error, Field, Flaw, Language};
 use crate::prices::Prices;
@@ -51,6 +52,12 @@ pub struct Settings {
     pub addresses: Vec<String>,
     /// Whether the account is blocked (code 14). The default is no.
     pub blocked: bool,
+    /// Days after which nothing is sent (code 10) unless the account's stop list was loaded again; 0 is
+    /// never, and the default.
+    pub stop_list_days: u32,
+    /// What somebody answers who wants no more messages, in any letter case. The default is
+    /// [`Settings::STOP_WORDS`].
+    pub stop_words: Vec<String>,
 }
 
 impl Default for Settings {
@@ -70,6 +77,8 @@ impl Default for Settings {
             methods: Vec::new(),
             addresses: Vec::new(),
             blocked: false,
+            stop_list_days: 0,
+            stop_words: Settings::STOP_WORDS.map(str::to_owned).into(),
         }
     }
 }
@@ -77,6 +86,25 @@ impl Default for Settings {
 impl Settings {
     /// The sender of accounts that have none of their own.
     pub const SERVICE_SENDER: &str = "SMS";
+
+    /// What carriers in North America must honour (47 CFR 64.1200(a)(10)), and the same in the other
+    /// languages of this service.
+    pub const STOP_WORDS: [&str; 14] = [
+        "STOP",
+        "STOPALL",
+        "QUIT",
+        "END",
+        "REVOKE",
+        "OPT OUT",
+        "CANCEL",
+        "UNSUBSCRIBE",
+        "СТОП",
+        "ОТПИСАТЬСЯ",
+        "ОТПИСКА",
+        "PARAR",
+        "SAIR",
+        "CANCELAR",
+    ];
 
     /// What is wrong with them, in English words.
     ///
@@ -109,15 +137,19 @@ impl Settings {
         self.policy().map(drop)
     }
 
+    /// Which kinds of line are accepted.
+    pub(crate) fn lines(&self) -> Result<Lines, String> {
+        match self.lines.as_str() {
+            "mobile" => Ok(Lines::Mobile),
+            "any" => Ok(Lines::Any),
+            "possible" => Ok(Lines::Possible),
+            other => Err(format!("{other}: lines are mobile, any and possible")),
+        }
+    }
+
     fn policy(&self) -> Result<Policy, String> {
         let plan = Plan::builtin();
-        let lines = match self.lines.as_str() {
-            "mobile" => Lines::Mobile,
-            "any" => Lines::Any,
-            "possible" => Lines::Possible,
-            other => return Err(format!("{other}: lines are mobile, any and possible")),
-        };
-        let mut policy = Policy::default().lines(lines);
+        let mut policy = Policy::default().lines(self.lines()?);
         for country in &self.countries {
             policy = policy.allow([plan.destination(country).map_err(|e| e.to_string())?]);
         }
@@ -141,6 +173,8 @@ pub struct Account {
     pub balance: Money,
     pub(crate) zone: Zone,
     pub(crate) version: i64,
+    /// Who uses it.
+    pub(crate) actor: Actor,
 }
 
 impl Account {
@@ -178,9 +212,12 @@ fn hash(key: &str) -> [u8; 32] {
     Sha256::digest(key.as_bytes()).into()
 }
 
+/// What keys and codes are made of.
+pub(crate) const LETTERS: &[u8; 62] =
+    b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+
 /// A key: letters and digits, each as likely as the other.
 pub(crate) fn random_text(length: usize) -> Result<String, Error> {
-    const LETTERS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
     let mut text = String::with_capacity(length);
     let mut bytes = [0; 64];
     while text.len() < length {
@@ -212,8 +249,8 @@ impl Campaigns {
         self.store.write(|change| {
             let now = self.clock.now();
             match change.add_account(name, &hash(&key), balance, settings, now)? {
-                true => Ok(()),
-                false => Err(Error::invalid(Field::Name, Flaw::Taken)),
+                Some(id) => change.record(&self.operator(id), Act::AddAccount, None, now),
+                None => Err(Error::invalid(Field::Name, Flaw::Taken)),
             }
         })?;
         Ok(key)
@@ -234,12 +271,11 @@ impl Campaigns {
         settings
             .check()
             .map_err(|words| Error::invalid(Field::Settings, Flaw::File(words)))?;
-        self.store.write(
-            |change| match change.set_account(name, settings, balance)? {
-                true => Ok(()),
-                false => Err(Error::NotFound),
-            },
-        )
+        self.store.write(|change| {
+            let id = change.account_by_name(name)?.id;
+            change.set_account(id, settings, balance)?;
+            change.record(&self.operator(id), Act::SetAccount, None, self.now())
+        })
     }
 
     /// Gives an account a new key in the place of its old one.
@@ -249,11 +285,11 @@ impl Campaigns {
     /// [`Error::NotFound`] for an unknown name.
     pub fn renew_key(&self, name: &str) -> Result<String, Error> {
         let key = random_text(KEY_LENGTH)?;
-        self.store
-            .write(|change| match change.set_key(name, &hash(&key))? {
-                true => Ok(()),
-                false => Err(Error::NotFound),
-            })?;
+        self.store.write(|change| {
+            let id = change.account_by_name(name)?.id;
+            change.set_key(id, &hash(&key))?;
+            change.record(&self.operator(id), Act::RenewKey, None, self.now())
+        })?;
         Ok(key)
     }
 
@@ -271,13 +307,17 @@ impl Campaigns {
         }
     }
 
-    /// The account of this name.
+    /// The account of this name, used by an operator.
     ///
     /// # Errors
     ///
     /// [`Error::NotFound`] if there is none.
     pub fn account_by_name(&self, name: &str) -> Result<Account, Error> {
-        self.store.read(|look| look.account_by_name(name))
+        let account = self.store.read(|look| look.account_by_name(name))?;
+        Ok(Account {
+            actor: self.operator.clone(),
+            ..account
+        })
     }
 
     pub(crate) fn account_by_id(&self, id: i64) -> Result<Account, Error> {

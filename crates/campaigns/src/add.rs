@@ -2,6 +2,7 @@
 
 use crate::Campaigns;
 use crate::account::{Account, Rules};
+use crate::audit::Act;
 use crate::campaign::{Campaign, Count, Kind};
 use crate::contact::Book;
 use crate::error::{Conflict, Error, Field, Flaw};
@@ -157,14 +158,18 @@ impl Texts {
 
 /// Adds recipients to one list, within one transaction.
 pub(crate) struct Adder<'a> {
-    pub(crate) campaigns: &'a Campaigns,
-    pub(crate) campaign: &'a Campaign,
-    pub(crate) generation: i64,
-    pub(crate) rules: &'a Rules,
-    pub(crate) texts: &'a Texts,
+    campaigns: &'a Campaigns,
+    campaign: &'a Campaign,
+    generation: i64,
+    rules: &'a Rules,
+    texts: &'a Texts,
     /// Links of which each recipient gets its own.
-    pub(crate) links: &'a [Link],
+    links: &'a [Link],
     pub(crate) sums: Sums,
+    /// The id of the next message, and the segments of the campaign's text with a recipient's own
+    /// links, once they are known.
+    next: Option<i64>,
+    own_segments: Option<i64>,
 }
 
 /// What was added, and what was not.
@@ -176,7 +181,29 @@ pub(crate) struct Sums {
     pub(crate) first: Option<i64>,
 }
 
-impl Adder<'_> {
+impl<'a> Adder<'a> {
+    /// Adds to a list of the campaign; the links are its tracked ones.
+    pub(crate) fn new(
+        campaigns: &'a Campaigns,
+        campaign: &'a Campaign,
+        generation: i64,
+        rules: &'a Rules,
+        texts: &'a Texts,
+        links: &'a [Link],
+    ) -> Adder<'a> {
+        Adder {
+            campaigns,
+            campaign,
+            generation,
+            rules,
+            texts,
+            links,
+            sums: Sums::default(),
+            next: None,
+            own_segments: None,
+        }
+    }
+
     /// Adds one that is accepted so far; counts any.
     pub(crate) fn add(
         &mut self,
@@ -211,31 +238,41 @@ impl Adder<'_> {
         if self.campaigns.faults.refuses(number) {
             return Ok(refused(Reason::StoreFailed));
         }
+        let is_own = text.is_some();
         let mut text = text.map(Cow::Borrowed);
-        let mut codes = Vec::new();
+        let mut id = None;
         if !self.links.is_empty() {
-            if change
-                .find_number(self.campaign.id, self.generation, number)?
-                .is_some()
-            {
-                return Ok(refused(Reason::Duplicate));
-            }
+            let next = match self.next {
+                Some(next) => next,
+                None => *self.next.insert(change.next_message()?),
+            };
             let whole = text.as_deref().unwrap_or(&self.campaign.text);
-            let is_free = |code: &str| change.is_code(code).map(|taken| !taken);
-            match self.campaigns.personal(self.links, whole, is_free)? {
-                Some((own, made)) => {
-                    text = Some(Cow::Owned(own));
-                    codes = made;
+            match self.campaigns.personal(self.links, whole, next) {
+                Some(own) => text = Some(Cow::Owned(own)),
+                // A link is made for no duplicate (D1).
+                None => {
+                    let known = change.find_number(self.campaign.id, self.generation, number)?;
+                    return Ok(refused(match known {
+                        Some(_) => Reason::Duplicate,
+                        None => Reason::ShortLinkUnavailable,
+                    }));
                 }
-                None => return Ok(refused(Reason::ShortLinkUnavailable)),
             }
+            id = Some(next);
         }
         let segments = match &text {
-            Some(text) => i64::from(Segments::of(text).parts),
+            // Codes are of one length and of plain letters.
+            Some(text) if is_own || self.own_segments.is_none() => {
+                let segments = i64::from(Segments::of(text).parts);
+                self.own_segments = (!is_own).then_some(segments);
+                segments
+            }
+            Some(_) => self.own_segments.unwrap_or_default(),
             None => self.texts.plain,
         };
         let price = self.rules.price(verdict);
         let added = change.add_message(&NewRow {
+            id,
             campaign: self.campaign.id,
             generation: self.generation,
             number,
@@ -247,9 +284,7 @@ impl Adder<'_> {
         let Some(message) = added else {
             return Ok(refused(Reason::Duplicate));
         };
-        for (code, link) in codes {
-            change.add_personal_link(&code, link, message)?;
-        }
+        self.next = id.map(|id| id + 1);
         self.sums.added.messages += 1;
         self.sums.added.segments += segments;
         self.sums.added.cost.0 += segments * price;
@@ -345,10 +380,7 @@ impl Campaigns {
         let rules = self.rules(account)?;
         let texts = Texts::new(&campaign, how.missing);
         let judged = self.judge(account, entries, &rules, &texts)?;
-        let links = match campaign.track {
-            true => self.links_in(account.id, &campaign.text)?,
-            false => Vec::new(),
-        };
+        let links = self.store.read(|look| look.tracked_links(&campaign))?;
         let source = match entries {
             Entries::Numbers(_) => 1,
             Entries::Contacts(_) => 2,
@@ -367,20 +399,13 @@ impl Campaigns {
                 }
                 false => campaign.generation,
             };
-            let mut adder = Adder {
-                campaigns: self,
-                campaign: &campaign,
-                generation,
-                rules: &rules,
-                texts: &texts,
-                links: &links,
-                sums: Sums::default(),
-            };
+            let mut adder = Adder::new(self, &campaign, generation, &rules, &texts, &links);
             let mut added = Vec::with_capacity(judged.len());
             for (verdict, text, contact) in &judged {
                 added.push(adder.add(change, *verdict, text.as_deref(), *contact)?);
             }
             change.tally(id, &adder.sums, source, now)?;
+            change.record(&account.hand(), Act::AddRecipients, Some(id), now)?;
             Ok(added)
         })
     }

@@ -1,6 +1,7 @@
 //! Campaigns: made, looked at, launched, deleted, moderated.
 
 use crate::account::{Account, Settings};
+use crate::audit::Act;
 use crate::clock::{DAY, HOUR, MINUTE, Millis, later};
 use crate::error::{Conflict, Error, Field, Flaw};
 use crate::status::CampaignStatus;
@@ -151,8 +152,11 @@ impl Campaigns {
     pub fn create(&self, account: &Account, new: &NewCampaign) -> Result<i64, Error> {
         let now = self.clock.now();
         let checked = self.checked(account, new, now)?;
-        self.store
-            .write(|change| change.add_campaign(account.id, &checked, now))
+        self.store.write(|change| {
+            let id = change.add_campaign(account.id, &checked, now)?;
+            change.record(&account.hand(), Act::CreateCampaign, Some(id), now)?;
+            Ok(id)
+        })
     }
 
     pub(crate) fn checked(
@@ -344,7 +348,8 @@ impl Campaigns {
                 // What Send has taken.
                 change.give_back(account.id, campaign.counters.total.cost)?;
             }
-            change.delete_campaign(id, now)
+            change.delete_campaign(id, now)?;
+            change.record(&account.hand(), Act::DeleteCampaign, Some(id), now)
         })
     }
 
@@ -367,7 +372,10 @@ impl Campaigns {
                     return Err(Error::Conflict(Conflict::NoRecipients));
                 }
                 let due = campaign.deferred.unwrap_or(now).max(now);
-                launch(change, account, id, campaign.counters.total.cost, due)
+                let moderation =
+                    launch(change, account, id, campaign.counters.total.cost, due, now)?;
+                change.record(&account.hand(), Act::SendCampaign, Some(id), now)?;
+                Ok(moderation)
             })
             .inspect(|_| self.tell())
     }
@@ -379,9 +387,9 @@ impl Campaigns {
     /// [`Error::NotFound`], or [`Error::Conflict`] if it does not wait for one.
     pub fn moderate(&self, id: i64, approve: bool, comment: Option<&str>) -> Result<(), Error> {
         let now = self.clock.now();
-        let status = match approve {
-            true => CampaignStatus::ReadyForSend,
-            false => CampaignStatus::Declined,
+        let (status, act) = match approve {
+            true => (CampaignStatus::ReadyForSend, Act::ApproveCampaign),
+            false => (CampaignStatus::Declined, Act::DeclineCampaign),
         };
         self.store
             .write(|change| {
@@ -396,7 +404,8 @@ impl Campaigns {
                     change.give_back(campaign.account, campaign.counters.total.cost)?;
                 }
                 let due = campaign.deferred.unwrap_or(now).max(now);
-                change.set_campaign_status(id, status, due, comment)
+                change.set_campaign_status(id, status, due, comment)?;
+                change.record(&self.operator(campaign.account), act, Some(id), now)
             })
             .inspect(|()| self.tell())
     }
@@ -421,7 +430,15 @@ pub(crate) fn launch(
     id: i64,
     cost: Money,
     due: Millis,
+    now: Millis,
 ) -> Result<bool, Error> {
+    let days = Millis::from(account.settings.stop_list_days);
+    if days > 0 {
+        let loaded = change.stops_loaded(account.id)?;
+        if loaded.is_none_or(|at| now - at > days * DAY) {
+            return Err(Error::Conflict(Conflict::StopListOld));
+        }
+    }
     if cost.0 > 0 && !change.spend(account.id, cost)? {
         return Err(Error::Conflict(Conflict::Balance));
     }
@@ -610,7 +627,9 @@ impl Campaigns {
             for id in &wrong {
                 self.store.write(|change| {
                     let (by_status, total) = counted(change, *id)?;
-                    change.set_counters(*id, &by_status, total)
+                    change.set_counters(*id, &by_status, total)?;
+                    let hand = self.operator(change.any_campaign(*id, self.now())?.account);
+                    change.record(&hand, Act::Recount, Some(*id), self.now())
                 })?;
             }
         }

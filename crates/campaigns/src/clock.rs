@@ -59,6 +59,11 @@ impl Clock for ManualClock {
 pub struct Zone(TimeZone);
 
 impl Zone {
+    /// Universal time.
+    pub fn utc() -> Zone {
+        Zone::named("UTC").expect("it is everywhere")
+    }
+
     /// The zone of this name in the IANA database, `America/Sao_Paulo` say.
     pub fn named(name: &str) -> Option<Zone> {
         TimeZone::get(name).ok().map(Zone)

@@ -2,6 +2,7 @@
 
 use crate::Campaigns;
 use crate::account::Account;
+use crate::audit::Act;
 use crate::campaign::{Found, Page};
 use crate::error::{Error, Field, Flaw};
 use recipients_core::{Checker, Contact, ContactBook};
@@ -48,7 +49,7 @@ const PHOTO: &str = "photo";
 pub const MOBILE: &str = "mobile";
 
 const MOST_NAME: usize = 255;
-const MOST_VALUE: usize = 1000;
+pub(crate) const MOST_VALUE: usize = 1000;
 
 /// A card.
 #[derive(Clone, Debug)]
@@ -188,7 +189,7 @@ fn is_number(field: CardField) -> bool {
 
 /// A number as the pipeline writes it, if it can be read; what cannot is kept, and told of when it is
 /// to be written to.
-fn normal(field: CardField, value: &str) -> String {
+pub(crate) fn normal(field: CardField, value: &str) -> String {
     let number = match is_number(field) {
         true => Checker::default().stop_list_entry(value).ok(),
         false => None,
@@ -208,8 +209,12 @@ impl Campaigns {
         fields: &BTreeMap<String, String>,
     ) -> Result<i64, Error> {
         let fields = checked(fields)?;
-        self.store
-            .write(|change| change.add_card(account.id, &fields, self.clock.now()))
+        let now = self.now();
+        self.store.write(|change| {
+            let id = change.add_card(account.id, &fields, now)?;
+            change.record(&account.hand(), Act::CreateCard, Some(id), now)?;
+            Ok(id)
+        })
     }
 
     /// Changes fields of a card; those that are not given stay, and those that are given empty go.
@@ -227,7 +232,8 @@ impl Campaigns {
             let card = change.card(account.id, id)?.ok_or(Error::NotFound)?;
             let mut all = card.fields;
             all.extend(fields.clone());
-            change.set_card(id, &checked(&all)?)
+            change.set_card(id, &checked(&all)?)?;
+            change.record(&account.hand(), Act::UpdateCard, Some(id), self.now())
         })
     }
 
@@ -249,7 +255,8 @@ impl Campaigns {
     pub fn delete_card(&self, account: &Account, id: i64) -> Result<(), Error> {
         self.store.write(|change| {
             change.card(account.id, id)?.ok_or(Error::NotFound)?;
-            change.delete_card(id, self.clock.now())
+            change.delete_card(id, self.now())?;
+            change.record(&account.hand(), Act::DeleteCard, Some(id), self.now())
         })
     }
 
@@ -301,7 +308,7 @@ impl Campaigns {
                 }
                 change.join_group(id, group)?;
             }
-            Ok(())
+            change.record(&account.hand(), Act::SetCardGroups, Some(id), self.now())
         })
     }
 
@@ -325,9 +332,28 @@ impl Campaigns {
     pub fn create_group(&self, account: &Account, name: &str) -> Result<i64, Error> {
         let name = group_name(name)?;
         self.store.write(|change| {
-            let added = change.add_group(account.id, name, self.clock.now())?;
-            added.ok_or_else(|| Error::invalid(Field::Name, Flaw::GroupTaken))
+            let now = self.now();
+            let added = change.add_group(account.id, name, now)?;
+            let id = added.ok_or_else(|| Error::invalid(Field::Name, Flaw::GroupTaken))?;
+            change.record(&account.hand(), Act::CreateGroup, Some(id), now)?;
+            Ok(id)
         })
+    }
+
+    /// The group of this name, which is added if there is none; its id.
+    ///
+    /// # Errors
+    ///
+    /// As [`Campaigns::create_group`], but for a name that is taken.
+    pub fn group_named(&self, account: &Account, name: &str) -> Result<i64, Error> {
+        let name = group_name(name)?;
+        let known = self
+            .store
+            .read(|look| look.group_of_name(account.id, name))?;
+        match known {
+            Some(id) => Ok(id),
+            None => self.create_group(account, name),
+        }
     }
 
     /// Renames a group.
@@ -342,7 +368,7 @@ impl Campaigns {
                 return Err(Error::NotFound);
             }
             match change.rename_group(id, name)? {
-                true => Ok(()),
+                true => change.record(&account.hand(), Act::RenameGroup, Some(id), self.now()),
                 false => Err(Error::invalid(Field::Name, Flaw::GroupTaken)),
             }
         })
@@ -354,8 +380,13 @@ impl Campaigns {
     ///
     /// If the store fails.
     pub fn delete_group(&self, account: &Account, id: i64) -> Result<bool, Error> {
-        self.store
-            .write(|change| change.delete_group(account.id, id))
+        self.store.write(|change| {
+            let is_gone = change.delete_group(account.id, id)?;
+            if is_gone {
+                change.record(&account.hand(), Act::DeleteGroup, Some(id), self.now())?;
+            }
+            Ok(is_gone)
+        })
     }
 
     /// The account's groups by name, all or those whose name holds a text.

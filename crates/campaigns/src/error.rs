@@ -97,6 +97,8 @@ pub enum Field {
     Card(&'static str),
     /// What a hook signs with.
     Secret,
+    /// A list of contact cards.
+    Cards,
 }
 
 impl Field {
@@ -135,6 +137,7 @@ impl Field {
             Field::Prices => "prices",
             Field::Card(name) => name,
             Field::Secret => "secret",
+            Field::Cards => "list of cards",
         }
     }
 }
@@ -153,6 +156,8 @@ pub enum Conflict {
     Balance,
     /// The campaign has been started, or is about to be.
     Started,
+    /// The account's stop list has not been loaded for longer than the account allows.
+    StopListOld,
 }
 
 /// What is wrong with a value.
@@ -255,6 +260,11 @@ impl Conflict {
                 "Recipients are being added to the campaign. Try again when that is done.",
                 "В кампанию добавляются получатели. Повторите по окончании.",
                 "Destinatários estão sendo adicionados à campanha. Tente novamente depois.",
+            ],
+            Conflict::StopListOld => [
+                "The stop list has not been loaded for too long. Load it anew, then send.",
+                "Стоп-лист слишком давно не обновлялся. Загрузите его заново и повторите отправку.",
+                "A lista de bloqueio não é carregada há muito tempo. Carregue-a e envie novamente.",
             ],
             Conflict::NotNew => [
                 "The status of the campaign does not allow this.",

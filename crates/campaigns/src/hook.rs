@@ -6,6 +6,7 @@
 //! id, due again.
 
 use crate::Campaigns;
+use crate::audit::Act;
 use crate::clock::{MINUTE, Millis, Zone};
 use crate::error::{Error, Field, Flaw};
 use crate::status::MessageStatus;
@@ -149,7 +150,9 @@ impl Campaigns {
                 let most = Flaw::TooMany(MOST_HOOKS as usize);
                 return Err(Error::invalid(Field::Target, most));
             }
-            change.add_hook(account.id, url, format, secret, now)
+            let id = change.add_hook(account.id, url, format, secret, now)?;
+            change.record(&self.operator(account.id), Act::AddHook, Some(id), now)?;
+            Ok(id)
         })
     }
 
@@ -171,9 +174,15 @@ impl Campaigns {
     ///
     /// [`Error::NotFound`] if there is none of this number.
     pub fn remove_hook(&self, id: i64) -> Result<(), Error> {
-        if !self.store.write(|change| change.remove_hook(id))? {
-            return Err(Error::NotFound);
-        }
+        self.store.write(|change| {
+            let account = change.remove_hook(id)?.ok_or(Error::NotFound)?;
+            change.record(
+                &self.operator(account),
+                Act::RemoveHook,
+                Some(id),
+                self.now(),
+            )
+        })?;
         // In pieces, so that others have their turn.
         while self.store.write(|change| change.drop_events(id, PIECE))? == PIECE {}
         Ok(())

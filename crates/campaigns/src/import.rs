@@ -7,7 +7,9 @@
 use crate::Campaigns;
 use crate::account::{Account, Rules};
 use crate::add::{AddParams, Adder, How, Sums, Texts};
+use crate::audit::Act;
 use crate::campaign::{Campaign, Count, Kind};
+use crate::cards::{self, CardList, Carried};
 use crate::clock::{MINUTE, Millis};
 use crate::contact::{CARD_FIELDS, MOBILE};
 use crate::error::{Conflict, Error, Field, Flaw};
@@ -24,6 +26,9 @@ use std::io::{self, BufWriter};
 use std::path::{Path, PathBuf};
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
+
+/// The campaign of tasks that are of none.
+const NO_CAMPAIGN: i64 = 0;
 
 /// How often one task may be asked about.
 const ASK: Millis = 1000;
@@ -68,7 +73,11 @@ pub enum Import {
 pub(crate) struct Job {
     /// The file, by the name it has in the folder, and by the name it came with.
     file: Option<(String, String)>,
+    /// The groups whose cards are imported, or into which cards go.
     groups: Vec<i64>,
+    /// Whether the file holds cards for the contact book.
+    #[serde(default)]
+    cards: bool,
     replace: bool,
     missing: u8,
     encoding: String,
@@ -82,13 +91,13 @@ pub(crate) struct Job {
 pub struct Task {
     /// Its number.
     pub id: i64,
-    /// The campaign that recipients are added to.
+    /// The campaign that recipients are added to; 0 for a list of contact cards.
     pub campaign: i64,
     /// How far it is.
     pub status: TaskStatus,
     /// Percent; 100 when everything is committed.
     pub progress: i64,
-    /// Recipients that were added.
+    /// Recipients, or cards, that were added.
     pub added: i64,
     /// Recipients that were not.
     pub rejected: i64,
@@ -144,6 +153,7 @@ impl Job {
         Job {
             file: None,
             groups: Vec::new(),
+            cards: false,
             replace: how.replace,
             missing: how.missing.flag(),
             encoding: encoding.trim().to_owned(),
@@ -259,6 +269,7 @@ impl Campaigns {
                 generation,
             };
             let task = change.add_task(&new, now)?;
+            change.record(&account.hand(), Act::AddRecipients, Some(id), now)?;
             if let Import::Groups(groups) = import {
                 let cards = change.add_task_cards(task, account.id, groups)?;
                 if cards > free {
@@ -267,6 +278,107 @@ impl Campaigns {
             }
             Ok(task)
         })
+    }
+
+    /// Begins an import of a list of cards into the contact book, and into groups of it; the task's id.
+    /// It is read as by [`Campaigns::import_cards`].
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`] for a group, [`Error::Incorrect`] for too many of them, [`Error::Invalid`]
+    /// for a file that cannot be read or does not name its columns. A file is deleted then.
+    pub fn begin_cards(
+        &self,
+        account: &Account,
+        path: &Path,
+        name: &str,
+        groups: &[i64],
+    ) -> Result<i64, Error> {
+        let begun = self.begin_card_task(account, path, name, groups);
+        match &begun {
+            Err(_) => drop(std::fs::remove_file(path)),
+            Ok(_) => self.tell(),
+        }
+        begun
+    }
+
+    fn begin_card_task(
+        &self,
+        account: &Account,
+        path: &Path,
+        name: &str,
+        groups: &[i64],
+    ) -> Result<i64, Error> {
+        if groups.len() > MOST_GROUPS {
+            return Err(Error::Incorrect(Flaw::TooMany(MOST_GROUPS)));
+        }
+        self.check_groups(account, groups)?;
+        let params = AddParams::default();
+        let mut job = Job::new(&params, params.how(&mut Vec::new()), &mut Vec::new());
+        job.cards = true;
+        job.groups = groups.to_vec();
+        let in_folder = path.file_name().unwrap_or_default().to_string_lossy();
+        job.file = Some((in_folder.into_owned(), name.to_owned()));
+        {
+            // A workbook is read whole: one at a time.
+            let _turn = self.trying.lock().unwrap_or_else(PoisonError::into_inner);
+            #[cfg(unix)]
+            File::open(&self.folder)?.sync_all()?;
+            let source = cards::open(path).map_err(|error| {
+                Error::invalid(Field::Cards, Flaw::File(shown(&error, path, &job)))
+            })?;
+            cards::checked_header(&source)?;
+        }
+        let now = self.now();
+        self.store.write(|change| {
+            let new = NewTask {
+                account: account.id,
+                campaign: NO_CAMPAIGN,
+                job: &job,
+                base: 0,
+                generation: 0,
+            };
+            let task = change.add_task(&new, now)?;
+            change.record(&account.hand(), Act::ImportCards, Some(task), now)?;
+            Ok(task)
+        })
+    }
+
+    /// Carries a task's list of cards into the contact book; what to tell of it.
+    fn carry_card_task(&self, task: &Task) -> Result<String, Failure> {
+        let account = self.account_by_id(task.account)?;
+        let (file, _) = task.job.file.as_ref().expect("cards come in a file");
+        let path = self.folder.join(file);
+        let source = cards::open(&path).map_err(|error| failure(error.into(), &path, &task.job))?;
+        let bytes = std::fs::metadata(&path).map_err(Error::from)?.len();
+        let part = self.part_of(task.id)?;
+        let out = BufWriter::new(File::create(&part).map_err(Error::from)?);
+        let list = CardList {
+            groups: &task.job.groups,
+            task: Some((task, bytes)),
+            out,
+        };
+        let (done, out) = self
+            .carry_cards(&account, source, list)
+            .map_err(|why| match why {
+                Carried::Store(error) => Failure::Store(error),
+                Carried::Run(error) => failure(error, &path, &task.job),
+            })?;
+        self.keep_rejects(task.id, out)?;
+        Ok(done.notes().join("\n"))
+    }
+
+    /// Where the rejected rows of a task are written as long as it is not over.
+    fn part_of(&self, task: i64) -> Result<PathBuf, Error> {
+        Ok(self.folder()?.join(format!("{task}.rejects.part")))
+    }
+
+    /// The rejected rows of a task are all written.
+    fn keep_rejects(&self, task: i64, out: BufWriter<File>) -> Result<(), Error> {
+        let file = out.into_inner().map_err(io::IntoInnerError::into_error)?;
+        file.sync_all()?;
+        let kept = self.folder.join(format!("{task}{REJECTS}"));
+        Ok(std::fs::rename(self.part_of(task)?, kept)?)
     }
 
     /// Whether the file can be read as far as its header, that serves, and the file has no more
@@ -427,6 +539,22 @@ impl Campaigns {
         Ok(())
     }
 
+    /// The lists of rejected rows, and the tasks that they are of.
+    pub(crate) fn rejected_lists(&self) -> Result<Vec<(PathBuf, i64)>, Error> {
+        let Ok(files) = std::fs::read_dir(&self.folder) else {
+            return Ok(Vec::new());
+        };
+        let mut lists = Vec::new();
+        for file in files {
+            let file = file?;
+            let name = file.file_name();
+            let task = name.to_string_lossy();
+            let task = task.strip_suffix(REJECTS).and_then(|id| id.parse().ok());
+            lists.extend(task.map(|task| (file.path(), task)));
+        }
+        Ok(lists)
+    }
+
     /// Ends the task that we are at, because this program fails at it again and again.
     ///
     /// # Errors
@@ -441,15 +569,15 @@ impl Campaigns {
     }
 
     fn carry_out(&self, task: &Task) -> Result<String, Failure> {
+        if task.job.cards {
+            return self.carry_card_task(task);
+        }
         let account = self.account_by_id(task.account)?;
         let campaign = self
             .store
             .read(|look| look.campaign(task.account, task.campaign, self.now()))?;
         let rules = self.rules(&account)?;
-        let links = match campaign.track {
-            true => self.links_in(account.id, &campaign.text)?,
-            false => Vec::new(),
-        };
+        let links = self.store.read(|look| look.tracked_links(&campaign))?;
         let (source, bytes) = match &task.job.file {
             Some((file, _)) => {
                 let path = self.folder.join(file);
@@ -463,7 +591,7 @@ impl Campaigns {
             None => (self.cards_of(task.id, &campaign)?, 0),
         };
         let texts = Texts::new(&campaign, task.job.missing());
-        let path = self.folder()?.join(format!("{}.rejects.part", task.id));
+        let path = self.part_of(task.id)?;
         let mut pipeline = Pipeline::new(&rules.checker)
             .threads(self.threads)
             .cancel(&self.stop);
@@ -494,13 +622,6 @@ impl Campaigns {
             notes: &mut notes,
         };
         let report = pipeline.run(vec![source], sink);
-        if let Some(rejects) = rejects {
-            let file = rejects.finish().map_err(Error::from)?;
-            let file = file
-                .into_inner()
-                .map_err(|error| Error::from(error.into_error()))?;
-            file.sync_all().map_err(Error::from)?;
-        }
         if let Some(failure) = failed {
             return Err(failure);
         }
@@ -508,8 +629,8 @@ impl Campaigns {
             let file = task.job.file.as_ref().map_or("", |(file, _)| file);
             failure(error, &self.folder.join(file), &task.job)
         })?;
-        std::fs::rename(&path, self.folder.join(format!("{}{REJECTS}", task.id)))
-            .map_err(Error::from)?;
+        let rejects = rejects.expect("made at the start");
+        self.keep_rejects(task.id, rejects.finish().map_err(Error::from)?)?;
         Ok(notes)
     }
 
@@ -561,6 +682,10 @@ impl Campaigns {
         self.store.write(|change| {
             self.renew(change, task.id, now)?;
             let task = change.task(task.id)?;
+            let notes = Some(notes).filter(|notes| !notes.is_empty());
+            if task.job.cards {
+                return change.end_task(&task, TaskStatus::Done, notes, now);
+            }
             let campaign = change.campaign(task.account, task.campaign, now)?;
             if task.job.replace {
                 change.swap_lists(&campaign, task.generation)?;
@@ -585,7 +710,6 @@ impl Campaigns {
                 }
                 change.set_groups(task.campaign, &ids.join(","))?;
             }
-            let notes = Some(notes).filter(|notes| !notes.is_empty());
             change.end_task(&task, TaskStatus::Done, notes, now)
         })?;
         self.drop_file(task);
@@ -601,7 +725,7 @@ impl Campaigns {
     }
 
     /// The task stays ours for another while; an error if it is not ours any more.
-    fn renew(&self, change: &Change<'_>, task: i64, now: Millis) -> Result<(), Error> {
+    pub(crate) fn renew(&self, change: &Change<'_>, task: i64, now: Millis) -> Result<(), Error> {
         match change.renew_lease(task, &self.worker, now + LEASE)? {
             true => Ok(()),
             false => Err(Error::Internal(format!(
@@ -613,7 +737,7 @@ impl Campaigns {
     fn refuse(&self, task: &Task, why: &str) -> Result<(), Error> {
         let now = self.now();
         // What was rejected until then is of use, too.
-        let part = self.folder.join(format!("{}.rejects.part", task.id));
+        let part = self.part_of(task.id)?;
         if part.is_file() {
             std::fs::rename(part, self.folder.join(format!("{}{REJECTS}", task.id)))?;
         }
@@ -774,15 +898,14 @@ impl Carrier<'_> {
         let source = if self.task.job.file.is_some() { 4 } else { 3 };
         self.campaigns.store.write(|change| {
             self.campaigns.renew(change, self.task.id, now)?;
-            let mut adder = Adder {
-                campaigns: self.campaigns,
-                campaign: self.campaign,
-                generation: self.task.generation,
-                rules: self.rules,
-                texts: self.texts,
-                links: self.links,
-                sums: Sums::default(),
-            };
+            let mut adder = Adder::new(
+                self.campaigns,
+                self.campaign,
+                self.task.generation,
+                self.rules,
+                self.texts,
+                self.links,
+            );
             let mut later = Vec::with_capacity(rows.len());
             for row in rows {
                 let (verdict, text) = self.judged(row)?;

@@ -25,7 +25,9 @@
 
 mod account;
 mod add;
+mod audit;
 mod campaign;
+mod cards;
 mod clock;
 mod contact;
 mod error;
@@ -34,6 +36,7 @@ mod import;
 mod link;
 mod message;
 mod money;
+mod personal;
 mod prices;
 mod sending;
 mod status;
@@ -44,9 +47,11 @@ mod upkeep;
 
 pub use account::{Account, Settings};
 pub use add::{AddParams, Added, Entries, Entry, MOST_ENTRIES};
+pub use audit::{Act, Actor, Done};
 pub use campaign::{
     Campaign, CampaignFilter, CampaignKey, Count, Counters, Found, Kind, NewCampaign, Page, Range,
 };
+pub use cards::CardImport;
 pub use clock::{Clock, DAY, HOUR, MINUTE, ManualClock, Millis, SystemClock, Zone};
 pub use contact::{
     ADDRESS_FIELDS, CARD_FIELDS, Card, CardField, CardFilter, CardKey, CardTest, Group, MOBILE,
@@ -61,8 +66,9 @@ pub use message::{Message, MessageFilter, MessageKey, NewMessage, SentMessage};
 pub use money::Money;
 pub use prices::Prices;
 pub use status::{CampaignStatus, MessageStatus, TaskStatus};
-pub use stop::Stopped;
+pub use stop::{StopListState, Stopped};
 pub use transport::{Outgoing, Receipt, Simulated, Transport};
+pub use upkeep::Purged;
 
 use recipients_core::Msisdn;
 use std::collections::{HashMap, HashSet};
@@ -90,6 +96,8 @@ pub struct Options {
     /// How long is waited after a failure. The same import is tried again after so long, and longer
     /// after each further failure; a campaign after five times as long. The default is a second.
     pub backoff: Millis,
+    /// What the operator is called in the audit log, if it is somebody. The default is nobody.
+    pub operator: Option<String>,
     /// What is to go wrong, to try what happens then. The default is nothing.
     pub faults: Arc<dyn Faults>,
 }
@@ -134,6 +142,7 @@ impl Default for Options {
             threads: std::thread::available_parallelism().map_or(1, usize::from),
             import_rows: 10_000,
             backoff: 1000,
+            operator: None,
             faults: Arc::new(NoFaults),
         }
     }
@@ -156,10 +165,12 @@ pub struct Campaigns {
     clock: Arc<dyn Clock>,
     transport: Arc<dyn Transport>,
     links: Arc<dyn LinkMaker>,
+    codes: personal::Cipher,
     link_base: String,
     threads: usize,
     import_rows: usize,
     backoff: Millis,
+    operator: Actor,
     faults: Arc<dyn Faults>,
     /// Files that wait for their import, and the lists of rejected rows.
     folder: PathBuf,
@@ -200,8 +211,11 @@ impl Campaigns {
     pub fn open(path: &Path, options: Options) -> Result<Campaigns, Error> {
         let mut folder = path.as_os_str().to_owned();
         folder.push("-files");
+        let store = store::Store::open(path, Arc::clone(&options.faults))?;
+        let codes = personal::Cipher::new(store.read(|look| look.secret())?);
         Ok(Campaigns {
-            store: store::Store::open(path, Arc::clone(&options.faults))?,
+            store,
+            codes,
             clock: options.clock,
             transport: options.transport,
             links: options.links,
@@ -209,6 +223,7 @@ impl Campaigns {
             threads: options.threads,
             import_rows: options.import_rows.max(1),
             backoff: options.backoff.max(1),
+            operator: Actor::Operator(options.operator),
             faults: options.faults,
             folder: folder.into(),
             rules: Mutex::default(),

@@ -2,15 +2,19 @@
 
 use crate::Campaigns;
 use crate::account::{Account, random_text};
+use crate::audit::Act;
 use crate::campaign::{Found, Page, Range};
 use crate::clock::{DAY, HOUR, MINUTE, Millis};
 use crate::error::{Error, Field, Flaw};
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// Characters of a link's code, and of one that belongs to a recipient.
+/// Characters of a link's code. Those that belong to a recipient have more.
 const CODE: usize = 5;
-const PERSONAL_CODE: usize = 8;
+
+/// Requests for one recipient's link within so long are one click: programs that show what is behind a
+/// link ask for it just before or after the person.
+const AGAIN: Millis = 10_000;
 
 const MOST_TARGET: usize = 2048;
 const MOST_COMMENT: usize = 255;
@@ -23,6 +27,15 @@ pub trait LinkMaker: Send + Sync + fmt::Debug {
     ///
     /// If it cannot make one now.
     fn code(&self, length: usize) -> Result<String, Error>;
+
+    /// Lets a recipient have links of its own, or not.
+    ///
+    /// # Errors
+    ///
+    /// If none can be made now (code 51).
+    fn permit_own(&self) -> Result<(), Error> {
+        Ok(())
+    }
 }
 
 /// Codes at random.
@@ -144,9 +157,6 @@ pub struct Clicks {
     pub of_links: Vec<(i64, i64)>,
 }
 
-/// A text with links of one recipient's own; their codes, and the links behind them.
-type Personal = (String, Vec<(String, i64)>);
-
 /// How a link is asked for.
 #[derive(Clone, Debug)]
 pub enum LinkBy {
@@ -198,7 +208,10 @@ impl Campaigns {
             let code = self.links.code(CODE)?;
             let link = self.store.write(|change| {
                 match change.add_link(account.id, &code, &target, &settings, now)? {
-                    Some(id) => change.link(account.id, &LinkBy::Id(id)).map(Some),
+                    Some(id) => {
+                        change.record(&account.hand(), Act::CreateLink, Some(id), now)?;
+                        change.link(account.id, &LinkBy::Id(id)).map(Some)
+                    }
                     None => Ok(None),
                 }
             })?;
@@ -222,7 +235,8 @@ impl Campaigns {
         }
         self.store.write(|change| {
             let link = change.link(account.id, &by.plain())?;
-            change.set_link(link.id, &settings, self.clock.now())
+            change.set_link(link.id, &settings, self.now())?;
+            change.record(&account.hand(), Act::UpdateLink, Some(link.id), self.now())
         })
     }
 
@@ -234,10 +248,15 @@ impl Campaigns {
     pub fn delete_links(&self, account: &Account, ids: &[i64]) -> Result<Vec<bool>, Error> {
         let now = self.clock.now();
         self.store.write(|change| {
-            let deleted = ids
-                .iter()
-                .map(|id| change.delete_link(account.id, *id, now));
-            deleted.collect()
+            let mut deleted = Vec::with_capacity(ids.len());
+            for &id in ids {
+                let is_gone = change.delete_link(account.id, id, now)?;
+                if is_gone {
+                    change.record(&account.hand(), Act::DeleteLink, Some(id), now)?;
+                }
+                deleted.push(is_gone);
+            }
+            Ok(deleted)
         })
     }
 
@@ -339,33 +358,36 @@ impl Campaigns {
         format!("{}{code}", self.link_base)
     }
 
-    /// Where a link leads, if it works; counted, if it is a click.
+    /// Where a link leads, if it works; counted, if it is a click. Requests for a link of one recipient
+    /// within ten seconds are one click.
     ///
     /// # Errors
     ///
     /// If the store fails.
     pub fn follow_link(&self, code: &str, is_click: bool) -> Result<Option<String>, Error> {
         let now = self.clock.now();
+        let place = self.codes.place(code);
         // Most of what strangers try is no link, and takes no write.
-        if !self.store.read(|look| look.is_code(code))? {
+        let found = self.store.read(|look| look.link_behind(code, place))?;
+        let Some((link, owner)) = found.filter(|(link, _)| link.deleted.is_none()) else {
             return Ok(None);
-        }
-        self.store.write(|change| {
-            let Some((link, is_own)) = change.link_behind(code)? else {
-                return Ok(None);
-            };
-            if link.deleted.is_some() {
-                return Ok(None);
-            }
-            let works = link.status == 1 && link.expires.is_none_or(|end| now <= end);
-            if is_click {
-                if is_own {
-                    change.count_personal_click(code)?;
+        };
+        let works = link.status == 1 && link.expires.is_none_or(|end| now <= end);
+        if is_click {
+            self.store.write(|change| {
+                let is_new = match owner {
+                    Some(message) => {
+                        change.count_personal_click(code, (link.id, message), now, AGAIN)?
+                    }
+                    None => true,
+                };
+                match is_new {
+                    true => change.count_click(link.id, works, now.div_euclid(MINUTE)),
+                    false => Ok(()),
                 }
-                change.count_click(link.id, works, now.div_euclid(MINUTE))?;
-            }
-            Ok(works.then_some(link.target))
-        })
+            })?;
+        }
+        Ok(works.then_some(link.target))
     }
 
     /// The account's links that occur in a text.
@@ -404,44 +426,28 @@ impl Campaigns {
             .collect()
     }
 
-    /// The text with codes of the account's links replaced by new ones that belong to one
-    /// recipient; the new codes and their links. None if no code can be made now.
-    pub(crate) fn personal(
-        &self,
-        links: &[Link],
-        text: &str,
-        is_free: impl Fn(&str) -> Result<bool, Error>,
-    ) -> Result<Option<Personal>, Error> {
+    /// The text with codes of the campaign's links replaced by those of one message's own; none if
+    /// they cannot be made.
+    pub(crate) fn personal(&self, links: &[Link], text: &str, message: i64) -> Option<String> {
         let base = bare(&self.link_base);
-        let mut text = text.to_owned();
-        let mut codes: Vec<(String, i64)> = Vec::new();
-        for link in links {
-            let code = loop {
-                let Ok(code) = self.links.code(PERSONAL_CODE) else {
-                    return Ok(None);
-                };
-                if codes.iter().all(|(made, _)| *made != code) && is_free(&code)? {
-                    break code;
-                }
-            };
-            let old = format!("{base}{}", link.code);
-            let mut out = String::with_capacity(text.len() + 8);
-            let mut rest = text.as_str();
-            while let Some(at) = rest.find(&old) {
-                let end = at + old.len();
-                let is_whole = !rest[end..].starts_with(|c: char| c.is_ascii_alphanumeric());
-                out.push_str(&rest[..at]);
-                match is_whole {
-                    true => out.extend([base, &code]),
-                    false => out.push_str(&old),
-                }
-                rest = &rest[end..];
+        self.links.permit_own().ok()?;
+        let mut out = String::with_capacity(text.len() + 8 * links.len());
+        let mut rest = text;
+        while let Some(at) = rest.find(base) {
+            let (before, tail) = rest.split_at(at + base.len());
+            out.push_str(before);
+            let end = tail
+                .find(|c: char| !c.is_ascii_alphanumeric())
+                .unwrap_or(tail.len());
+            let (code, after) = tail.split_at(end);
+            match links.iter().position(|link| link.code == code) {
+                Some(at) => out.push_str(&self.codes.code(message, at)?),
+                None => out.push_str(code),
             }
-            out.push_str(rest);
-            text = out;
-            codes.push((code, link.id));
+            rest = after;
         }
-        Ok(Some((text, codes)))
+        out.push_str(rest);
+        Some(out)
     }
 
     /// The text with every web address in it replaced by a short link.

@@ -1,7 +1,8 @@
 //! Messages: looked for, asked about, and sent one by one.
 
 use crate::account::Account;
-use crate::add::{Adder, Sums, Texts};
+use crate::add::{Adder, Texts};
+use crate::audit::Act;
 use crate::campaign::{self, Campaign, Found, NewCampaign, Page, Range};
 use crate::clock::Millis;
 use crate::error::{Error, Field, Flaw};
@@ -19,8 +20,8 @@ pub struct Message {
     pub id: i64,
     /// The campaign's.
     pub campaign: i64,
-    /// Who gets it.
-    pub number: Msisdn,
+    /// Who gets it, unless that was forgotten.
+    pub number: Option<Msisdn>,
     /// What it says.
     pub text: String,
     /// The sender.
@@ -39,18 +40,17 @@ pub struct Message {
     pub updated: Option<Millis>,
     /// The contact groups of its campaign.
     pub groups: Option<String>,
+    /// Clicks on links of its own, where its campaign has such.
+    pub clicks: i64,
 }
 
 /// Shows neither the person nor the text.
 impl std::fmt::Debug for Message {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(
-            f,
-            "Message({}, {}, {})",
-            self.id,
-            self.number.masked(),
-            self.status.name()
-        )
+        let number = self.number.map(|number| number.masked().to_string());
+        let number = number.as_deref().unwrap_or("forgotten");
+        let (id, status) = (self.id, self.status.name());
+        write!(f, "Message({id}, {number}, {status})")
     }
 }
 
@@ -58,7 +58,10 @@ impl Message {
     /// The country and the operator of the number's range, as far as the numbering plan tells.
     pub fn destination(&self) -> (Option<String>, Option<&'static str>) {
         let plan = Plan::builtin();
-        let verdict = recipients_core::Checker::default().check(&self.number.to_string());
+        let Some(number) = self.number else {
+            return (None, None);
+        };
+        let verdict = recipients_core::Checker::default().check(&number.to_string());
         let territory = verdict.territory().map(|territory| territory.to_string());
         (
             territory,
@@ -166,15 +169,9 @@ impl Campaigns {
                 let id = change.add_campaign(account.id, &checked, now)?;
                 let campaign = change.campaign(account.id, id, now)?;
                 let texts = Texts::new(&campaign, Missing::Keep);
-                let mut adder = Adder {
-                    campaigns: self,
-                    campaign: &campaign,
-                    generation: campaign.generation,
-                    rules: &rules,
-                    texts: &texts,
-                    links: &[],
-                    sums: Sums::default(),
-                };
+                let links = change.tracked_links(&campaign)?;
+                let generation = campaign.generation;
+                let mut adder = Adder::new(self, &campaign, generation, &rules, &texts, &links);
                 let added = adder.add(change, verdict, None, None)?;
                 let Some(message) = added.message else {
                     return Err(Error::Internal(
@@ -183,7 +180,9 @@ impl Campaigns {
                 };
                 change.tally(id, &adder.sums, 1, now)?;
                 let due = campaign.deferred.unwrap_or(now).max(now);
-                let moderation = campaign::launch(change, account, id, adder.sums.added.cost, due)?;
+                let moderation =
+                    campaign::launch(change, account, id, adder.sums.added.cost, due, now)?;
+                change.record(&account.hand(), Act::SendMessage, Some(message), now)?;
                 Ok(SentMessage {
                     campaign: id,
                     message,

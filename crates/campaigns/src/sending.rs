@@ -156,11 +156,24 @@ impl Campaigns {
                 return Ok(Vec::new());
             }
             let packet = change.next_messages(&campaign, size, now)?;
-            match packet.is_empty() {
-                true => change.set_sent(campaign.id, now, now + WAIT)?,
-                false => change.mark(campaign.id, &packet, now + gap, now)?,
+            let Some(last) = packet.last() else {
+                change.set_sent(campaign.id, now, now + WAIT)?;
+                return Ok(packet);
+            };
+            change.set_cursor(campaign.id, last.number, now + gap)?;
+            // Whoever has asked for no more since the list was made.
+            let mut stopped = Vec::new();
+            let mut leaving = Vec::with_capacity(packet.len());
+            for message in packet {
+                match change.is_stopped(campaign.account, message.number)? {
+                    true => stopped.push((message.id, MessageStatus::Rejected)),
+                    false => leaving.push(message),
+                }
             }
-            Ok(packet)
+            change.set_message_statuses(stopped.into_iter(), now, false)?;
+            let marked = leaving.iter().map(|m| (m.id, MessageStatus::Enqueued));
+            change.set_message_statuses(marked, now, false)?;
+            Ok(leaving)
         })?;
         if packet.is_empty() {
             return Ok(true);

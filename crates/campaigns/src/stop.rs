@@ -2,8 +2,9 @@
 
 use crate::Campaigns;
 use crate::account::Account;
+use crate::audit::Act;
 use crate::campaign::{Found, Page};
-use crate::clock::Millis;
+use crate::clock::{DAY, Millis};
 use crate::error::{Error, Field, Flaw};
 use crate::prices::Prices;
 use recipients_core::{Checker, Msisdn};
@@ -36,7 +37,63 @@ pub struct Stopped {
     pub is_system: bool,
 }
 
+/// How a stop list stands.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct StopListState {
+    /// How many numbers it has.
+    pub numbers: i64,
+    /// When a list was loaded last; single entries do not count.
+    pub loaded: Option<Millis>,
+    /// Whole days since then.
+    pub days: Option<i64>,
+}
+
 impl Campaigns {
+    /// How old the stop list of an account is, or with `None` the system's.
+    ///
+    /// # Errors
+    ///
+    /// If the store fails.
+    pub fn stop_list(&self, account: Option<&Account>) -> Result<StopListState, Error> {
+        let account = account.map_or(0, |account| account.id);
+        let (loaded, numbers) = self
+            .store
+            .read(|look| Ok((look.stops_loaded(account)?, look.count_stops(account)?)))?;
+        Ok(StopListState {
+            numbers,
+            loaded,
+            days: loaded.map(|at| (self.now() - at).max(0) / DAY),
+        })
+    }
+
+    /// An answer that somebody has sent. If it is one of the account's words for no more messages, be it
+    /// in other letter case or within quotes and full stops, the number goes on the stop list: then the
+    /// entry's id. Other answers are nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Invalid`] if no number can be read.
+    pub fn inbound(
+        &self,
+        account: &Account,
+        number: &str,
+        text: &str,
+    ) -> Result<Option<i64>, Error> {
+        let number = stop_number(Field::Number, number)?;
+        let text = folded(text);
+        let words = &account.settings.stop_words;
+        let Some(word) = words.iter().find(|word| folded(word) == text) else {
+            return Ok(None);
+        };
+        let now = self.now();
+        self.store.write(|change| {
+            let id = change.stop(account.id, number.as_u64(), Some(word), now)?;
+            change.touch(account.id)?;
+            change.record(&account.hand(), Act::StopWord, Some(id), now)?;
+            Ok(Some(id))
+        })
+    }
+
     /// Adds a number, written as recipients are, to the account's stop list; the entry's id.
     ///
     /// # Errors
@@ -54,6 +111,7 @@ impl Campaigns {
             let now = self.clock.now();
             let id = change.stop(account.id, number.as_u64(), comment, now)?;
             change.touch(account.id)?;
+            change.record(&account.hand(), Act::Stop, Some(id), now)?;
             Ok(id)
         })
     }
@@ -84,7 +142,8 @@ impl Campaigns {
             for number in from..=to {
                 change.stop(account.id, number, comment, self.clock.now())?;
             }
-            change.touch(account.id)
+            change.touch(account.id)?;
+            change.record(&account.hand(), Act::StopRange, None, self.now())
         })
     }
 
@@ -96,7 +155,10 @@ impl Campaigns {
     pub fn unstop(&self, account: &Account, id: i64) -> Result<(), Error> {
         self.store
             .write(|change| match change.unstop(account.id, id)? {
-                true => change.touch(account.id),
+                true => {
+                    change.touch(account.id)?;
+                    change.record(&account.hand(), Act::Unstop, Some(id), self.now())
+                }
                 false => Err(Error::NotFound),
             })
     }
@@ -138,7 +200,14 @@ impl Campaigns {
             std::thread::sleep(TURN);
         }
         // Whatever was added counts.
-        self.store.write(|change| change.touch(account))?;
+        self.store.write(|change| {
+            let now = self.now();
+            if added.is_ok() {
+                change.set_stops_loaded(account, now)?;
+            }
+            change.touch(account)?;
+            change.record(&self.operator(account), Act::LoadStopList, None, now)
+        })?;
         added.map(|()| count)
     }
 
@@ -164,9 +233,17 @@ impl Campaigns {
         self.store.write(|change| {
             change.set_prices(&prices)?;
             change.touch(0)?;
+            change.record(&self.operator(0), Act::LoadPrices, None, self.now())?;
             Ok(prices.len())
         })
     }
+}
+
+/// A word as it is compared: without what stands around it, blanks made one.
+fn folded(text: &str) -> String {
+    let text = text.trim_matches(|c: char| !c.is_alphanumeric());
+    let words: Vec<&str> = text.split_whitespace().collect();
+    words.join(" ").to_lowercase()
 }
 
 fn stop_number(field: Field, text: &str) -> Result<Msisdn, Error> {

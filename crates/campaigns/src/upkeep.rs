@@ -1,10 +1,31 @@
 //! Looking after the database.
 
 use crate::Campaigns;
-use crate::error::Error;
+use crate::audit::Act;
+use crate::campaign::Kind;
+use crate::clock::DAY;
+use crate::error::{Error, Flaw};
 use std::fs::File;
 use std::io;
 use std::path::Path;
+use std::time::Duration;
+
+/// Messages that are forgotten together.
+const PIECE: usize = 5000;
+
+/// How long others have their turn in between.
+const TURN: Duration = Duration::from_millis(20);
+
+/// What was forgotten, or would be.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Purged {
+    /// Campaigns whose recipients went.
+    pub campaigns: u64,
+    /// Messages whose number and text went.
+    pub messages: u64,
+    /// Lists of rows that imports had rejected.
+    pub lists: u64,
+}
 
 impl Campaigns {
     /// Writes one state of the database to a new file, while others work with it. The files of imports
@@ -52,6 +73,64 @@ impl Campaigns {
                 .map(|id| format!("the counters of campaign {id} differ from a recount")),
         );
         Ok(found)
+    }
+
+    /// Forgets the people whose campaigns ended so many days ago or earlier: were done, declined or
+    /// deleted. Numbers, texts of one's own and contact cards of messages go, and so do lists of rejected
+    /// rows, and addresses in the audit log; statuses, segments and costs stay, so that counters are
+    /// equal to a recount. Stop lists and the contact book stay. It works in pieces, so that others have
+    /// their turn, and what it was stopped in the middle of is gone through the next time. With `dry`
+    /// nothing is changed.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Incorrect`] for less than a day: reports may be under way. If the store or a file fails.
+    pub fn purge(&self, days: u32, dry: bool) -> Result<Purged, Error> {
+        if days == 0 {
+            return Err(Error::Incorrect(Flaw::Between(1, u32::MAX.into())));
+        }
+        let before = self.now() - i64::from(days) * DAY;
+        let mut purged = Purged::default();
+        for old in self.store.read(|look| look.forgettable(before))? {
+            purged.campaigns += 1;
+            purged.messages += old.counters.total.messages.unsigned_abs();
+            if dry {
+                continue;
+            }
+            let forget = || {
+                self.store
+                    .write(|change| change.forget_messages(old.id, old.generation, PIECE))
+            };
+            while forget()? == PIECE {
+                std::thread::sleep(TURN);
+            }
+            self.store.write(|change| {
+                // Of one message the text is one person's.
+                change.set_forgotten(old.id, old.kind == Kind::Single, self.now())
+            })?;
+        }
+        for (file, task) in self.rejected_lists()? {
+            if self.store.read(|look| look.is_task_over(task, before))? {
+                purged.lists += 1;
+                if !dry {
+                    std::fs::remove_file(file)?;
+                }
+            }
+        }
+        if dry {
+            return Ok(purged);
+        }
+        while self
+            .store
+            .write(|change| change.forget_addresses(before, PIECE))?
+            == PIECE
+        {}
+        if purged != Purged::default() {
+            self.store
+                .write(|change| change.record(&self.operator(0), Act::Purge, None, self.now()))?;
+            self.store.empty_log()?;
+        }
+        Ok(purged)
     }
 
     /// How many tasks are not over, and how many bytes the database and its write-ahead log have.

@@ -87,7 +87,12 @@ fn numbers_of(campaigns: &Campaigns, account: &Account, id: i64) -> Vec<u64> {
         if found.items.is_empty() {
             break;
         }
-        numbers.extend(found.items.iter().map(|message| message.number.as_u64()));
+        numbers.extend(
+            found
+                .items
+                .iter()
+                .map(|message| message.number.unwrap().as_u64()),
+        );
     }
     numbers
 }

@@ -51,9 +51,14 @@ pub(crate) enum Command {
     /// Have the final statuses of an account's messages passed on to web addresses
     #[command(subcommand)]
     Webhook(WebhookCommand),
+    /// Fill the contact books of a campaign server
+    #[command(subcommand)]
+    Contacts(ContactsCommand),
     /// Set the prices of a campaign server
     #[command(subcommand)]
     Prices(PricesCommand),
+    /// Print who changed what in a campaign server
+    Audit(AuditArgs),
     /// Look after the database of a campaign server
     #[command(subcommand)]
     Db(DatabaseCommand),
@@ -357,6 +362,23 @@ Exit codes: 0 added; 2 wrong usage; 4 a list or the database cannot be read or w
 Example:
   recipients stoplist load --account shop --db shop.db stop-2026.csv")]
     Load(Box<StoplistLoadArgs>),
+    /// Tell how many numbers the stop list of a campaign server has, and how old it is
+    #[command(after_long_help = "\
+The age is the time since a list was loaded; single entries and answers with stop words do not count. \
+`account set NAME --stop-list-days DAYS` refuses to send with a list that is older.
+
+Exit codes: 0 printed; 2 wrong usage; 4 the database cannot be read.
+
+Example:
+  recipients stoplist show --account shop --db shop.db")]
+    Show {
+        /// Account whose stop list it is [default: the system's, which counts for all]
+        #[arg(long, value_name = "NAME")]
+        account: Option<String>,
+        /// Database file
+        #[arg(long, value_name = "FILE", default_value = "recipients.db")]
+        db: PathBuf,
+    },
     /// Print the stop list of a campaign server: of an account, or of all of them
     #[command(after_long_help = "\
 One number a line, from the smallest on, as --stop-list and `stoplist load` take it. The server may run \
@@ -695,6 +717,10 @@ pub(crate) struct ServeArgs {
     #[arg(long)]
     pub(crate) allow_private_webhooks: bool,
 
+    /// Forget the people of campaigns so many days after their end, as `db purge` does
+    #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(1..=36_500))]
+    pub(crate) forget_after: Option<u32>,
+
     /// Make an account to try things with, and print a call that works; without --db everything is
     /// gone when the server ends
     #[arg(long)]
@@ -846,6 +872,15 @@ pub(crate) struct AccountSettings {
     /// Whether the account is blocked [default: false]
     #[arg(long, value_name = "true|false")]
     pub(crate) blocked: Option<bool>,
+
+    /// Refuse to send if the account's stop list was loaded longer ago than this; 0 for never
+    /// [default: 0]
+    #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(..=36_500))]
+    pub(crate) stop_list_days: Option<u32>,
+
+    /// What somebody answers who wants no more messages (may be repeated) [default: STOP and 13 others]
+    #[arg(long, value_name = "WORD")]
+    pub(crate) stop_word: Vec<String>,
 }
 
 /// A method of the API; an empty one takes the restriction away.
@@ -1058,6 +1093,30 @@ Example:
         #[arg(long, value_name = "FILE", default_value = "recipients.db")]
         db: PathBuf,
     },
+    /// Forget the people of campaigns that ended long ago; the server may run meanwhile
+    #[command(after_long_help = "\
+Campaigns that were done, declined or deleted so many days ago or earlier keep their counters, and their \
+messages statuses, segments and prices. Numbers, texts of one's own and links to contact cards go, with \
+them lists of rejected rows, and addresses in the audit log; what is overwritten is not to be found in \
+the file any more. Drafts, stop lists and the contact book stay. Copies that were made before hold \
+everything.
+
+Exit codes: 0 done; 2 wrong usage; 4 the database cannot be read or written.
+
+Examples:
+  recipients db purge --older-than 90 --dry-run --db shop.db
+  recipients db purge --older-than 90 --db shop.db")]
+    Purge {
+        /// Days since the end of a campaign
+        #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(1..=36_500))]
+        older_than: u32,
+        /// Only tell what would be forgotten
+        #[arg(long)]
+        dry_run: bool,
+        /// Database file
+        #[arg(long, value_name = "FILE", default_value = "recipients.db")]
+        db: PathBuf,
+    },
     /// Write a copy of one moment to a new file; the server may run meanwhile
     #[command(after_long_help = "\
 To go back to it, stop the server and put the copy in the place of the database, without the files \
@@ -1076,6 +1135,77 @@ Example:
         #[arg(long, value_name = "FILE", default_value = "recipients.db")]
         db: PathBuf,
     },
+}
+
+#[derive(Args, Debug)]
+#[command(after_long_help = "\
+A line for each change, the newest last, with tabs between: time (UTC), account (* is everybody's), who \
+(an operator, or the account's key and the address that used it), what (the method of the API, or the \
+command), and the number of what was changed. What was refused is not in it. It holds no numbers and no \
+texts, and grows by a line a call.
+
+Exit codes: 0 done; 2 wrong usage; 4 the database cannot be read.
+
+Example:
+  recipients audit --account shop --last 20 --db shop.db")]
+pub(crate) struct AuditArgs {
+    /// Account whose data was changed [default: all]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) account: Option<String>,
+
+    /// How many lines
+    #[arg(long, value_name = "NUMBER", default_value_t = 100)]
+    pub(crate) last: u32,
+
+    /// Database file
+    #[arg(long, value_name = "FILE", default_value = "recipients.db")]
+    pub(crate) db: PathBuf,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ContactsCommand {
+    /// Add the cards of a list to an account's contact book
+    #[command(after_long_help = "\
+The list is CSV, TSV, XLS, XLSX, XLSB or ODS; how it is laid out is found out as by `check`. Its first \
+line names the columns: mobile, title, name, surname, email, viber, whatsapp, landline, skype, telegram, \
+birth_date, gender, company_name, company_url, info, address.city and the like, or as people call them \
+(Phone, First name, Фамилия, Celular). Other columns are left out and told of.
+
+Numbers are read as by `check`, with the account's --lines; countries, operators and stop lists do not \
+count here. A number that a card has already brings that card up to date, and empty cells change nothing, \
+so the same list can be imported again. Rows whose number cannot be used, or has come before, are \
+rejected. The server may run meanwhile.
+
+Limits: a value has at most 1000 characters.
+
+Exit codes: 0 all rows became cards; 1 some did not; 2 wrong usage; 3 none did; 4 the list or the \
+database cannot be read or written.
+
+Example:
+  recipients contacts import customers.xlsx --account shop --group Customers --rejected bad.csv --db shop.db")]
+    Import(ContactsArgs),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ContactsArgs {
+    /// The list
+    pub(crate) file: PathBuf,
+
+    /// Account whose contact book it is
+    #[arg(long, value_name = "NAME")]
+    pub(crate) account: String,
+
+    /// Group that the cards join, made if need be (may be repeated)
+    #[arg(long, value_name = "NAME")]
+    pub(crate) group: Vec<String>,
+
+    /// Write rejected rows: mend them in a spreadsheet and import the file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) rejected: Option<PathBuf>,
+
+    /// Database file
+    #[arg(long, value_name = "FILE", default_value = "recipients.db")]
+    pub(crate) db: PathBuf,
 }
 
 #[cfg(test)]

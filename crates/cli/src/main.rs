@@ -32,7 +32,7 @@ mod template;
 mod upload;
 mod verdicts;
 
-use args::{Cli, Command, PricesCommand, StoplistCommand};
+use args::{Cli, Command, ContactsCommand, PricesCommand, StoplistCommand};
 use clap::{CommandFactory, Parser};
 use failure::Failure;
 use std::io::{self, Write};
@@ -58,12 +58,17 @@ fn main() -> ExitCode {
         Command::Stoplist(StoplistCommand::Export { account, db }) => {
             serve::export_stop_list(account.as_deref(), &db)
         }
+        Command::Stoplist(StoplistCommand::Show { account, db }) => {
+            serve::show_stop_list(account.as_deref(), &db)
+        }
         Command::Serve(args) => serve::serve(&args),
         Command::Account(command) => serve::account(&command),
         Command::Campaign(command) => serve::campaign(&command),
         Command::Task(command) => serve::task(&command),
         Command::Webhook(command) => serve::webhook(&command),
         Command::Prices(PricesCommand::Load(args)) => serve::prices(&args),
+        Command::Audit(args) => serve::audit(&args),
+        Command::Contacts(ContactsCommand::Import(args)) => serve::contacts(&args),
         Command::Db(command) => serve::database(&command),
         Command::Completions { shell } => {
             let mut script = Vec::new();

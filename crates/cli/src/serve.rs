@@ -1,16 +1,17 @@
 //! The campaign server, and what its operator does beside it.
 
 use crate::args::{
-    AccountCommand, AccountSettings, CampaignCommand, DatabaseCommand, PricesArgs, ServeArgs,
-    StoplistLoadArgs, TaskArgs, TaskCommand, WebhookCommand,
+    AccountCommand, AccountSettings, AuditArgs, CampaignCommand, ContactsArgs, DatabaseCommand,
+    PricesArgs, ServeArgs, StoplistLoadArgs, TaskArgs, TaskCommand, WebhookCommand,
 };
 use crate::check::refuse_reading_twice;
-use crate::failure::{ACCEPTED, Failure, NONE_ACCEPTED};
+use crate::failure::{ACCEPTED, Failure, NONE_ACCEPTED, SOME_REJECTED};
+use crate::output::Pending;
 use crate::print;
 use recipients::{Checker, StopList};
 use recipients_api_adapter::server::{self, FaultPlan, ServerOptions, Setup};
 use recipients_campaigns::{
-    Account, Campaigns, Error, Flaw, Language, Money, Options, Settings, Simulated,
+    Account, Campaigns, Error, Flaw, Language, Money, Options, Page, Settings, Simulated, Zone,
 };
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -111,6 +112,7 @@ pub(crate) fn serve(args: &ServeArgs) -> Result<ExitCode, Failure> {
     let setup = Setup {
         options: ServerOptions {
             private_hooks: args.allow_private_webhooks,
+            forget_after: args.forget_after,
             ..ServerOptions::default()
         },
         tls,
@@ -145,6 +147,13 @@ fn print_demo(campaigns: &Campaigns, scheme: &str, address: SocketAddr) -> Resul
 }
 
 fn open(db: &Path, options: Options) -> Result<Campaigns, Failure> {
+    // Whoever works here, for the audit log.
+    let operator = ["USER", "LOGNAME", "USERNAME"].map(std::env::var);
+    let operator = operator.into_iter().flatten().find(|name| !name.is_empty());
+    let options = Options {
+        operator,
+        ..options
+    };
     Campaigns::open(db, options)
         .map_err(|error| Failure::Unreadable(format!("{}: {error}", db.display())))
 }
@@ -244,12 +253,14 @@ fn apply(typed: &AccountSettings, settings: &mut Settings) {
     set(&typed.list_window, &mut settings.list_window);
     set(&typed.rate, &mut settings.rate);
     set(&typed.blocked, &mut settings.blocked);
+    set(&typed.stop_list_days, &mut settings.stop_list_days);
     if let Some(host) = &typed.host {
         settings.host = Some(host.clone()).filter(|host| !host.is_empty());
     }
     all(&typed.sender, &mut settings.senders);
     all(&typed.country, &mut settings.countries);
     all(&typed.operator, &mut settings.operators);
+    all(&typed.stop_word, &mut settings.stop_words);
     all(&typed.allow_method, &mut settings.methods);
     all(&typed.allow_address, &mut settings.addresses);
 }
@@ -399,6 +410,98 @@ pub(crate) fn export_stop_list(account: Option<&str>, db: &Path) -> Result<ExitC
     Ok(ExitCode::from(ACCEPTED))
 }
 
+pub(crate) fn show_stop_list(account: Option<&str>, db: &Path) -> Result<ExitCode, Failure> {
+    let campaigns = open_existing(db)?;
+    let account = account
+        .map(|name| account_named(&campaigns, name))
+        .transpose()?;
+    let state = campaigns.stop_list(account.as_ref());
+    let state = state.map_err(|error| told(&error))?;
+    let age = match (state.loaded, state.days) {
+        (Some(at), Some(days)) => {
+            let days = match days {
+                0 => "today".to_owned(),
+                1 => "a day ago".to_owned(),
+                days => format!("{days} days ago"),
+            };
+            format!("loaded {} UTC, {days}", Zone::utc().write(at))
+        }
+        _ => "never loaded".to_owned(),
+    };
+    print(format!("{} numbers; {age}\n", state.numbers).as_bytes())
+}
+
+pub(crate) fn audit(args: &AuditArgs) -> Result<ExitCode, Failure> {
+    let campaigns = open_existing(&args.db)?;
+    let account = args.account.as_deref();
+    let account = account
+        .map(|name| account_named(&campaigns, name))
+        .transpose()?;
+    let page = Page {
+        size: args.last,
+        number: 0,
+    };
+    let log = campaigns.audit(account.as_ref(), page);
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    for done in log.map_err(|error| told(&error))?.iter().rev() {
+        let subject = done.subject.map(|subject| subject.to_string());
+        writeln!(
+            out,
+            "{}\t{}\t{}\t{}\t{}",
+            Zone::utc().write(done.at),
+            done.account.as_deref().unwrap_or("*"),
+            done.actor,
+            done.act.name(),
+            subject.as_deref().unwrap_or("-")
+        )?;
+    }
+    out.flush()?;
+    Ok(ExitCode::from(ACCEPTED))
+}
+
+pub(crate) fn contacts(args: &ContactsArgs) -> Result<ExitCode, Failure> {
+    let campaigns = open_existing(&args.db)?;
+    let account = account_named(&campaigns, &args.account)?;
+    let unreadable = |error: &Error| match error {
+        Error::Invalid(_) => Failure::Unreadable(words_of(error)),
+        error => told(error),
+    };
+    let place = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    if args.rejected.as_deref().map(place) == Some(place(&args.file)) {
+        let words = "--rejected would replace the list; name another file";
+        return Err(Failure::Usage(words.to_owned()));
+    }
+    let mut rejects = args.rejected.as_deref().map(Pending::create).transpose()?;
+    let mut groups = Vec::new();
+    for name in &args.group {
+        let id = campaigns.group_named(&account, name);
+        groups.push(id.map_err(|error| unreadable(&error))?);
+    }
+    let imported = match &mut rejects {
+        Some(file) => campaigns.import_cards(&account, &args.file, &groups, file),
+        None => campaigns.import_cards(&account, &args.file, &groups, io::sink()),
+    };
+    let imported = imported.map_err(|error| unreadable(&error))?;
+    crate::output::publish(rejects.into_iter().collect())?;
+    for note in imported.notes() {
+        say!("{}: {note}", args.file.display());
+    }
+    print(
+        format!(
+            "{} cards added, {} brought up to date, {} rows rejected\n",
+            imported.added, imported.updated, imported.rejected
+        )
+        .as_bytes(),
+    )?;
+    Ok(ExitCode::from(
+        match (imported.added + imported.updated, imported.rejected) {
+            (0, _) => NONE_ACCEPTED,
+            (_, 0) => ACCEPTED,
+            _ => SOME_REJECTED,
+        },
+    ))
+}
+
 pub(crate) fn database(command: &DatabaseCommand) -> Result<ExitCode, Failure> {
     let (db, mend) = match command {
         DatabaseCommand::Recount { db, mend } => (db, mend),
@@ -411,6 +514,26 @@ pub(crate) fn database(command: &DatabaseCommand) -> Result<ExitCode, Failure> {
             }
             print(format!("{}\n", found.join("\n")).as_bytes())?;
             return Ok(ExitCode::from(NONE_ACCEPTED));
+        }
+        DatabaseCommand::Purge {
+            older_than,
+            dry_run,
+            db,
+        } => {
+            let purged = open_existing(db)?.purge(*older_than, *dry_run);
+            let purged = purged.map_err(|error| told(&error))?;
+            let done = if *dry_run {
+                "would be forgotten"
+            } else {
+                "forgotten"
+            };
+            return print(
+                format!(
+                    "The people of {} messages in {} campaigns, and {} lists of rejected rows: {done}\n",
+                    purged.messages, purged.campaigns, purged.lists
+                )
+                .as_bytes(),
+            );
         }
         DatabaseCommand::Backup { copy, db } => {
             let cannot = |error: &Error| {

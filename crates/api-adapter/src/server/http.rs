@@ -217,9 +217,9 @@ async fn follow(
     State(server): State<Server>,
     axum::extract::Path(code): axum::extract::Path<String>,
     method: Method,
+    headers: HeaderMap,
 ) -> Response {
-    // Whoever asks for the head only looks where it leads.
-    let is_click = method != Method::HEAD;
+    let is_click = is_click(&method, &headers);
     let found = blocking(move || server.campaigns.follow_link(&code, is_click)).await;
     match found {
         Some(Ok(Some(target))) => match header::HeaderValue::from_str(&ascii(&target)) {
@@ -238,6 +238,46 @@ async fn follow(
         Some(Ok(None)) => (StatusCode::NOT_FOUND, "no such link\n").into_response(),
         _ => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
     }
+}
+
+/// Parts of what programs call themselves that follow links for others: search engines, scanners, and
+/// messengers that show what is behind a link.
+const PROGRAMS: [&str; 16] = [
+    "bot",
+    "crawler",
+    "spider",
+    "slurp",
+    "preview",
+    "facebookexternalhit",
+    "facebookcatalog",
+    "whatsapp",
+    "viber",
+    "vkshare",
+    "embedly",
+    "google-safety",
+    "googleimageproxy",
+    "mediapartners-google",
+    "headlesschrome",
+    "proofpoint",
+];
+
+/// Whether a person follows a link, as far as the request tells.
+fn is_click(method: &Method, headers: &HeaderMap) -> bool {
+    let header = |name: &str| {
+        let value = headers.get(name).and_then(|value| value.to_str().ok());
+        value.unwrap_or_default().to_ascii_lowercase()
+    };
+    // Browsers that load pages in advance.
+    let purposes = ["purpose", "sec-purpose", "x-purpose", "x-moz"];
+    let is_ahead = |name: &&str| {
+        let purpose = header(name);
+        purpose.contains("prefetch") || purpose.contains("preview")
+    };
+    let agent = header("user-agent");
+    // Whoever asks for the head only looks where it leads.
+    method != Method::HEAD
+        && !purposes.iter().any(is_ahead)
+        && !PROGRAMS.iter().any(|program| agent.contains(program))
 }
 
 /// An address as a header can carry it.

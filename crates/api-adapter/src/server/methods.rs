@@ -50,6 +50,7 @@ const METHODS: &[(&str, &[(&str, Method)])] = &[
             ("delete", delete_card),
             ("get", get_card),
             ("getgroups", card_groups),
+            ("import", import_cards),
             ("list", list_cards),
             ("setgroups", set_card_groups),
             ("update", update_card),
@@ -87,7 +88,12 @@ const METHODS: &[(&str, &[(&str, Method)])] = &[
     ),
     (
         "numberstoplist",
-        &[("create", stop), ("delete", unstop), ("list", list_stopped)],
+        &[
+            ("create", stop),
+            ("delete", unstop),
+            ("inbound", inbound),
+            ("list", list_stopped),
+        ],
     ),
     ("price", &[("listpublic", list_prices)]),
     ("taskqueue", &[("getstatus", task_status)]),
@@ -176,6 +182,7 @@ fn parameter(field: Field) -> &'static str {
         Field::Delimiter => "recipientsFileDelimiter",
         Field::Enclosure => "recipientsFileEnclosure",
         Field::File => "recipientsFile",
+        Field::Cards => "cardsFile",
         Field::Groups => "recipientGroups",
         Field::Target => "fullLink",
         Field::Status => "status",
@@ -231,7 +238,7 @@ fn admit(call: &Call<'_>, (module, method): Name) -> Result<Account, Denied> {
         false => call.campaigns.account_by_key(key),
     };
     let account = match found {
-        Ok(account) => account,
+        Ok(account) => account.used_from(call.peer),
         Err(Error::NotFound) => {
             let words = "The API key is missing or wrong.";
             let envelope = Envelope::new(ApiCode::Unauthorized, json!([]), words);
@@ -320,6 +327,11 @@ impl Call<'_> {
             Some(Value::Text(text)) => text.trim().parse().map_err(|_| Error::NotFound),
             Some(Value::Map(_)) => Err(Error::NotFound),
         }
+    }
+
+    /// The file that was sent as this parameter.
+    fn file(&self, name: &str) -> Option<&Upload> {
+        self.file.filter(|file| file.field == name)
     }
 
     /// A text within a map. A list or a map in its place is no value that anything can have, so
@@ -582,7 +594,8 @@ fn add_recipients(call: &Call<'_>, account: &Account) -> Result<Envelope, Error>
         first
     };
     let (numbers, contacts, groups) = (sent(NUMBERS), sent(CONTACTS), sent(GROUPS));
-    if sources + usize::from(call.file.is_some()) != 1 {
+    let file = call.file("recipientsFile");
+    if sources + usize::from(file.is_some()) != 1 {
         return Err(Error::Incorrect(Flaw::Sources));
     }
     let id = id.ok_or(Error::NotFound)?;
@@ -599,12 +612,9 @@ fn add_recipients(call: &Call<'_>, account: &Account) -> Result<Envelope, Error>
         let task = call.campaigns.import(account, id, &import, &params)?;
         Ok(Envelope::new(ApiCode::Background, task, ""))
     };
-    if let Some(file) = call.file {
-        // The task takes the file over; what is left of the upload is nothing.
-        let path = file.path.with_extension("import");
-        std::fs::rename(&file.path, &path)?;
+    if let Some(file) = file {
         return background(Import::File {
-            path,
+            path: taken_over(file)?,
             name: file.name.clone(),
         });
     }
@@ -1066,6 +1076,24 @@ fn delete_card(call: &Call<'_>, account: &Account) -> Result<Envelope, Error> {
     Ok(Envelope::ok(true))
 }
 
+/// A list of cards, as it is imported in the provider's panel.
+fn import_cards(call: &Call<'_>, account: &Account) -> Result<Envelope, Error> {
+    let file = call.file("cardsFile");
+    let file = file.ok_or(Error::Missing("cardsFile"))?;
+    let groups = ids(call.bag.get("groupIds")).unwrap_or_default();
+    let task = call
+        .campaigns
+        .begin_cards(account, &taken_over(file)?, &file.name, &groups)?;
+    Ok(Envelope::new(ApiCode::Background, task, ""))
+}
+
+/// Where a task finds an uploaded file, which is the task's from now on.
+fn taken_over(file: &Upload) -> Result<PathBuf, Error> {
+    let path = file.path.with_extension("import");
+    std::fs::rename(&file.path, &path)?;
+    Ok(path)
+}
+
 fn card_groups(call: &Call<'_>, account: &Account) -> Result<Envelope, Error> {
     let groups = call.campaigns.card_groups(account, call.id("id")?)?;
     let show = |(id, name): &(i64, String)| json!({"id": id.to_string(), "name": name});
@@ -1218,6 +1246,19 @@ fn unstop(call: &Call<'_>, account: &Account) -> Result<Envelope, Error> {
     Ok(Envelope::ok(true))
 }
 
+/// An answer that somebody has sent, as the gateway that received it passes it on.
+fn inbound(call: &Call<'_>, account: &Account) -> Result<Envelope, Error> {
+    let text = |name| call.bag.text(name);
+    let number = text("number").filter(|text| !text.trim().is_empty());
+    let number = number.ok_or(Error::Missing("number"))?;
+    let words = text("text").ok_or(Error::Missing("text"))?;
+    let stopped = call.campaigns.inbound(account, number, words)?;
+    Ok(Envelope::ok(json!({
+        "stopped": stopped.is_some(),
+        "id": stopped.map(|id| id.to_string()),
+    })))
+}
+
 fn list_stopped(call: &Call<'_>, account: &Account) -> Result<Envelope, Error> {
     let found = call.campaigns.stopped(account, call.page())?;
     let items: Vec<Json> = found
@@ -1225,7 +1266,11 @@ fn list_stopped(call: &Call<'_>, account: &Account) -> Result<Envelope, Error> {
         .iter()
         .map(|entry| render::stopped(account, entry))
         .collect();
-    Ok(Envelope::ok(
-        json!({"items": items, "totalItemCount": found.total.to_string()}),
-    ))
+    let own = call.campaigns.stop_list(Some(account))?;
+    Ok(Envelope::ok(json!({
+        "items": items,
+        "totalItemCount": found.total.to_string(),
+        "loadedTs": render::time(account, own.loaded),
+        "ageDays": own.days,
+    })))
 }

@@ -53,6 +53,9 @@ pub struct ServerOptions {
     /// Whether webhooks may lead to addresses of private networks and of this computer. The default
     /// is no.
     pub private_hooks: bool,
+    /// Days after which the people of a campaign that is over are forgotten
+    /// ([`Campaigns::purge`]). The default is never.
+    pub forget_after: Option<u32>,
 }
 
 impl Default for ServerOptions {
@@ -67,6 +70,7 @@ impl Default for ServerOptions {
             grace: Duration::from_secs(3),
             bag: crate::Limits::default(),
             private_hooks: false,
+            forget_after: None,
         }
     }
 }
@@ -126,6 +130,10 @@ pub fn run(
         imports.begin(campaigns, stop)?,
         scheduler.begin(campaigns, stop)?,
     ];
+    let retention = options
+        .forget_after
+        .map(|days| forget_each_hour(campaigns, days, stop));
+    let retention = retention.transpose()?;
     let hooks = hooks::begin(campaigns, options.private_hooks, stop)?;
     let served = http::serve(campaigns, listener, setup, stop);
     // Nobody has told them, if the listener failed.
@@ -133,7 +141,11 @@ pub fn run(
     campaigns.stop_work();
     // One may be deep in a workbook. What it has committed is kept, and it goes on there.
     let deadline = Instant::now() + options.grace;
-    let workers: Vec<_> = workers.into_iter().chain([hooks]).collect();
+    let workers: Vec<_> = workers
+        .into_iter()
+        .chain([hooks])
+        .chain(retention)
+        .collect();
     while Instant::now() < deadline && !workers.iter().all(thread::JoinHandle::is_finished) {
         thread::sleep(Duration::from_millis(10));
     }
@@ -143,6 +155,36 @@ pub fn run(
         }
     }
     served
+}
+
+/// How often is looked for people to forget.
+const RETENTION: Duration = Duration::from_secs(3600);
+
+/// Forgets the people of campaigns that ended so many days ago, now and each hour.
+fn forget_each_hour(
+    campaigns: &Arc<Campaigns>,
+    days: u32,
+    stop: &Arc<AtomicBool>,
+) -> io::Result<thread::JoinHandle<()>> {
+    let (campaigns, stop) = (Arc::clone(campaigns), Arc::clone(stop));
+    let thread = thread::Builder::new().name("retention".to_owned());
+    thread.spawn(move || {
+        while !stop.load(Ordering::Relaxed) {
+            match campaigns.purge(days, false) {
+                Ok(purged) if purged.campaigns > 0 => tracing::info!(
+                    campaigns = purged.campaigns,
+                    messages = purged.messages,
+                    "people were forgotten"
+                ),
+                Ok(_) => {}
+                Err(error) => tracing::error!(%error, "people could not be forgotten"),
+            }
+            let next = Instant::now() + RETENTION;
+            while Instant::now() < next && !stop.load(Ordering::Relaxed) {
+                thread::sleep(Duration::from_millis(NAP.unsigned_abs()));
+            }
+        }
+    })
 }
 
 /// A kind of work in the background.

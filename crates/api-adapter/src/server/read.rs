@@ -43,6 +43,9 @@ const MOST_BEHIND: usize = 256 << 10;
 /// Bytes of a refused body that are read past, so that its sender gets to know.
 const DISCARDED: usize = 32 << 20;
 
+/// Files that are taken: of recipients, and of contact cards.
+const FILES: [&str; 2] = ["recipientsFile", "cardsFile"];
+
 /// What a file is called in messages whose name cannot be read.
 const UNNAMED: &str = "recipientsFile";
 
@@ -89,6 +92,8 @@ pub(super) struct Upload {
     pub(super) path: PathBuf,
     /// The name that it was sent under.
     pub(super) name: String,
+    /// The parameter that it was sent as.
+    pub(super) field: String,
 }
 
 impl Drop for Upload {
@@ -305,10 +310,10 @@ async fn multipart(
         };
         let name = part.name().unwrap_or_default().to_owned();
         let mut sink = match is_file(&part) {
-            true if name == "recipientsFile" => {
+            true if FILES.contains(&name.as_str()) => {
                 reader.meet(bag)?;
                 let own = part.file_name().unwrap_or(UNNAMED);
-                let (upload, out) = new_file(server, own).map_err(|error| {
+                let (upload, out) = new_file(server, own, name.clone()).map_err(|error| {
                     tracing::error!(%error, "an upload could not be stored");
                     Refused::Ours
                 })?;
@@ -441,7 +446,7 @@ fn wrong(error: multer::Error) -> Refused {
 }
 
 /// A new file beside the database; its name is ours.
-fn new_file(server: &Server, own: &str) -> Result<(Upload, std::fs::File), Error> {
+fn new_file(server: &Server, own: &str, field: String) -> Result<(Upload, std::fs::File), Error> {
     static COUNT: AtomicU64 = AtomicU64::new(0);
     let count = COUNT.fetch_add(1, Ordering::Relaxed);
     let name = format!(
@@ -460,6 +465,7 @@ fn new_file(server: &Server, own: &str) -> Result<(Upload, std::fs::File), Error
     let upload = Upload {
         path,
         name: own.unwrap_or_default(),
+        field,
     };
     Ok((upload, out))
 }

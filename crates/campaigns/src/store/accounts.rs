@@ -2,6 +2,7 @@
 
 use super::{Change, Look, to_json, unreadable};
 use crate::account::{Account, Settings};
+use crate::audit::Actor;
 use crate::clock::{Millis, Zone};
 use crate::error::Error;
 use crate::money::Money;
@@ -24,6 +25,7 @@ fn account(row: &Row<'_>) -> rusqlite::Result<Account> {
         settings,
         balance: Money(row.get("balance")?),
         version: row.get("version")?,
+        actor: Actor::Key(None),
     })
 }
 
@@ -72,7 +74,7 @@ impl Look<'_> {
 }
 
 impl Change<'_> {
-    /// Whether the name was free.
+    /// The account's id, unless its name is taken.
     pub(crate) fn add_account(
         &self,
         name: &str,
@@ -80,30 +82,29 @@ impl Change<'_> {
         balance: Money,
         settings: &Settings,
         now: Millis,
-    ) -> Result<bool, Error> {
+    ) -> Result<Option<i64>, Error> {
         let query = "INSERT INTO account (name, key, balance, settings, version, created) \
                      VALUES (?, ?, ?, ?, 0, ?) ON CONFLICT (name) DO NOTHING";
         let added = self.run(query, (name, key, balance.0, to_json(settings)?, now))?;
-        Ok(added > 0)
+        Ok((added > 0).then(|| self.last_id()))
     }
 
-    /// Whether there is such an account.
     pub(crate) fn set_account(
         &self,
-        name: &str,
+        id: i64,
         settings: &Settings,
         balance: Option<Money>,
-    ) -> Result<bool, Error> {
+    ) -> Result<(), Error> {
         let query = "UPDATE account SET settings = ?2, version = version + 1, \
-                     balance = coalesce(?3, balance) WHERE name = ?1";
+                     balance = coalesce(?3, balance) WHERE id = ?1";
         let balance = balance.map(|money| money.0);
-        Ok(self.run(query, (name, to_json(settings)?, balance))? > 0)
+        self.run(query, (id, to_json(settings)?, balance))?;
+        Ok(())
     }
 
-    /// Whether there is such an account.
-    pub(crate) fn set_key(&self, name: &str, key: &Hash) -> Result<bool, Error> {
-        let query = "UPDATE account SET key = ? WHERE name = ?";
-        Ok(self.run(query, (key, name))? > 0)
+    pub(crate) fn set_key(&self, id: i64, key: &Hash) -> Result<(), Error> {
+        self.run("UPDATE account SET key = ? WHERE id = ?", (key, id))?;
+        Ok(())
     }
 
     /// Takes an amount, if there is as much.

@@ -153,7 +153,7 @@ impl Look<'_> {
         }
         if let Some(part) = &filter.recipient {
             let sql = "EXISTS (SELECT 1 FROM message m WHERE m.campaign = c.id \
-                       AND m.generation = c.generation AND instr(m.number, ?) > 0)";
+                       AND m.generation = c.generation AND instr(m.number, ?) > 0 AND m.number > 0)";
             when.number_part(sql, part);
         }
         when.campaign(filter.groups.as_deref(), filter.status.as_deref(), now);
@@ -172,7 +172,7 @@ impl Look<'_> {
                 CampaignKey::Messages => "messages",
                 CampaignKey::Cost => "cost",
                 CampaignKey::Recipient => {
-                    "(SELECT min(number) FROM message m WHERE m.campaign = c.id \
+                    "(SELECT max(min(number), 0) FROM message m WHERE m.campaign = c.id \
                      AND m.generation = c.generation)"
                 }
             },
@@ -184,6 +184,16 @@ impl Look<'_> {
             campaign.counters.by_status = self.counters_by_status(campaign.id)?;
         }
         Ok(found)
+    }
+
+    /// Campaigns that were over before, and whose people are not forgotten yet.
+    pub(crate) fn forgettable(&self, before: Millis) -> Result<Vec<Campaign>, Error> {
+        // When one was declined is not stored; its counters did not change after it was launched.
+        let query = "SELECT * FROM campaign WHERE purged IS NULL AND CASE \
+                     WHEN deleted IS NOT NULL THEN deleted WHEN status = ?1 THEN ended \
+                     WHEN status = ?2 THEN max(created, counted) END < ?3 ORDER BY id";
+        let key = (CampaignStatus::Done, CampaignStatus::Declined, before);
+        self.all(query, key, |row| campaign(row, before))
     }
 
     /// Every campaign with its totals as they are stored.
@@ -334,6 +344,41 @@ impl Change<'_> {
             query,
             (total.messages, total.segments, total.cost.0, campaign),
         )?;
+        Ok(())
+    }
+
+    /// Forgets the people of some messages of a list, and what was to be told of them; of how many.
+    pub(crate) fn forget_messages(
+        &self,
+        campaign: i64,
+        generation: i64,
+        most: usize,
+    ) -> Result<usize, Error> {
+        let some = "SELECT id FROM message WHERE campaign = ? AND generation = ? AND number > 0 \
+                    ORDER BY number LIMIT ?";
+        let key = (campaign, generation, most as i64);
+        // What is overwritten is not to be found in the file.
+        self.0.0.pragma_update(None, "secure_delete", true)?;
+        let events = format!("DELETE FROM event WHERE message IN ({some})");
+        self.run(&events, key)?;
+        // Ids are numbers that no list has twice.
+        let query = format!(
+            "UPDATE message SET number = -id, text = NULL, contact = NULL WHERE id IN ({some})"
+        );
+        self.run(&query, key)
+    }
+
+    /// The people of a campaign are forgotten, and its text with them if it is one person's.
+    pub(crate) fn set_forgotten(
+        &self,
+        campaign: i64,
+        with_text: bool,
+        now: Millis,
+    ) -> Result<(), Error> {
+        let query = "UPDATE campaign SET purged = ?, text = CASE WHEN ? THEN '' ELSE text END \
+                     WHERE id = ?";
+        self.run(query, (now, with_text, campaign))?;
+        self.0.0.pragma_update(None, "secure_delete", false)?;
         Ok(())
     }
 

@@ -6,6 +6,7 @@ use crate::campaign::{Found, Page};
 use crate::clock::Millis;
 use crate::contact::{Card, CardField, CardFilter, CardKey, CardTest, Group};
 use crate::error::Error;
+use recipients_core::Msisdn;
 use rusqlite::Row;
 use std::collections::BTreeMap;
 
@@ -28,6 +29,17 @@ impl Look<'_> {
     pub(crate) fn card(&self, account: i64, id: i64) -> Result<Option<Card>, Error> {
         let query = "SELECT id, fields FROM card WHERE id = ? AND account = ? AND deleted IS NULL";
         self.maybe(query, [id, account], card)
+    }
+
+    /// The first card of the account with this number.
+    pub(crate) fn card_by_number(
+        &self,
+        account: i64,
+        number: Msisdn,
+    ) -> Result<Option<Card>, Error> {
+        let query = "SELECT id, fields FROM card INDEXED BY card_mobile WHERE account = ? \
+                     AND fields ->> '$.mobile' = ? AND deleted IS NULL ORDER BY id LIMIT 1";
+        self.maybe(query, (account, number.to_string()), card)
     }
 
     /// The account's cards that meet the filter, by the keys, the newest first.
@@ -119,6 +131,11 @@ impl Look<'_> {
         self.is_there(query, [id, account])
     }
 
+    pub(crate) fn group_of_name(&self, account: i64, name: &str) -> Result<Option<i64>, Error> {
+        let query = "SELECT id FROM card_group WHERE account = ? AND name = ?";
+        self.maybe(query, (account, name), |row| row.get(0))
+    }
+
     /// The groups of a card: ids and names.
     pub(crate) fn groups_of_card(&self, card: i64) -> Result<Vec<(i64, String)>, Error> {
         let query = "SELECT id, name FROM card_group WHERE id IN \
@@ -177,7 +194,8 @@ impl Change<'_> {
     /// Takes the card out of its groups, too.
     pub(crate) fn delete_card(&self, id: i64, now: Millis) -> Result<(), Error> {
         self.leave_groups(id)?;
-        self.run("UPDATE card SET deleted = ? WHERE id = ?", [now, id])?;
+        let query = "UPDATE card SET deleted = ?, fields = '{}' WHERE id = ?";
+        self.run(query, [now, id])?;
         Ok(())
     }
 

@@ -53,7 +53,7 @@ impl Look<'_> {
         };
         let query = "SELECT event.id, attempts, event.created, message, event.status, campaign, \
                      number, segments, updated FROM event JOIN message ON message.id = event.message \
-                     WHERE hook = ? AND due <= ? ORDER BY due, event.id LIMIT ?";
+                     WHERE hook = ? AND due <= ? AND number > 0 ORDER BY due, event.id LIMIT ?";
         self.all(query, (hook, now, most as i64), |row| {
             Ok(Event {
                 id: row.get(0)?,
@@ -86,9 +86,10 @@ impl Change<'_> {
         Ok(self.last_id())
     }
 
-    /// Whether there was one. Its events stay, and are nobody's.
-    pub(crate) fn remove_hook(&self, id: i64) -> Result<bool, Error> {
-        Ok(self.run("DELETE FROM hook WHERE id = ?", [id])? > 0)
+    /// The account whose it was, if there was one. Its events stay, and are nobody's.
+    pub(crate) fn remove_hook(&self, id: i64) -> Result<Option<i64>, Error> {
+        let query = "DELETE FROM hook WHERE id = ? RETURNING account";
+        self.maybe(query, [id], |row| row.get(0))
     }
 
     /// Deletes some events of a hook; how many.

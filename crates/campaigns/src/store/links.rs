@@ -2,7 +2,7 @@
 
 use super::query::{Conditions, order};
 use super::{Change, Look};
-use crate::campaign::{Found, Page};
+use crate::campaign::{Campaign, Found, Page};
 use crate::clock::Millis;
 use crate::error::Error;
 use crate::link::{Link, LinkBy, LinkKey, LinkSettings};
@@ -37,6 +37,14 @@ impl Look<'_> {
                 let query = "SELECT * FROM link WHERE code = ? AND account = ?";
                 self.one(query, (code, account), link)
             }
+        }
+    }
+
+    /// The links of a campaign's text of which each recipient gets its own; in an order that stays.
+    pub(crate) fn tracked_links(&self, campaign: &Campaign) -> Result<Vec<Link>, Error> {
+        match campaign.track {
+            true => self.links_of_campaign(campaign.id),
+            false => Ok(Vec::new()),
         }
     }
 
@@ -102,22 +110,43 @@ impl Look<'_> {
         Ok(())
     }
 
-    /// Whether a link, or a recipient's own, has this code.
-    pub(crate) fn is_code(&self, code: &str) -> Result<bool, Error> {
-        let query = "SELECT EXISTS (SELECT 1 FROM link WHERE code = ?1) \
-                     OR EXISTS (SELECT 1 FROM personal_link WHERE code = ?1)";
-        self.one(query, [code], |row| row.get(0))
+    /// What codes of recipients' own links are enciphered with.
+    pub(crate) fn secret(&self) -> Result<[u8; 32], Error> {
+        self.one("SELECT value FROM secret", [], |row| row.get(0))
     }
 
-    /// The link behind a code, deleted or not, and whether the code is a recipient's own.
-    pub(crate) fn link_behind(&self, code: &str) -> Result<Option<(Link, bool)>, Error> {
-        let query = "SELECT link.* FROM personal_link p JOIN link ON link.id = p.link \
-                     WHERE p.code = ?";
-        if let Some(link) = self.maybe(query, [code], link)? {
-            return Ok(Some((link, true)));
-        }
+    /// Clicks on a message's own links.
+    pub(crate) fn own_clicks(&self, message: i64) -> Result<i64, Error> {
+        let query = "SELECT coalesce(sum(clicks), 0) FROM personal_link WHERE message = ?";
+        self.one(query, [message], |row| row.get(0))
+    }
+
+    /// The link behind a code, deleted or not, and the message whose own it is, if it is one's. A code
+    /// that has such a form tells message and place in the campaign's text.
+    pub(crate) fn link_behind(
+        &self,
+        code: &str,
+        place: Option<(i64, usize)>,
+    ) -> Result<Option<(Link, Option<i64>)>, Error> {
         let query = "SELECT * FROM link WHERE code = ?";
-        Ok(self.maybe(query, [code], link)?.map(|link| (link, false)))
+        if let Some(link) = self.maybe(query, [code], link)? {
+            return Ok(Some((link, None)));
+        }
+        // Followed before, or made by an earlier version.
+        let query = "SELECT link.*, p.message FROM personal_link p \
+                     JOIN link ON link.id = p.link WHERE p.code = ?";
+        let own = |row: &Row<'_>| Ok((link(row)?, Some(row.get("message")?)));
+        if let Some(found) = self.maybe(query, [code], own)? {
+            return Ok(Some(found));
+        }
+        let Some((message, at)) = place else {
+            return Ok(None);
+        };
+        let query = "SELECT link.*, m.id AS message FROM message m \
+                     JOIN campaign c ON c.id = m.campaign AND c.generation = m.generation \
+                     JOIN campaign_link l ON l.campaign = c.id JOIN link ON link.id = l.link \
+                     WHERE m.id = ? AND c.track = 1 ORDER BY l.link LIMIT 1 OFFSET ?";
+        self.maybe(query, (message, at as i64), own)
     }
 }
 
@@ -184,21 +213,18 @@ impl Change<'_> {
         Ok(())
     }
 
-    /// Counts a click on a recipient's own link.
-    pub(crate) fn count_personal_click(&self, code: &str) -> Result<(), Error> {
-        let query = "UPDATE personal_link SET clicks = clicks + 1 WHERE code = ?";
-        self.run(query, [code])?;
-        Ok(())
-    }
-
-    pub(crate) fn add_personal_link(
+    /// Counts a click on a recipient's own link, unless one was counted within `gap` before; whether it
+    /// did.
+    pub(crate) fn count_personal_click(
         &self,
         code: &str,
-        link: i64,
-        message: i64,
-    ) -> Result<(), Error> {
-        let query = "INSERT INTO personal_link VALUES (?, ?, ?, 0)";
-        self.run(query, (code, link, message))?;
-        Ok(())
+        (link, message): (i64, i64),
+        now: Millis,
+        gap: Millis,
+    ) -> Result<bool, Error> {
+        let query = "INSERT INTO personal_link VALUES (?1, ?2, ?3, 1, ?4) ON CONFLICT DO UPDATE \
+                     SET clicks = clicks + 1, last = ?4 \
+                     WHERE last IS NULL OR ?4 NOT BETWEEN last AND last + ?5";
+        Ok(self.run(query, (code, link, message, now, gap))? > 0)
     }
 }

@@ -8,7 +8,6 @@ use crate::error::Error;
 use crate::message::{Message, MessageFilter, MessageKey};
 use crate::money::Money;
 use crate::status::MessageStatus;
-use crate::stop::msisdn;
 use recipients_core::Msisdn;
 use rusqlite::Row;
 use std::collections::HashMap;
@@ -25,6 +24,8 @@ pub(crate) const MOST_IDS: usize = 100;
 
 /// A message that is added.
 pub(crate) struct NewRow<'a> {
+    /// Its id, if it must be a certain one; it must not have been used.
+    pub(crate) id: Option<i64>,
     pub(crate) campaign: i64,
     pub(crate) generation: i64,
     pub(crate) number: Msisdn,
@@ -40,11 +41,16 @@ pub(crate) struct NewRow<'a> {
 /// changed.
 pub(crate) type Windows = [Option<(Millis, Millis)>; 4];
 
+/// A recipient's number; what stands there is negative where it was forgotten.
+fn known(number: i64) -> Option<Msisdn> {
+    Msisdn::from_u64(u64::try_from(number).ok()?)
+}
+
 fn message(row: &Row<'_>) -> rusqlite::Result<Message> {
     Ok(Message {
         id: row.get("id")?,
         campaign: row.get("campaign")?,
-        number: msisdn(row.get("number")?),
+        number: known(row.get("number")?),
         text: row.get("full_text")?,
         from: row.get("sender")?,
         segments: row.get("segments")?,
@@ -54,6 +60,7 @@ fn message(row: &Row<'_>) -> rusqlite::Result<Message> {
         sent: row.get("sent")?,
         updated: row.get("updated")?,
         groups: row.get("groups")?,
+        clicks: 0,
     })
 }
 
@@ -115,7 +122,7 @@ impl Look<'_> {
             when.add("instr(c.sender, ?) > 0", from.clone());
         }
         if let Some(to) = &filter.to {
-            when.number_part("instr(m.number, ?) > 0", to);
+            when.number_part("instr(m.number, ?) > 0 AND m.number > 0", to);
         }
         if let Some(text) = &filter.text {
             when.add("coalesce(m.text, c.text) = ?", text.clone());
@@ -141,7 +148,7 @@ impl Look<'_> {
                 MessageKey::Id => "m.id",
                 MessageKey::Campaign => "m.campaign",
                 MessageKey::From => "c.sender",
-                MessageKey::To => "m.number",
+                MessageKey::To => "max(m.number, 0)",
                 MessageKey::Text => "full_text",
                 MessageKey::Status => "m.status",
                 MessageKey::Sent => "m.sent",
@@ -150,13 +157,19 @@ impl Look<'_> {
             },
             "m.id",
         );
-        let found = self.page(COLUMNS, TABLES, &when, &order, page, message)?;
+        let mut found = self.page(COLUMNS, TABLES, &when, &order, page, message)?;
         let mut campaigns = HashMap::new();
-        for message in &found.items {
-            if let Entry::Vacant(place) = campaigns.entry(message.campaign) {
-                let mut campaign = self.any_campaign(message.campaign, now)?;
-                campaign.counters.by_status = self.counters_by_status(message.campaign)?;
-                place.insert(campaign);
+        for message in &mut found.items {
+            let campaign = match campaigns.entry(message.campaign) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(place) => {
+                    let mut campaign = self.any_campaign(message.campaign, now)?;
+                    campaign.counters.by_status = self.counters_by_status(message.campaign)?;
+                    place.insert(campaign)
+                }
+            };
+            if campaign.track {
+                message.clicks = self.own_clicks(message.id)?;
             }
         }
         Ok((found, campaigns))
@@ -164,13 +177,22 @@ impl Look<'_> {
 }
 
 impl Change<'_> {
+    /// The id that the next message gets.
+    pub(crate) fn next_message(&self) -> Result<i64, Error> {
+        // Ids are not used again, even if the messages are gone.
+        let query = "SELECT coalesce(max(seq), 0) + 1 FROM sqlite_sequence WHERE name = 'message'";
+        self.one(query, [], |row| row.get(0))
+    }
+
     /// The message's id, unless the list has the number.
     pub(crate) fn add_message(&self, new: &NewRow<'_>) -> Result<Option<i64>, Error> {
-        let query = "INSERT INTO message (campaign, generation, number, text, segments, price, \
-                     status, contact) VALUES (?, ?, ?, ?, ?, ?, 0, ?) ON CONFLICT DO NOTHING";
+        let query = "INSERT INTO message (id, campaign, generation, number, text, segments, \
+                     price, status, contact) VALUES (?, ?, ?, ?, ?, ?, ?, 0, ?) \
+                     ON CONFLICT DO NOTHING";
         let added = self.run(
             query,
             (
+                new.id,
                 new.campaign,
                 new.generation,
                 new.number.as_u64() as i64,

@@ -5,6 +5,7 @@
 //! knows of their methods only; another database would be put behind these.
 
 mod accounts;
+mod audit;
 mod campaigns;
 mod contacts;
 mod hooks;
@@ -35,6 +36,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("schema.sql"),
     include_str!("schema-2.sql"),
     include_str!("schema-3.sql"),
+    include_str!("schema-4.sql"),
 ];
 
 /// Marks a file as ours: "rcpt".
@@ -96,6 +98,9 @@ impl Store {
         for migration in &MIGRATIONS[version..] {
             change.execute_batch(migration)?;
         }
+        let mut secret = [0; 32];
+        getrandom::fill(&mut secret).map_err(|error| Error::Internal(error.to_string()))?;
+        change.execute("INSERT OR IGNORE INTO secret VALUES (1, ?)", [secret])?;
         change.pragma_update(None, "user_version", MIGRATIONS.len() as i64)?;
         change.pragma_update(None, "application_id", APPLICATION_ID)?;
         change.commit()?;
@@ -143,6 +148,14 @@ impl Store {
             .to_str()
             .ok_or_else(|| Error::Internal("the file's name is not valid UTF-8".to_owned()))?;
         self.reader()?.execute("VACUUM INTO ?", [file])?;
+        Ok(())
+    }
+
+    /// Brings everything from the write-ahead log to its place and empties the log, unless somebody is
+    /// still looking at what is in it.
+    pub(crate) fn empty_log(&self) -> Result<(), Error> {
+        let query = "PRAGMA wal_checkpoint(TRUNCATE)";
+        self.writer().query_row(query, [], |_| Ok(()))?;
         Ok(())
     }
 

@@ -8,6 +8,7 @@ use crate::money::Money;
 use crate::status::{CampaignStatus, MessageStatus};
 use crate::stop::msisdn;
 use crate::transport::{Outgoing, Receipt};
+use recipients_core::Msisdn;
 use rusqlite::Row;
 use std::collections::{BTreeSet, HashMap};
 
@@ -106,21 +107,11 @@ impl Change<'_> {
         Ok(())
     }
 
-    /// Marks messages that are about to leave; after them none is due before `due`.
-    pub(crate) fn mark(
-        &self,
-        campaign: i64,
-        packet: &[Outgoing],
-        due: Millis,
-        now: Millis,
-    ) -> Result<(), Error> {
-        let Some(last) = packet.last() else {
-            return Ok(());
-        };
+    /// Messages to numbers as far as this one have had their turn; others are not due before `due`.
+    pub(crate) fn set_cursor(&self, campaign: i64, last: Msisdn, due: Millis) -> Result<(), Error> {
         let query = "UPDATE campaign SET cursor = ?, due = ? WHERE id = ?";
-        self.run(query, (last.number.as_u64() as i64, due, campaign))?;
-        let to = packet.iter().map(|m| (m.id, MessageStatus::Enqueued));
-        self.set_message_statuses(to, now, false)
+        self.run(query, (last.as_u64() as i64, due, campaign))?;
+        Ok(())
     }
 
     /// Writes down what was said of messages that have left; whether there are no others.

@@ -5,8 +5,27 @@ use crate::campaign::{Found, Page};
 use crate::clock::Millis;
 use crate::error::Error;
 use crate::stop::{Stopped, msisdn};
+use recipients_core::Msisdn;
 
 impl Look<'_> {
+    /// When the list of an account or of the system was loaded last.
+    pub(crate) fn stops_loaded(&self, account: i64) -> Result<Option<Millis>, Error> {
+        let query = "SELECT at FROM stop_loaded WHERE account = ?";
+        self.maybe(query, [account], |row| row.get(0))
+    }
+
+    /// How many numbers the list of an account or of the system has.
+    pub(crate) fn count_stops(&self, account: i64) -> Result<i64, Error> {
+        let query = "SELECT count(*) FROM stop WHERE account = ?";
+        self.one(query, [account], |row| row.get(0))
+    }
+
+    /// Whether an account is not to write to a number.
+    pub(crate) fn is_stopped(&self, account: i64, number: Msisdn) -> Result<bool, Error> {
+        let query = "SELECT 1 FROM stop WHERE account IN (0, ?) AND number = ?";
+        self.is_there(query, [account, number.as_u64() as i64])
+    }
+
     /// The account's entries and the system's, the newest first.
     pub(crate) fn stopped(&self, account: i64, page: Page) -> Result<Found<Stopped>, Error> {
         let count = "SELECT count(*) FROM stop WHERE account IN (0, ?)";
@@ -40,6 +59,14 @@ impl Change<'_> {
                      RETURNING id";
         let values = (account, number as i64, comment, now);
         self.one(query, values, |row| row.get(0))
+    }
+
+    /// The list of an account or of the system was loaded.
+    pub(crate) fn set_stops_loaded(&self, account: i64, now: Millis) -> Result<(), Error> {
+        let query =
+            "INSERT INTO stop_loaded VALUES (?, ?) ON CONFLICT DO UPDATE SET at = excluded.at";
+        self.run(query, [account, now])?;
+        Ok(())
     }
 
     /// Whether there was such an entry.

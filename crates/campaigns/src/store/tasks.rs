@@ -70,6 +70,12 @@ impl Look<'_> {
         self.maybe(query, [worker], task)
     }
 
+    /// Whether a task ended before.
+    pub(crate) fn is_task_over(&self, id: i64, before: Millis) -> Result<bool, Error> {
+        let query = "SELECT 1 FROM task WHERE id = ? AND ended < ?";
+        self.is_there(query, [id, before])
+    }
+
     /// Whether a worker could lease a task.
     pub(crate) fn is_task_free(&self, worker: &str, now: Millis) -> Result<bool, Error> {
         self.is_there(NEXT, (worker, now))

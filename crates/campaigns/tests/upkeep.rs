@@ -1,0 +1,405 @@
+//! Who did what, what is forgotten and when, and links of recipients' own.
+
+mod common;
+
+use common::{World, campaign, settle, world};
+use recipients_campaigns::*;
+use std::fs;
+
+const A: &str = "380971112233";
+const B: &str = "380971112234";
+
+fn add(world: &World, id: i64, entries: Vec<Entry>) -> Vec<Added> {
+    let entries = Entries::Numbers(entries);
+    let params = AddParams::default();
+    world
+        .campaigns
+        .add(&world.account, id, &entries, &params)
+        .unwrap()
+}
+
+fn acts(world: &World) -> Vec<(String, String, Option<i64>)> {
+    let page = Page {
+        size: 100,
+        number: 0,
+    };
+    let mut log = world.campaigns.audit(Some(&world.account), page).unwrap();
+    log.reverse();
+    log.into_iter()
+        .map(|done| {
+            (
+                done.actor.to_string(),
+                done.act.name().to_owned(),
+                done.subject,
+            )
+        })
+        .collect()
+}
+
+#[test]
+fn the_audit_log_says_who_did_what() {
+    let world = world(&Settings::default());
+    let campaigns = &world.campaigns;
+    let account = world.account.clone().used_from([203, 0, 113, 5].into());
+    let id = campaigns.create(&account, &campaign("Hello")).unwrap();
+    let entries = Entries::Numbers(vec![Entry::number(A)]);
+    campaigns
+        .add(&account, id, &entries, &AddParams::default())
+        .unwrap();
+    // What is refused changes nothing and is not in it.
+    campaigns.send(&account, 99).unwrap_err();
+    campaigns.send(&account, id).unwrap();
+    let by_name = campaigns.account_by_name("test").unwrap();
+    let stopped = campaigns.stop(&by_name, B, None).unwrap();
+    campaigns
+        .load_prices("country,operator,price\nUA,,1\n".as_bytes())
+        .unwrap();
+    let key = "key from 203.0.113.5";
+    let expected = [
+        ("operator", "account/add", None),
+        (key, "campaign/create", Some(id)),
+        (key, "campaign/addrecipients", Some(id)),
+        (key, "campaign/send", Some(id)),
+        ("operator", "numberstoplist/create", Some(stopped)),
+    ]
+    .map(|(who, what, which)| (who.to_owned(), what.to_owned(), which));
+    assert_eq!(acts(&world), expected);
+    let all = campaigns.audit(None, Page::default()).unwrap();
+    assert_eq!(
+        (all[0].act, all[0].account.as_deref()),
+        (Act::LoadPrices, None)
+    );
+    assert_eq!(all[1].account.as_deref(), Some("test"));
+}
+
+/// Every file of the database, as it lies on the disk.
+fn on_the_disk(world: &World) -> String {
+    let mut all = String::new();
+    for file in fs::read_dir(world.folder.path()).unwrap() {
+        let path = file.unwrap().path();
+        if path.is_file() {
+            all.push_str(&String::from_utf8_lossy(&fs::read(path).unwrap()));
+        }
+    }
+    all
+}
+
+#[test]
+fn people_are_forgotten_and_counters_stay() {
+    let world = world(&Settings::default());
+    let campaigns = &world.campaigns;
+    let template = NewCampaign {
+        kind: Some("3".to_owned()),
+        ..campaign("Dear {name}")
+    };
+    let make = || {
+        let id = campaigns.create(&world.account, &template).unwrap();
+        let names = [(A, "Zebulon"), (B, "Quirinus")].map(|(number, name)| Entry {
+            values: vec![("name".to_owned(), name.to_owned())],
+            ..Entry::number(number)
+        });
+        add(&world, id, names.to_vec());
+        id
+    };
+    let (old, dropped) = (make(), make());
+    let alone = NewMessage {
+        recipient: A.to_owned(),
+        campaign: campaign("Your code, Melchior, is 1234"),
+    };
+    let alone = campaigns.send_message(&world.account, &alone).unwrap();
+    campaigns.send(&world.account, old).unwrap();
+    campaigns.delete(&world.account, dropped).unwrap();
+    for _ in 0..3 {
+        settle(campaigns);
+        world.clock.advance(MINUTE);
+    }
+    let before = campaigns.campaign(&world.account, old).unwrap();
+    assert_eq!(before.status, CampaignStatus::Done);
+    world.clock.advance(10 * DAY);
+    let (draft, recent) = (make(), make());
+    campaigns.send(&world.account, recent).unwrap();
+    let card = [("name", "Balthasar"), ("mobile", A)].map(|(k, v)| (k.to_owned(), v.to_owned()));
+    let card = campaigns.create_card(&world.account, &card.into()).unwrap();
+    campaigns.delete_card(&world.account, card).unwrap();
+    settle(campaigns);
+    assert!(on_the_disk(&world).contains("Melchior"));
+
+    assert!(matches!(
+        campaigns.purge(0, false),
+        Err(Error::Incorrect(_))
+    ));
+    let wanted = Purged {
+        campaigns: 3,
+        messages: 5,
+        lists: 0,
+    };
+    assert_eq!(campaigns.purge(10, true).unwrap(), wanted);
+    assert!(on_the_disk(&world).contains("Melchior"));
+    assert_eq!(campaigns.purge(11, false).unwrap(), Purged::default());
+    assert_eq!(campaigns.purge(10, false).unwrap(), wanted);
+    assert_eq!(campaigns.purge(10, false).unwrap(), Purged::default());
+
+    let after = campaigns.campaign(&world.account, old).unwrap();
+    assert_eq!(after.counters, before.counters);
+    assert_eq!(campaigns.recount(false).unwrap(), [0; 0]);
+    let list = |to: Option<&str>, ids: &[i64]| {
+        let filter = MessageFilter {
+            campaigns: Some(ids.to_vec()),
+            to: to.map(str::to_owned),
+            ..MessageFilter::default()
+        };
+        let found = campaigns.list_messages(&world.account, &filter, &[], Page::default());
+        found.unwrap().0.items
+    };
+    let forgotten = list(None, &[old, dropped, alone.campaign]);
+    assert_eq!(forgotten.len(), 5);
+    for message in &forgotten {
+        assert_eq!((message.number, message.contact), (None, None));
+        assert!(["Dear {name}", ""].contains(&message.text.as_str()));
+        // A number that is gone is not found by what stands in its place.
+        assert_eq!(
+            list(Some(&message.id.to_string()), &[message.campaign]).len(),
+            0
+        );
+    }
+    assert!(
+        forgotten
+            .iter()
+            .any(|m| m.status == MessageStatus::Delivered)
+    );
+    assert_eq!(list(None, &[draft, recent]).len(), 4);
+    assert_eq!(list(Some(A), &[draft, recent, old]).len(), 2);
+
+    // Nothing of the others is left on the disk; the names of the two that stay are.
+    let disk = on_the_disk(&world);
+    for name in ["Melchior", "Balthasar"] {
+        assert!(!disk.contains(name), "{name}");
+    }
+    assert_eq!(disk.matches("Zebulon").count(), 2);
+    assert!(acts(&world).iter().all(|(_, act, _)| act != "db/purge"));
+    let last = campaigns.audit(None, Page::default()).unwrap();
+    assert_eq!(last[0].act, Act::Purge);
+}
+
+#[test]
+fn addresses_in_the_audit_log_are_forgotten() {
+    let world = world(&Settings::default());
+    let account = world.account.clone().used_from([203, 0, 113, 5].into());
+    let create = || world.campaigns.create(&account, &campaign("Hi")).unwrap();
+    create();
+    world.clock.advance(5 * DAY);
+    create();
+    world.campaigns.purge(2, false).unwrap();
+    let who: Vec<String> = acts(&world).into_iter().map(|(who, ..)| who).collect();
+    assert_eq!(who, ["operator", "key", "key from 203.0.113.5"]);
+}
+
+fn tracked(world: &World, targets: &[&str]) -> (i64, String) {
+    let links = targets.iter().map(|target| {
+        let new = NewLink {
+            target: Some((*target).to_owned()),
+            ..NewLink::default()
+        };
+        let link = world.campaigns.create_link(&world.account, &new).unwrap();
+        world.campaigns.link_address(&link.code)
+    });
+    let text = links.collect::<Vec<String>>().join(" and ");
+    let new = NewCampaign {
+        track: Some("1".to_owned()),
+        ..campaign(&text)
+    };
+    let id = world.campaigns.create(&world.account, &new).unwrap();
+    (id, text)
+}
+
+fn texts(world: &World, campaign: i64) -> Vec<Message> {
+    let filter = MessageFilter {
+        campaigns: Some(vec![campaign]),
+        ..MessageFilter::default()
+    };
+    let sort = [(MessageKey::Id, false)];
+    let page = Page::default();
+    let found = world
+        .campaigns
+        .list_messages(&world.account, &filter, &sort, page);
+    found.unwrap().0.items
+}
+
+#[test]
+fn every_recipient_has_links_of_its_own() {
+    let world = world(&Settings::default());
+    let targets = ["https://b.example/", "https://a.example/?x=1"];
+    let (id, text) = tracked(&world, &targets);
+    let entries = [A, B, A].map(Entry::number);
+    let added = add(&world, id, entries.to_vec());
+    let codes: Vec<u8> = added.iter().map(|one| one.code().as_u8()).collect();
+    assert_eq!(codes, [0, 0, 4]);
+    let messages = texts(&world, id);
+    let mut known = std::collections::HashSet::new();
+    for message in &messages {
+        assert_ne!(message.text, text);
+        for (own, target) in message.text.split(" and ").zip(targets) {
+            let code = own.rsplit('/').next().unwrap();
+            assert!(known.insert(code.to_owned()), "{code}");
+            // A program that shows the target, the person, and the person again.
+            for pause in [0, 9_000, 2_000] {
+                world.clock.advance(pause);
+                let led = world.campaigns.follow_link(code, true).unwrap();
+                assert_eq!(led.as_deref(), Some(target));
+            }
+            // Nobody finds another by changing a letter.
+            let other = code.chars().rev().collect::<String>();
+            if other != code {
+                assert_eq!(world.campaigns.follow_link(&other, true).unwrap(), None);
+            }
+        }
+    }
+    assert_eq!(known.len(), 4);
+    assert!(texts(&world, id).iter().all(|message| message.clicks == 4));
+    let links = world.campaigns.campaign_links(&world.account, id).unwrap();
+    assert!(
+        links
+            .iter()
+            .all(|link| (link.clicks, link.redirects) == (4, 4))
+    );
+    // A message that is sent alone is tracked, too.
+    let alone = NewMessage {
+        recipient: A.to_owned(),
+        campaign: NewCampaign {
+            track: Some("1".to_owned()),
+            ..campaign(&text)
+        },
+    };
+    let sent = world
+        .campaigns
+        .send_message(&world.account, &alone)
+        .unwrap();
+    let own = &texts(&world, sent.campaign)[0].text;
+    let code = &own.split(' ').next().unwrap().rsplit('/').next().unwrap();
+    assert!(world.campaigns.follow_link(code, false).unwrap().is_some());
+    assert!(known.insert((*code).to_owned()));
+    // What was replaced leads nowhere.
+    let replacing = AddParams {
+        replace: Some("1".to_owned()),
+        ..AddParams::default()
+    };
+    let (list, _) = tracked(&world, &targets);
+    add(&world, list, vec![Entry::number(A)]);
+    let gone = texts(&world, list)[0].text.clone();
+    let numbers = Entries::Numbers(vec![Entry::number(B)]);
+    world
+        .campaigns
+        .add(&world.account, list, &numbers, &replacing)
+        .unwrap();
+    let code = gone.split(' ').next().unwrap().rsplit('/').next().unwrap();
+    assert_eq!(world.campaigns.follow_link(code, true).unwrap(), None);
+}
+
+#[test]
+fn stop_words_are_heeded() {
+    let world = world(&Settings::default());
+    let campaigns = &world.campaigns;
+    let inbound = |text: &str| campaigns.inbound(&world.account, A, text).unwrap();
+    for text in ["", "!", "Stop by tomorrow?", "nonstop", "yes", "STO P"] {
+        assert_eq!(inbound(text), None, "{text}");
+    }
+    let entry = inbound(" \u{ab}Stop.\u{bb}\n").unwrap();
+    for text in ["STOP", "стоп!", "opt  out", "Sair", "unsubscribe"] {
+        assert_eq!(inbound(text), Some(entry), "{text}");
+    }
+    let list = campaigns.stopped(&world.account, Page::default()).unwrap();
+    assert_eq!(list.items[0].number.to_string(), A);
+    let id = campaigns.create(&world.account, &campaign("Hi")).unwrap();
+    let account = campaigns.account_by_name("test").unwrap();
+    let entries = Entries::Numbers(vec![Entry::number(A)]);
+    let added = campaigns.add(&account, id, &entries, &AddParams::default());
+    assert_eq!(added.unwrap()[0].code().as_u8(), 5);
+    let wrong = campaigns.inbound(&world.account, "none", "STOP");
+    assert!(matches!(wrong, Err(Error::Invalid(_))));
+    let own = Settings {
+        stop_words: vec!["Basta".to_owned()],
+        ..Settings::default()
+    };
+    campaigns.set_account("test", &own, None).unwrap();
+    let account = campaigns.account_by_name("test").unwrap();
+    assert_eq!(campaigns.inbound(&account, B, "STOP").unwrap(), None);
+    assert!(campaigns.inbound(&account, B, "basta").unwrap().is_some());
+}
+
+#[test]
+fn who_asks_for_no_more_gets_no_more() {
+    let world = world(&Settings::default());
+    let campaigns = &world.campaigns;
+    let send = |numbers: &[&str]| {
+        let id = campaigns.create(&world.account, &campaign("Hi")).unwrap();
+        add(
+            &world,
+            id,
+            numbers.iter().copied().map(Entry::number).collect(),
+        );
+        campaigns.inbound(&world.account, A, "stop").unwrap();
+        campaigns.send(&world.account, id).unwrap();
+        settle(campaigns);
+        world.clock.advance(MINUTE);
+        settle(campaigns);
+        campaigns.campaign(&world.account, id).unwrap()
+    };
+    let mut statuses: Vec<MessageStatus> = Vec::new();
+    let done = send(&[A, B]);
+    assert_eq!(done.status, CampaignStatus::Done);
+    statuses.extend(texts(&world, done.id).iter().map(|message| message.status));
+    assert_eq!(
+        statuses,
+        [MessageStatus::Rejected, MessageStatus::Delivered]
+    );
+    let stopped = &texts(&world, done.id)[0];
+    assert_eq!(
+        (stopped.number.unwrap().to_string().as_str(), stopped.sent),
+        (A, None)
+    );
+    assert_eq!(campaigns.recount(false).unwrap(), [0; 0]);
+}
+
+#[test]
+fn nothing_is_sent_with_a_stop_list_that_is_too_old() {
+    let settings = Settings {
+        stop_list_days: 7,
+        ..Settings::default()
+    };
+    let world = world(&settings);
+    let campaigns = &world.campaigns;
+    let numbers = || [B].into_iter().map(|number| number.parse::<u64>().unwrap());
+    let load = || {
+        let list = numbers().filter_map(recipients_core::Msisdn::from_u64);
+        campaigns.stop_all(Some(&world.account), list).unwrap();
+    };
+    let send = || {
+        let id = campaigns.create(&world.account, &campaign("Hi")).unwrap();
+        add(&world, id, vec![Entry::number(A)]);
+        match campaigns.send(&world.account, id) {
+            Ok(_) => true,
+            Err(Error::Conflict(Conflict::StopListOld)) => false,
+            Err(error) => panic!("{error:?}"),
+        }
+    };
+    let alone = || {
+        let new = NewMessage {
+            recipient: A.to_owned(),
+            campaign: campaign("Hi"),
+        };
+        campaigns.send_message(&world.account, &new).is_ok()
+    };
+    // It has never been loaded; a single entry is no list.
+    campaigns.inbound(&world.account, B, "stop").unwrap();
+    assert_eq!((send(), alone()), (false, false));
+    load();
+    assert_eq!((send(), alone()), (true, true));
+    world.clock.advance(7 * DAY);
+    assert!(send());
+    world.clock.advance(1);
+    assert_eq!((send(), alone()), (false, false));
+    let state = campaigns.stop_list(Some(&world.account)).unwrap();
+    assert_eq!((state.numbers, state.days), (1, Some(7)));
+    load();
+    assert!(send());
+}
