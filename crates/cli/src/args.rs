@@ -673,7 +673,7 @@ fn parse_placeholders(text: &str) -> Result<Missing, String> {
 #[command(after_long_help = "\
 The server speaks the campaign API at /service/Module/Method: Campaign (all eight methods), Message, \
 Link, TaskQueue, ContactGroup, ContactCard, NumberStopList, Alphaname/List, User/GetOwnBalance and \
-Price/ListPublic. Nothing is really sent: delivery is simulated. One server works with a database at a time; the other commands may be \
+Price/ListPublic; /openapi.json describes them. Nothing is really sent: delivery is simulated. One server works with a database at a time; the other commands may be \
 used beside it. SIGTERM and Ctrl-C end it; what runs goes on at the next start.
 
 Limits: a body 16 MiB, all bodies together 256 MiB with what is made of them (64 KiB of each are free; others wait 15 seconds \

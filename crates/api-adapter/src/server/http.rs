@@ -93,6 +93,7 @@ async fn accept(
     let router = Router::new()
         .route("/healthz", get(health))
         .route("/metrics", get(metrics))
+        .route("/openapi.json", get(describe))
         .route("/l/{code}", get(follow))
         .route("/tasks/{id}/rejects.csv", get(rejects).post(rejects))
         .fallback(service)
@@ -210,6 +211,12 @@ async fn metrics(State(server): State<Server>) -> Response {
     };
     let kind = [(header::CONTENT_TYPE, "text/plain; version=0.0.4")];
     (kind, metrics.text(&gauges)).into_response()
+}
+
+/// What there is to call, for programs.
+async fn describe() -> Response {
+    let kind = [(header::CONTENT_TYPE, "application/json")];
+    (kind, super::openapi::text()).into_response()
 }
 
 /// Leads a click on.

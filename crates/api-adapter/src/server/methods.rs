@@ -124,6 +124,16 @@ impl Gate {
     }
 }
 
+/// Every method, as `module/method` in lower case.
+#[cfg(test)]
+pub(super) fn names() -> impl Iterator<Item = String> {
+    let all = METHODS.iter().map(|(module, methods)| {
+        let of_module = methods.iter();
+        of_module.map(move |(method, _)| format!("{module}/{method}"))
+    });
+    all.flatten()
+}
+
 /// Whether there is such a module, or method as `module/method`, in any letter case.
 pub(super) fn is_known(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
@@ -989,6 +999,9 @@ fn create_group(call: &Call<'_>, account: &Account) -> Result<Envelope, Error> {
 
 fn rename_group(call: &Call<'_>, account: &Account) -> Result<Envelope, Error> {
     let id = call.id("id")?;
+    let Some(Value::Map(_)) = call.bag.get("data") else {
+        return Err(Error::Missing("data"));
+    };
     let name = call.own("data", "name").unwrap_or_default();
     call.campaigns.rename_group(account, id, &name)?;
     Ok(Envelope::ok(true))

@@ -12,6 +12,7 @@ mod hooks;
 mod http;
 mod methods;
 mod metrics;
+mod openapi;
 mod read;
 mod render;
 mod tls;
