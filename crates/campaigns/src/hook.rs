@@ -7,7 +7,7 @@
 
 use crate::Campaigns;
 use crate::audit::Act;
-use crate::clock::{MINUTE, Millis, Zone};
+use crate::clock::{DAY, MINUTE, Millis, Zone};
 use crate::error::{Error, Field, Flaw};
 use crate::status::MessageStatus;
 use recipients_core::Msisdn;
@@ -15,6 +15,9 @@ use std::fmt;
 
 /// Attempts at an event.
 const ATTEMPTS: i64 = 10;
+
+/// How long an event may be due.
+const MOST_WAIT: Millis = DAY;
 
 /// Hooks of an account.
 const MOST_HOOKS: i64 = 10;
@@ -208,6 +211,25 @@ impl Campaigns {
         self.store.read(|look| look.due_events(hook, now, most))
     }
 
+    /// Gives up some events that have waited for a day, as when a receiver is gone for long or takes less
+    /// than comes; whether there may be more of them.
+    ///
+    /// # Errors
+    ///
+    /// If the store fails.
+    pub fn expire_events(&self, hook: i64) -> Result<bool, Error> {
+        let before = self.now() - MOST_WAIT;
+        if !self.store.read(|look| look.is_event_due(hook, before))? {
+            return Ok(false);
+        }
+        let expired = self.store.write(|change| {
+            let expired = change.drop_overdue_events(hook, before, PIECE)?;
+            change.count_lost_events(hook, expired)?;
+            Ok(expired)
+        })?;
+        Ok(expired == PIECE)
+    }
+
     /// What came of attempts at events: acknowledged ones go; the others are due again, a minute
     /// later after the first attempt, two after the second and so on, and given up after the tenth.
     ///
@@ -222,7 +244,7 @@ impl Campaigns {
                     true => change.drop_event(event.id)?,
                     false if event.attempt >= ATTEMPTS => {
                         change.drop_event(event.id)?;
-                        change.count_lost_event(hook)?;
+                        change.count_lost_events(hook, 1)?;
                     }
                     false => {
                         let due = now + event.attempt * MINUTE;

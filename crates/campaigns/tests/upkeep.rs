@@ -403,3 +403,35 @@ fn nothing_is_sent_with_a_stop_list_that_is_too_old() {
     load();
     assert!(send());
 }
+
+#[test]
+fn events_that_nobody_takes_are_given_up_after_a_day() {
+    let world = world(&Settings::default());
+    let campaigns = &world.campaigns;
+    let hook = campaigns
+        .add_hook("test", "http://receiver.example/", HookFormat::Json, None)
+        .unwrap();
+    let id = campaigns.create(&world.account, &campaign("Hi")).unwrap();
+    add(&world, id, [A, B].map(Entry::number).into());
+    campaigns.send(&world.account, id).unwrap();
+    settle(campaigns);
+    world.clock.advance(MINUTE);
+    settle(campaigns);
+    let waiting = || campaigns.hooks("test").unwrap()[0].clone();
+    assert_eq!((waiting().waiting, waiting().lost), (2, 0));
+    // One is tried, and due later.
+    let due = campaigns.due_events(hook, 1).unwrap();
+    campaigns
+        .settle_events(hook, &[(due[0].clone(), false)])
+        .unwrap();
+    world.clock.advance(DAY);
+    assert!(!campaigns.expire_events(hook).unwrap());
+    assert_eq!((waiting().waiting, waiting().lost), (2, 0));
+    world.clock.advance(1);
+    campaigns.expire_events(hook).unwrap();
+    assert_eq!((waiting().waiting, waiting().lost), (1, 1));
+    world.clock.advance(MINUTE);
+    campaigns.expire_events(hook).unwrap();
+    assert_eq!((waiting().waiting, waiting().lost), (0, 2));
+    assert_eq!(campaigns.due_hooks().unwrap().len(), 0);
+}

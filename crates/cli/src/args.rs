@@ -975,7 +975,7 @@ When a message gets its final status, the server posts that to the address: as J
 (raw), with eventId (the same over retries), eventType, eventCreateTs, webhookId, attempt, data and, \
 with a secret, sign: the SHA-1 of eventId|attempt|eventCreateTs|secret in hexadecimal. A status of 200 \
 to 299 within 5 seconds acknowledges it; one redirect (301, 302) is followed. Otherwise it is posted \
-again, up to 10 times, a minute later, then two and so on. Addresses of private networks are refused \
+again, up to 10 times, a minute later, then two and so on; what has been due for a day is given up. Addresses of private networks are refused \
 unless the server runs with --allow-private-webhooks.
 
 Limits: 10 webhooks an account, an address of 1000 characters, a secret of 255.

@@ -273,7 +273,8 @@ fn answers_are_as_described() {
         "campaign/addRecipients",
         &[("id", &deferred), ("recipients", A)],
     );
-    let all = |call: &mut dyn FnMut(&str, &[(&str, &str)]) -> Value| {
+    type Call<'a> = &'a mut dyn FnMut(&str, &[(&str, &str)]) -> Value;
+    let all = |call: Call<'_>| {
         for id in [&rich, &deferred] {
             call("campaign/get", &[("id", id)]);
             call("campaign/getInfo", &[("id", id)]);

@@ -82,7 +82,10 @@ pub(super) fn begin(
 /// Posts what is due for a hook until nothing is.
 fn serve(campaigns: &Campaigns, agent: &ureq::Agent, hook: &Hook, stop: &AtomicBool) {
     while !stop.load(Ordering::Relaxed) {
-        let due = match campaigns.due_events(hook.id, ROUND) {
+        let due = campaigns
+            .expire_events(hook.id)
+            .and_then(|_| campaigns.due_events(hook.id, ROUND));
+        let due = match due {
             Ok(due) => due,
             Err(error) => {
                 tracing::error!(hook = hook.id, %error, "events cannot be read");

@@ -37,6 +37,12 @@ impl Look<'_> {
         self.all(query, [now], hook)
     }
 
+    /// Whether something was due for a hook before.
+    pub(crate) fn is_event_due(&self, hook: i64, before: Millis) -> Result<bool, Error> {
+        let query = "SELECT 1 FROM event WHERE hook = ? AND due < ? LIMIT 1";
+        self.is_there(query, [hook, before])
+    }
+
     pub(crate) fn due_events(
         &self,
         hook: i64,
@@ -118,9 +124,22 @@ impl Change<'_> {
         Ok(())
     }
 
-    pub(crate) fn count_lost_event(&self, hook: i64) -> Result<(), Error> {
-        self.run("UPDATE hook SET lost = lost + 1 WHERE id = ?", [hook])?;
+    pub(crate) fn count_lost_events(&self, hook: i64, lost: usize) -> Result<(), Error> {
+        let query = "UPDATE hook SET lost = lost + ? WHERE id = ?";
+        self.run(query, [lost as i64, hook])?;
         Ok(())
+    }
+
+    /// Deletes some events of a hook that were due before; how many.
+    pub(crate) fn drop_overdue_events(
+        &self,
+        hook: i64,
+        before: Millis,
+        most: usize,
+    ) -> Result<usize, Error> {
+        let query = "DELETE FROM event WHERE id IN \
+                     (SELECT id FROM event WHERE hook = ? AND due < ? LIMIT ?)";
+        self.run(query, (hook, before, most as i64))
     }
 
     pub(crate) fn put_event_off(&self, id: i64, attempts: i64, due: Millis) -> Result<(), Error> {
