@@ -459,7 +459,7 @@ mod tests {
     #[test]
     fn every_kind_is_known() {
         let kinds = [
-            "text", "number", "flag", "time", "list", "map", "maps", "file",
+            "text", "number", "flag", "time", "list", "map", "maps", "file", "group",
         ];
         for param in methods().iter().flat_map(|method| &method.params) {
             let is_known = kinds.contains(&param.kind) || param.kind.starts_with("sort ");
