@@ -280,6 +280,9 @@ def sheets():
              + '><sheetData><row r="1"><c r="A1" t="inlineStr"><is><t>&j;</t></is></c></row></sheetData></worksheet>')
     ods("ods-repeated.ods", '<table:table-row table:number-rows-repeated="1048576"><table:table-cell table:number-columns-repeated="16384" '
         'office:value-type="string"><text:p>380971112233</text:p></table:table-cell></table:table-row>')
+    # Less than the limit of calamine, more than 2 GiB.
+    ods("ods-90-million.ods", '<table:table-row table:number-rows-repeated="90000"><table:table-cell table:number-columns-repeated="1000" '
+        'office:value-type="string"><text:p>380971112233</text:p></table:table-cell></table:table-row>')
     ods("ods-empty-tail.ods", '<table:table-row><table:table-cell office:value-type="string"><text:p>phone</text:p></table:table-cell>'
         '<table:table-cell table:number-columns-repeated="16383"/></table:table-row>'
         '<table:table-row table:number-rows-repeated="3"><table:table-cell office:value-type="float" office:value="380971112233"><text:p>3.80971E+011</text:p></table:table-cell></table:table-row>'

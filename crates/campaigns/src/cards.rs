@@ -13,10 +13,11 @@ use crate::import::Task;
 use crate::{ADDRESS_FIELDS, Campaigns};
 use recipients_batcher::{Checked, FileInfo, Format, Pipeline, Rows, Sink, Wants, annotate};
 use recipients_core::{Checker, Policy};
-use recipients_ingest::{Column, Options, Source, Writer};
+use recipients_ingest::{Column, Options, SheetProcess, Source, Writer};
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 /// Names that people give to columns, beside those of the fields. The one with the numbers is found by
@@ -140,13 +141,17 @@ fn field_of(column: &str) -> Option<CardField> {
 }
 
 /// Opens a list of cards; how it is laid out is found out.
-pub(crate) fn open(path: &Path) -> Result<Source, recipients_ingest::Error> {
-    let source = Source::open(path, &Options::auto())?;
+pub(crate) fn open(
+    path: &Path,
+    process: &Option<Arc<dyn SheetProcess>>,
+) -> Result<Source, recipients_ingest::Error> {
+    let options = Options::auto().sheet_process(process.clone());
+    let source = Source::open(path, &options)?;
     let names = source.header().unwrap_or_default();
     let by_name = names.iter().position(|name| plain(name) == MOBILE);
     match by_name {
         Some(at) if at != source.layout().column => {
-            Source::open(path, &Options::auto().column(Some(Column::Number(at + 1))))
+            Source::open(path, &options.column(Some(Column::Number(at + 1))))
         }
         _ => Ok(source),
     }
@@ -170,7 +175,7 @@ impl Campaigns {
         rejects: impl Write + Send,
     ) -> Result<CardImport, Error> {
         let wrong = |words: String| Error::invalid(Field::Cards, Flaw::File(words));
-        let source = open(list).map_err(|error| wrong(error.to_string()))?;
+        let source = open(list, &self.sheet_process).map_err(|error| wrong(error.to_string()))?;
         checked_header(&source)?;
         self.check_groups(account, groups)?;
         let now = self.now();

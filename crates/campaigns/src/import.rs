@@ -18,14 +18,14 @@ use crate::status::{CampaignStatus, TaskStatus};
 use crate::store::{Change, Look, NewTask};
 use recipients_batcher::{Checked, FileInfo, Format, Pipeline, Rows, Sink, Wants, annotate};
 use recipients_core::{Code, Reason, Verdict};
-use recipients_ingest::{Choice, Column, Encoding, Source};
+use recipients_ingest::{Choice, Column, Encoding, SheetProcess, Source};
 use recipients_template::{Missing, Template};
 use serde::{Deserialize, Serialize};
 use std::fs::File;
 use std::io::{self, BufWriter};
 use std::path::{Path, PathBuf};
-use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 
 /// The campaign of tasks that are of none.
 const NO_CAMPAIGN: i64 = 0;
@@ -168,10 +168,16 @@ impl Job {
     }
 
     /// The file, opened as the campaign's kind wants it.
-    fn open(&self, path: &Path, kind: Kind) -> Result<Source, recipients_ingest::Error> {
+    fn open(
+        &self,
+        path: &Path,
+        kind: Kind,
+        process: &Option<Arc<dyn SheetProcess>>,
+    ) -> Result<Source, recipients_ingest::Error> {
         let encoding = self.encoding.parse().unwrap_or(Encoding::Utf8);
         let is_template = kind == Kind::Template;
         let options = recipients_ingest::Options::api()
+            .sheet_process(process.clone())
             .encoding(Choice::Given(encoding))
             .delimiter(Choice::Given(Some(self.delimiter)))
             .enclosure(Choice::Given(Some(self.enclosure)))
@@ -324,7 +330,7 @@ impl Campaigns {
             let _turn = self.trying.lock().unwrap_or_else(PoisonError::into_inner);
             #[cfg(unix)]
             File::open(&self.folder)?.sync_all()?;
-            let source = cards::open(path).map_err(|error| {
+            let source = cards::open(path, &self.sheet_process).map_err(|error| {
                 Error::invalid(Field::Cards, Flaw::File(shown(&error, path, &job)))
             })?;
             cards::checked_header(&source)?;
@@ -349,7 +355,8 @@ impl Campaigns {
         let account = self.account_by_id(task.account)?;
         let (file, _) = task.job.file.as_ref().expect("cards come in a file");
         let path = self.folder.join(file);
-        let source = cards::open(&path).map_err(|error| failure(error.into(), &path, &task.job))?;
+        let source = cards::open(&path, &self.sheet_process)
+            .map_err(|error| failure(error.into(), &path, &task.job))?;
         let bytes = std::fs::metadata(&path).map_err(Error::from)?.len();
         let part = self.part_of(task.id)?;
         let out = BufWriter::new(File::create(&part).map_err(Error::from)?);
@@ -396,7 +403,7 @@ impl Campaigns {
         File::open(&self.folder)?.sync_all()?;
         let flaw = |words: String| Error::invalid(Field::File, Flaw::File(words));
         let source = job
-            .open(path, campaign.kind)
+            .open(path, campaign.kind, &self.sheet_process)
             .map_err(|error| flaw(shown(&error, path, job)))?;
         if campaign.kind == Kind::Template {
             let header = source.header().unwrap_or_default();
@@ -583,7 +590,7 @@ impl Campaigns {
                 let path = self.folder.join(file);
                 let source = task
                     .job
-                    .open(&path, campaign.kind)
+                    .open(&path, campaign.kind, &self.sheet_process)
                     .map_err(|error| failure(error.into(), &path, &task.job))?;
                 let bytes = std::fs::metadata(&path).map_err(Error::from)?.len();
                 (source, bytes)

@@ -71,6 +71,7 @@ pub use transport::{Outgoing, Receipt, Simulated, Transport};
 pub use upkeep::Purged;
 
 use recipients_core::Msisdn;
+use recipients_ingest::SheetProcess;
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::fs::{File, TryLockError};
@@ -96,6 +97,9 @@ pub struct Options {
     /// How long is waited after a failure. The same import is tried again after so long, and longer
     /// after each further failure; a campaign after five times as long. The default is a second.
     pub backoff: Millis,
+    /// What reads workbooks that are imported, in a process of its own
+    /// ([`recipients_ingest::Options::sheet_process`]). The default is none.
+    pub sheet_process: Option<Arc<dyn SheetProcess>>,
     /// What the operator is called in the audit log, if it is somebody. The default is nobody.
     pub operator: Option<String>,
     /// What is to go wrong, to try what happens then. The default is nothing.
@@ -142,6 +146,7 @@ impl Default for Options {
             threads: std::thread::available_parallelism().map_or(1, usize::from),
             import_rows: 10_000,
             backoff: 1000,
+            sheet_process: None,
             operator: None,
             faults: Arc::new(NoFaults),
         }
@@ -170,6 +175,7 @@ pub struct Campaigns {
     threads: usize,
     import_rows: usize,
     backoff: Millis,
+    sheet_process: Option<Arc<dyn SheetProcess>>,
     operator: Actor,
     faults: Arc<dyn Faults>,
     /// Files that wait for their import, and the lists of rejected rows.
@@ -223,6 +229,7 @@ impl Campaigns {
             threads: options.threads,
             import_rows: options.import_rows.max(1),
             backoff: options.backoff.max(1),
+            sheet_process: options.sheet_process,
             operator: Actor::Operator(options.operator),
             faults: options.faults,
             folder: folder.into(),

@@ -69,6 +69,12 @@ pub(crate) enum Command {
     },
     /// Print the manual page
     Man,
+    /// Read a workbook from standard input, for another process of this program
+    #[command(name = crate::sheets::COMMAND, hide = true)]
+    ReadSheet {
+        /// What is asked for
+        request: String,
+    },
 }
 
 #[derive(Args, Debug)]
@@ -77,7 +83,8 @@ Exit codes: 0 all rows accepted; 1 some rejected; 2 wrong usage; 3 no row accept
 without rows, too); 4 a file cannot be read or written; 130 interrupted.
 
 Limits: a row of text or a cell of a sheet 1 MiB; a workbook 256 MiB, its sheet 1 GiB unpacked, \
-6 million cells and 128 MiB of text; 65,535 files in one run, as far as the system lets so many be \
+6 million cells and 128 MiB of text, and two minutes and 2 GiB of memory for a process of its own that \
+reads it; 65,535 files in one run, as far as the system lets so many be \
 open at once.
 
 Memory: about 50 MB, 200 MB where rows are written, and 3 to 6 bytes for every number that is \
@@ -1226,7 +1233,7 @@ mod tests {
     fn every_command_tells_its_exit_codes_and_an_example() {
         for leaf in leaves(&Cli::command()) {
             let name = leaf.get_name();
-            if ["help", "man", "completions"].contains(&name) {
+            if ["help", "man", "completions"].contains(&name) || leaf.is_hide_set() {
                 continue;
             }
             let told = leaf.get_after_long_help().map(ToString::to_string);

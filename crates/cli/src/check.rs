@@ -6,7 +6,7 @@ use crate::output::{self, Pending};
 use crate::progress::Progress;
 use crate::summary::{Facts, StopLines};
 use crate::verdicts::{self, LineFormat};
-use crate::{stop_list, summary, template};
+use crate::{sheets, stop_list, summary, template};
 use recipients::ingest::{Choice, Options, Source, Writer};
 use recipients::{
     Checker, Error, FileInfo, Format, HeaderError, NumberSet, OperatorId, Pipeline, Plan, Policy,
@@ -132,9 +132,10 @@ pub(crate) fn open(args: &ListArgs, text: Option<&Template>) -> Result<Vec<Sourc
 }
 
 pub(crate) fn open_one(path: &Path, options: &Options) -> Result<Source, Failure> {
+    let options = options.clone().sheet_process(sheets::process());
     Ok(match path == Path::new("-") {
-        true => Source::from_reader("standard input", io::stdin(), options)?,
-        false => Source::open(path, options)?,
+        true => Source::from_reader("standard input", io::stdin(), &options)?,
+        false => Source::open(path, &options)?,
     })
 }
 

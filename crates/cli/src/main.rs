@@ -26,6 +26,7 @@ mod failure;
 mod output;
 mod progress;
 mod serve;
+mod sheets;
 mod stop_list;
 mod summary;
 mod template;
@@ -76,6 +77,7 @@ fn main() -> ExitCode {
             print(&script)
         }
         Command::Man => man(),
+        Command::ReadSheet { request } => sheets::read(&request),
     };
     match result {
         Ok(code) => code,
@@ -101,7 +103,10 @@ fn man() -> Result<ExitCode, Failure> {
     let command = Cli::command();
     let mut page = Vec::new();
     clap_mangen::Man::new(command.clone()).render(&mut page)?;
-    for subcommand in command.get_subcommands() {
+    for subcommand in command
+        .get_subcommands()
+        .filter(|command| !command.is_hide_set())
+    {
         let name = format!("recipients {}", subcommand.get_name());
         let inner: Vec<_> = subcommand.get_subcommands().collect();
         if inner.is_empty() {

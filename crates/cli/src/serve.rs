@@ -7,7 +7,7 @@ use crate::args::{
 use crate::check::refuse_reading_twice;
 use crate::failure::{ACCEPTED, Failure, NONE_ACCEPTED, SOME_REJECTED};
 use crate::output::Pending;
-use crate::print;
+use crate::{print, sheets};
 use recipients::{Checker, StopList};
 use recipients_api_adapter::server::{self, FaultPlan, ServerOptions, Setup};
 use recipients_campaigns::{
@@ -152,6 +152,7 @@ fn open(db: &Path, options: Options) -> Result<Campaigns, Failure> {
     let operator = operator.into_iter().flatten().find(|name| !name.is_empty());
     let options = Options {
         operator,
+        sheet_process: sheets::process(),
         ..options
     };
     Campaigns::open(db, options)

@@ -4,9 +4,10 @@
 mod server;
 
 use serde_json::json;
-use server::{A, Server, codes, encoded};
+use server::{A, Server, codes, encoded, recipients};
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::path::Path;
 use std::time::Duration;
 
 const FORM: &str = "application/x-www-form-urlencoded";
@@ -391,4 +392,40 @@ fn headers_and_targets() {
         assert_eq!(server.wait(&answer["data"]), 2);
     }
     assert!(!folder.path().join("evil.csv").exists());
+}
+
+/// A workbook whose cells would take more than 2 GiB is refused by what is checked before; without that
+/// the process that reads it is ended, and nobody else.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_workbook_that_takes_all_memory() {
+    use std::process::Stdio;
+    let files = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testdata");
+    let bomb = files.join("gallery/ods-90-million.ods");
+    let checked = recipients().arg("check").arg(&bomb).output().unwrap();
+    assert_eq!(checked.status.code(), Some(4));
+    let told = String::from_utf8(checked.stderr).unwrap();
+    assert!(
+        told.contains("90000000, more than the limit of 6000000"),
+        "{told}"
+    );
+    let read = |request: &str, file: &Path| {
+        let reading = recipients()
+            .args(["read-sheet", request])
+            .stdin(std::fs::File::open(file).unwrap())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        reading.wait_with_output().unwrap()
+    };
+    let no_limits = format!("{} first", ["18446744073709551615"; 6].join(" "));
+    let ended = read(&no_limits, &bomb);
+    assert!(
+        !ended.status.success() && ended.stdout.is_empty(),
+        "{ended:?}"
+    );
+    let good = read(&no_limits, &files.join("files/lo-text.xlsx"));
+    assert!(good.status.success() && good.stdout.starts_with(b"RSHEET1\ns"));
+    assert!(!read("nonsense", &bomb).status.success());
 }

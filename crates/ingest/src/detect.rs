@@ -26,8 +26,8 @@ pub(crate) fn encoding(
         [0xef, 0xbb, 0xbf, ..] => Some((Encoding::Utf8, 3, "UTF-8")),
         [0xff, 0xfe, 0, 0, ..] | [0, 0, 0xfe, 0xff, ..] => {
             return Err(ErrorKind::Unsupported {
-                what: "a text in UTF-32",
-                advice: "save it as UTF-8",
+                what: "a text in UTF-32".into(),
+                advice: "save it as UTF-8".into(),
             });
         }
         [0xff, 0xfe, ..] => Some((Encoding::Ucs2Le, 2, "UCS-2LE (UTF-16)")),

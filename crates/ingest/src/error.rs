@@ -1,6 +1,7 @@
 //! What keeps a file from being read. A bad row is no error; it is a row.
 
 use crate::Encoding;
+use std::borrow::Cow;
 use std::fmt;
 use std::io;
 
@@ -53,9 +54,9 @@ pub enum ErrorKind {
     /// A format that is not read: its name, and what to do.
     Unsupported {
         /// What the file seems to be.
-        what: &'static str,
+        what: Cow<'static, str>,
         /// What the person can do.
-        advice: &'static str,
+        advice: Cow<'static, str>,
     },
     /// The compressed data is damaged or cut off.
     Compressed(io::Error),
@@ -78,12 +79,15 @@ pub enum ErrorKind {
     /// The spreadsheet is larger than the limits allow.
     TooLarge {
         /// What is too large.
-        what: &'static str,
+        what: Cow<'static, str>,
         /// How much the file claims or holds.
         size: u64,
         /// The limit.
         limit: u64,
     },
+    /// The process that was to read the spreadsheet ended before it was done
+    /// ([`crate::SheetProcess`]).
+    ReaderStopped,
     /// There is no such sheet; the names that there are.
     NoSheet {
         /// What was asked for.
@@ -136,6 +140,7 @@ impl Error {
         matches!(
             self.0.kind,
             ErrorKind::RowTooLong { .. }
+                | ErrorKind::ReaderStopped
                 | ErrorKind::TooLarge { .. }
                 | ErrorKind::UnclosedQuote { limit: Some(_), .. }
         )
@@ -206,6 +211,10 @@ impl fmt::Display for Error {
                 f,
                 "{what}: {size}, more than the limit of {limit}; export the sheet as CSV, which \
                  has no such limit"
+            ),
+            ErrorKind::ReaderStopped => f.write_str(
+                "reading the workbook took more memory or time than it may, and was stopped; open it \
+                 in a spreadsheet program and save it again, or export it as CSV",
             ),
             ErrorKind::NoSheet { wanted, sheets } => write!(
                 f,

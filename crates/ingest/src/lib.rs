@@ -48,7 +48,7 @@ pub use batch::{Batch, Row};
 pub use encoding::Encoding;
 pub use error::{Error, ErrorKind, Position};
 pub use options::{Choice, Column, Limits, Options, Sheet};
-pub use sheet::in_contained_code;
+pub use sheet::{SheetProcess, WorkbookInput, answer_sheet_request, in_contained_code};
 pub use source::{
     Chunk, ChunkParser, Confidence, Format, Layout, Note, OwnedRow, ParsedChunk, Rows, Source,
 };

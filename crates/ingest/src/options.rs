@@ -1,6 +1,8 @@
 //! How a file is to be read, fixed before it is opened.
 
 use crate::Encoding;
+use crate::sheet::SheetProcess;
+use std::sync::Arc;
 
 /// A property of the file: found out, or given by the caller.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -75,6 +77,7 @@ pub struct Options {
     pub(crate) column: Option<Column>,
     pub(crate) annotations: &'static [&'static str],
     pub(crate) limits: Limits,
+    pub(crate) sheet_process: Option<Arc<dyn SheetProcess>>,
     pub(crate) chunk_bytes: ChunkBytes,
 }
 
@@ -167,6 +170,14 @@ impl Options {
     #[must_use]
     pub fn chunk_bytes(mut self, bytes: usize) -> Options {
         self.chunk_bytes = ChunkBytes(bytes.clamp(1, 64 << 20));
+        self
+    }
+
+    /// What reads workbooks in another process, with limits of memory and time around it. The default is
+    /// none: they are read in this one, within [`Limits`].
+    #[must_use]
+    pub fn sheet_process(mut self, process: Option<Arc<dyn SheetProcess>>) -> Options {
+        self.sheet_process = process;
         self
     }
 

@@ -7,7 +7,7 @@ use crate::detect;
 use crate::error::{Error, ErrorKind};
 use crate::options::{Choice, Column, Options};
 use crate::rows::RowFeed;
-use crate::sheet::{ReadSeek, SheetCells, Workbook};
+use crate::sheet::{SheetCells, Workbook, WorkbookInput};
 use crate::text::{self, Joiner, Parsed, Parser, Piece, Pieces, TextReader};
 use std::fmt;
 use std::fs::File;
@@ -266,11 +266,11 @@ impl Source {
             let limits = &options.limits;
             // A named pipe is a file, too, but has no beginning to go back to.
             file = file.filter(|mut file| file.seek(SeekFrom::Start(0)).is_ok());
-            let input: Box<dyn ReadSeek> = match file {
+            let input = match file {
                 Some(file) => {
                     let size = file.metadata().map_err(|e| fail(ErrorKind::Io(e)))?.len();
                     check_size(size, limits.workbook_bytes).map_err(fail)?;
-                    Box::new(file)
+                    WorkbookInput::File(file)
                 }
                 None => {
                     reader
@@ -278,16 +278,17 @@ impl Source {
                         .read_to_end(&mut head)
                         .map_err(|e| fail(io_kind(e)))?;
                     check_size(head.len() as u64, limits.workbook_bytes).map_err(fail)?;
-                    Box::new(Cursor::new(head))
+                    WorkbookInput::Bytes(head)
                 }
             };
-            let rows = workbook
-                .read(input, options.sheet.as_ref(), limits)
-                .map_err(fail)?;
+            let rows = workbook.read_from(input, options).map_err(fail)?;
             return Source::from_sheet(name, rows, compression_name, options);
         }
         if let Some((what, advice)) = foreign(&head) {
-            return Err(fail(ErrorKind::Unsupported { what, advice }));
+            return Err(fail(ErrorKind::Unsupported {
+                what: what.into(),
+                advice: advice.into(),
+            }));
         }
         let (encoding, bom, encoding_confidence) =
             detect::encoding(&head, whole, options.encoding).map_err(fail)?;
@@ -830,7 +831,7 @@ fn check_size(size: u64, limit: u64) -> Result<(), ErrorKind> {
         return Ok(());
     }
     Err(ErrorKind::TooLarge {
-        what: "the workbook is too many bytes long",
+        what: "the workbook is too many bytes long".into(),
         size,
         limit,
     })

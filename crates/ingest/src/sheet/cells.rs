@@ -15,12 +15,12 @@ pub(super) struct Cells<'l> {
 
 /// A used cell: what it shows, and before that, if it shows a date, the number that it is.
 #[derive(Clone, Copy)]
-struct Cell {
-    row: u32,
-    column: u32,
-    number: u32,
-    shown: u32,
-    end: u32,
+pub(super) struct Cell {
+    pub(super) row: u32,
+    pub(super) column: u32,
+    pub(super) number: u32,
+    pub(super) shown: u32,
+    pub(super) end: u32,
 }
 
 /// The cells of a sheet, in order. Which column holds the recipients is found out by looking at
@@ -29,8 +29,8 @@ pub(crate) struct SheetCells {
     /// The format's name: `XLS`, `XLSX`, `XLSB`, `ODS`.
     pub(crate) format: &'static str,
     pub(crate) sheet: String,
-    text: String,
-    cells: Vec<Cell>,
+    pub(super) text: String,
+    pub(super) cells: Vec<Cell>,
     /// The first cell of the row that comes next.
     next: usize,
     used_rows: u64,
@@ -81,20 +81,20 @@ impl<'l> Cells<'l> {
         let end = start + number.len() + shown.len();
         if shown.len() > self.limits.row_bytes {
             return Err(ErrorKind::TooLarge {
-                what: "a cell holds too many bytes of text",
+                what: "a cell holds too many bytes of text".into(),
                 size: shown.len() as u64,
                 limit: self.limits.row_bytes as u64,
             });
         }
         if end as u64 > self.limits.sheet_text.min(u64::from(u32::MAX)) {
             return Err(ErrorKind::TooLarge {
-                what: "the sheet holds too many bytes of text",
+                what: "the sheet holds too many bytes of text".into(),
                 size: end as u64,
                 limit: self.limits.sheet_text,
             });
         }
         if self.cells.len() as u64 >= self.limits.sheet_cells {
-            return Err(self.too_many_cells(self.cells.len() as u64 + 1));
+            return Err(too_many_cells(self.cells.len() as u64 + 1, self.limits));
         }
         self.text.push_str(number);
         self.text.push_str(shown);
@@ -106,14 +106,6 @@ impl<'l> Cells<'l> {
             end: end as u32,
         });
         Ok(())
-    }
-
-    fn too_many_cells(&self, size: u64) -> ErrorKind {
-        ErrorKind::TooLarge {
-            what: "the sheet has too many cells (empty ones between used ones count)",
-            size,
-            limit: self.limits.sheet_cells,
-        }
     }
 
     /// Orders the cells and measures the rows that they make.
@@ -128,27 +120,65 @@ impl<'l> Cells<'l> {
         }
         // Two cells in one place: the first counts.
         self.cells.dedup_by_key(|cell| (cell.row, cell.column));
-        let (mut spread, mut used_rows) = (0u64, 0u64);
-        for row in self.cells.chunk_by(|a, b| a.row == b.row) {
-            spread += row.last().map_or(0, |cell| u64::from(cell.column) + 1);
-            used_rows += 1;
-        }
-        if spread > self.limits.sheet_cells {
-            return Err(self.too_many_cells(spread));
-        }
-        Ok(SheetCells {
-            format,
-            sheet,
-            last_row: self.cells.last().map_or(0, |cell| u64::from(cell.row) + 1),
-            used_rows,
-            next: 0,
-            text: self.text,
-            cells: self.cells,
-        })
+        SheetCells::measured(format, sheet, self.text, self.cells, self.limits)
+    }
+}
+
+fn too_many_cells(size: u64, limits: &Limits) -> ErrorKind {
+    ErrorKind::TooLarge {
+        what: "the sheet has too many cells (empty ones between used ones count)".into(),
+        size,
+        limit: limits.sheet_cells,
     }
 }
 
 impl SheetCells {
+    /// Cells that another process has gathered; none if they are not in order, or have texts that are
+    /// not there.
+    pub(super) fn new(
+        format: &'static str,
+        sheet: String,
+        text: String,
+        cells: Vec<Cell>,
+        limits: &Limits,
+    ) -> Option<Result<SheetCells, ErrorKind>> {
+        let in_order = cells.is_sorted_by(|a, b| (a.row, a.column) < (b.row, b.column));
+        let is_there = |cell: &Cell| {
+            let (number, shown, end) =
+                (cell.number as usize, cell.shown as usize, cell.end as usize);
+            text.get(number..shown).is_some() && text.get(shown..end).is_some()
+        };
+        let is_sound = in_order && cells.iter().all(is_there);
+        is_sound.then(|| SheetCells::measured(format, sheet, text, cells, limits))
+    }
+
+    /// Cells in order, if the rows that they make are not too wide.
+    fn measured(
+        format: &'static str,
+        sheet: String,
+        text: String,
+        cells: Vec<Cell>,
+        limits: &Limits,
+    ) -> Result<SheetCells, ErrorKind> {
+        let (mut spread, mut used_rows) = (0u64, 0u64);
+        for row in cells.chunk_by(|a, b| a.row == b.row) {
+            spread += row.last().map_or(0, |cell| u64::from(cell.column) + 1);
+            used_rows += 1;
+        }
+        if spread > limits.sheet_cells {
+            return Err(too_many_cells(spread, limits));
+        }
+        Ok(SheetCells {
+            format,
+            sheet,
+            last_row: cells.last().map_or(0, |cell| u64::from(cell.row) + 1),
+            used_rows,
+            next: 0,
+            text,
+            cells,
+        })
+    }
+
     /// Rows without cells, before the last row with some.
     pub(crate) fn blank_rows(&self) -> u64 {
         self.last_row - self.used_rows

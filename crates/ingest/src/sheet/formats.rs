@@ -27,7 +27,7 @@ impl TextBudget {
             return Ok(text);
         }
         Err(ErrorKind::TooLarge {
-            what: "the workbook's shared texts take too many bytes",
+            what: "the workbook's shared texts take too many bytes".into(),
             size: self.taken,
             limit: self.limit,
         })

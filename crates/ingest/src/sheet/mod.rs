@@ -1,5 +1,6 @@
 //! Spreadsheets: one sheet, held as rows, within limits that are checked first (decision D19).
 
+mod apart;
 mod cells;
 mod formats;
 mod xls;
@@ -7,11 +8,12 @@ mod xlsb;
 mod zipped;
 
 use crate::error::ErrorKind;
-use crate::options::{Limits, Sheet};
+use crate::options::{Limits, Options, Sheet};
 use std::cell::Cell;
-use std::io::{Read, Seek};
+use std::io::{Cursor, Read, Seek};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+pub use apart::{SheetProcess, WorkbookInput, answer_sheet_request};
 pub(crate) use cells::SheetCells;
 
 pub(crate) trait ReadSeek: Read + Seek + Send {}
@@ -47,7 +49,23 @@ impl Workbook {
         }
     }
 
-    pub(crate) fn read(
+    /// Reads a workbook, in another process if one is given.
+    pub(crate) fn read_from(
+        self,
+        input: WorkbookInput,
+        options: &Options,
+    ) -> Result<SheetCells, ErrorKind> {
+        let (wanted, limits) = (options.sheet.as_ref(), &options.limits);
+        if let Some(process) = &options.sheet_process {
+            return apart::read(&**process, input, wanted, limits);
+        }
+        match input {
+            WorkbookInput::File(file) => self.read(Box::new(file), wanted, limits),
+            WorkbookInput::Bytes(bytes) => self.read(Box::new(Cursor::new(bytes)), wanted, limits),
+        }
+    }
+
+    fn read(
         self,
         reader: Box<dyn ReadSeek>,
         wanted: Option<&Sheet>,

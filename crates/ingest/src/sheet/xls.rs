@@ -49,12 +49,12 @@ pub(super) fn read(
     if !file.is_stream("/Workbook") {
         return Err(match file.is_stream("/Book") {
             true => ErrorKind::Unsupported {
-                what: "a workbook of Excel 95 or older",
-                advice: "save it as an Excel 97-2003 workbook (.xls) or as .xlsx",
+                what: "a workbook of Excel 95 or older".into(),
+                advice: "save it as an Excel 97-2003 workbook (.xls) or as .xlsx".into(),
             },
             false => ErrorKind::Unsupported {
-                what: "an Office document that is no workbook",
-                advice: "save the list as .xlsx or CSV",
+                what: "an Office document that is no workbook".into(),
+                advice: "save the list as .xlsx or CSV".into(),
             },
         });
     }
@@ -141,8 +141,8 @@ impl Globals {
             Some((BOF, data)) if u16_at(data, 0) == Some(BIFF8) => {}
             Some((BOF, _)) => {
                 return Err(ErrorKind::Unsupported {
-                    what: "a workbook of Excel 95 or older",
-                    advice: "save it as an Excel 97-2003 workbook (.xls) or as .xlsx",
+                    what: "a workbook of Excel 95 or older".into(),
+                    advice: "save it as an Excel 97-2003 workbook (.xls) or as .xlsx".into(),
                 });
             }
             _ => return Err(damaged("it does not begin as a workbook does")),
@@ -242,7 +242,7 @@ impl Globals {
         let (row, column) = (u32::from(half(0)?), u32::from(half(2)?));
         if column >= 256 {
             return Err(ErrorKind::TooLarge {
-                what: "a cell claims a column that XLS does not have",
+                what: "a cell claims a column that XLS does not have".into(),
                 size: u64::from(column) + 1,
                 limit: 256,
             });

@@ -179,7 +179,7 @@ fn cells(
         next = next.saturating_add(1);
         if row >= 1_048_576 || column >= 16_384 {
             return Err(ErrorKind::TooLarge {
-                what: "a cell claims a place that XLSB does not have (row or column)",
+                what: "a cell claims a place that XLSB does not have (row or column)".into(),
                 size: u64::from(row.max(column)) + 1,
                 limit: if row >= 1_048_576 { 1_048_576 } else { 16_384 },
             });

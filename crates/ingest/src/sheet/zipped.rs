@@ -45,8 +45,8 @@ pub(super) fn read(
         ods
     } else {
         return Err(ErrorKind::Unsupported {
-            what: "a ZIP archive that is no workbook",
-            advice: "unpack it and give the list that is in it",
+            what: "a ZIP archive that is no workbook".into(),
+            advice: "unpack it and give the list that is in it".into(),
         });
     };
     let reader = archive.into_inner();
@@ -83,7 +83,7 @@ fn measure(archive: &mut Archive, limits: &Limits) -> Result<(), ErrorKind> {
             size += bytes.len() as u64;
             if size > limit {
                 return Err(ErrorKind::TooLarge {
-                    what: "a part of the workbook unpacks to too many bytes",
+                    what: "a part of the workbook unpacks to too many bytes".into(),
                     size,
                     limit,
                 });
@@ -103,7 +103,7 @@ fn measure(archive: &mut Archive, limits: &Limits) -> Result<(), ErrorKind> {
             let claimed = claimed_texts(&head);
             if claimed > MOST_TEXTS || runs.tags > 8 * MOST_TEXTS {
                 return Err(ErrorKind::TooLarge {
-                    what: "the workbook claims too many different texts",
+                    what: "the workbook claims too many different texts".into(),
                     size: claimed.max(runs.tags),
                     limit: MOST_TEXTS,
                 });
@@ -166,7 +166,7 @@ impl Runs {
             return Ok(());
         }
         Err(ErrorKind::TooLarge {
-            what: "the workbook holds a text of too many bytes",
+            what: "the workbook holds a text of too many bytes".into(),
             size: self.run + more,
             limit: LONGEST_RUN,
         })
@@ -230,8 +230,8 @@ fn measure_ods(archive: &mut Archive, limits: &Limits) -> Result<(), ErrorKind> 
                 "table:table-cell" if cell_text > 0 && !cell_typed => {
                     // calamine takes such a cell for empty, and none may be lost in silence.
                     return Err(ErrorKind::Unsupported {
-                        what: "an ODS whose text cells do not say that they are text",
-                        advice: "open it in LibreOffice and save it again",
+                        what: "an ODS whose text cells do not say that they are text".into(),
+                        advice: "open it in LibreOffice and save it again".into(),
                     });
                 }
                 "table:table-cell" | "table:covered-table-cell" => {
@@ -251,8 +251,10 @@ fn measure_ods(archive: &mut Archive, limits: &Limits) -> Result<(), ErrorKind> 
                     columns = columns.max(used_width);
                     text = text.saturating_add(row_text.saturating_mul(row_repeat));
                     let grid = rows.saturating_mul(columns);
-                    let too_many =
-                        |what, size, limit| Err(ErrorKind::TooLarge { what, size, limit });
+                    let too_many = |what: &'static str, size, limit| {
+                        let what = what.into();
+                        Err(ErrorKind::TooLarge { what, size, limit })
+                    };
                     if grid > limits.sheet_cells {
                         const WHAT: &str =
                             "the sheet has too many cells (empty ones between used ones count)";
