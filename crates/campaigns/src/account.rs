@@ -4,6 +4,7 @@ use crate::audit::{Act, Actor};
 use crate::clock::Zone;
 use crate::error::{Error, Field, Flaw, Language};
 use crate::prices::Prices;
+use crate::stop::is_stop_word;
 use crate::{Campaigns, Money};
 use recipients_core::{Checker, Lines, NumberSet, Plan, Policy, StopList};
 use serde::{Deserialize, Serialize};
@@ -133,6 +134,11 @@ impl Settings {
         }
         if let Some(address) = self.addresses.iter().find(|a| a.parse::<IpAddr>().is_err()) {
             return Err(format!("{address}: this is no IP address"));
+        }
+        if let Some(word) = self.stop_words.iter().find(|word| !is_stop_word(word)) {
+            return Err(format!(
+                "{word:?}: a stop word has letters or digits, and at most 100 characters"
+            ));
         }
         self.policy().map(drop)
     }

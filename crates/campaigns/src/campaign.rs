@@ -404,7 +404,7 @@ impl Campaigns {
                     change.give_back(campaign.account, campaign.counters.total.cost)?;
                 }
                 let due = campaign.deferred.unwrap_or(now).max(now);
-                change.set_campaign_status(id, status, due, comment)?;
+                change.set_campaign_status(id, status, due, comment, now)?;
                 change.record(&self.operator(campaign.account), act, Some(id), now)
             })
             .inspect(|()| self.tell())
@@ -432,13 +432,7 @@ pub(crate) fn launch(
     due: Millis,
     now: Millis,
 ) -> Result<bool, Error> {
-    let days = Millis::from(account.settings.stop_list_days);
-    if days > 0 {
-        let loaded = change.stops_loaded(account.id)?;
-        if loaded.is_none_or(|at| now - at > days * DAY) {
-            return Err(Error::Conflict(Conflict::StopListOld));
-        }
-    }
+    check_stop_list(change, account, now)?;
     if cost.0 > 0 && !change.spend(account.id, cost)? {
         return Err(Error::Conflict(Conflict::Balance));
     }
@@ -447,8 +441,22 @@ pub(crate) fn launch(
         true => CampaignStatus::Moderation,
         false => CampaignStatus::AutoReadyForSend,
     };
-    change.set_campaign_status(id, status, due, None)?;
+    change.set_campaign_status(id, status, due, None, now)?;
     Ok(moderation)
+}
+
+/// Whether the account's stop list is young enough to send with it.
+pub(crate) fn check_stop_list(
+    look: &Look<'_>,
+    account: &Account,
+    now: Millis,
+) -> Result<(), Error> {
+    let days = Millis::from(account.settings.stop_list_days);
+    let is_old = |at: Millis| now - at > days * DAY;
+    match days > 0 && look.stops_loaded(account.id)?.is_none_or(is_old) {
+        true => Err(Error::Conflict(Conflict::StopListOld)),
+        false => Ok(()),
+    }
 }
 
 /// A campaign whose fields can be stored.

@@ -10,15 +10,19 @@ use crate::campaign::Count;
 use crate::contact::{CARD_FIELDS, CardField, MOBILE, MOST_VALUE, normal};
 use crate::error::{Error, Field, Flaw};
 use crate::import::Task;
-use crate::{ADDRESS_FIELDS, Campaigns};
-use recipients_batcher::{Checked, FileInfo, Format, Pipeline, Rows, Sink, Wants, annotate};
+use crate::rejects::{Failure, Rejects, check_rows};
+use crate::{ADDRESS_FIELDS, Campaigns, TURN};
+use recipients_batcher::{Checked, FileInfo, Format, Pipeline, Rows, Sink, Wants};
 use recipients_core::{Checker, Policy};
-use recipients_ingest::{Column, Options, SheetProcess, Source, Writer};
+use recipients_ingest::{Column, Options, SheetProcess, Source};
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+
+/// Groups that the cards of a list may join.
+const MOST_GROUPS: usize = 10;
 
 /// Names that people give to columns, beside those of the fields. The one with the numbers is found by
 /// `ingest`.
@@ -92,6 +96,8 @@ pub struct CardImport {
     pub left_out: Vec<String>,
     /// Values that were left out for their length.
     pub too_long: i64,
+    /// What to tell if not all rejected rows were written down.
+    pub unwritten: Option<String>,
 }
 
 impl CardImport {
@@ -111,6 +117,7 @@ impl CardImport {
                 self.too_long
             ));
         }
+        notes.extend(self.unwritten.clone());
         notes
     }
 }
@@ -191,13 +198,17 @@ impl Campaigns {
                 rejects.flush()?;
                 Ok(done)
             }
-            Err(Carried::Store(error)) => Err(error),
+            Err(Carried::Failed(Failure::Store(error))) => Err(error),
+            Err(Carried::Failed(Failure::Refused(words))) => Err(wrong(words)),
             Err(Carried::Run(error)) => Err(wrong(error.to_string())),
         }
     }
 
-    /// Whether the account has all these groups.
+    /// Whether the account has all these groups, and cards can join as many.
     pub(crate) fn check_groups(&self, account: &Account, groups: &[i64]) -> Result<(), Error> {
+        if groups.len() > MOST_GROUPS {
+            return Err(Error::Incorrect(Flaw::TooMany(MOST_GROUPS)));
+        }
         self.store.read(|look| {
             for &group in groups {
                 if !look.is_group(account.id, group)? {
@@ -238,14 +249,14 @@ impl Campaigns {
             failed: &mut failed,
         };
         let ran = pipeline.run(vec![source], carrier);
-        if let Some(error) = failed {
-            return Err(Carried::Store(error));
+        if let Some(failure) = failed {
+            return Err(Carried::Failed(failure));
         }
         ran.map_err(Carried::Run)?;
-        let writer = rejects.expect("made at the start");
-        let out = writer
-            .finish()
-            .map_err(|error| Carried::Store(error.into()))?;
+        let rejects = rejects.expect("made at the start");
+        let ended = rejects.finish();
+        let (out, note) = ended.map_err(|error| Carried::Failed(Failure::Store(error.into())))?;
+        done.unwritten = note;
         Ok((done, out))
     }
 }
@@ -261,8 +272,8 @@ pub(crate) struct CardList<'a, W> {
 
 /// Why a list was not carried to its end.
 pub(crate) enum Carried {
-    /// The store is to blame.
-    Store(Error),
+    /// See there.
+    Failed(Failure),
     /// See there.
     Run(recipients_batcher::Error),
 }
@@ -290,12 +301,12 @@ struct Carrier<'a, W: Write> {
     /// The field that each column holds.
     columns: Vec<Option<CardField>>,
     out: Option<W>,
-    rejects: &'a mut Option<Writer<W>>,
+    rejects: &'a mut Option<Rejects<W>>,
     /// Rows that came so far, and bytes of the file.
     at: i64,
     read: u64,
     done: &'a mut CardImport,
-    failed: &'a mut Option<Error>,
+    failed: &'a mut Option<Failure>,
 }
 
 impl<W: Write> Carrier<'_, W> {
@@ -325,6 +336,7 @@ impl<W: Write> Carrier<'_, W> {
         let now = campaigns.now();
         let (mut added, mut updated, mut rejected, mut too_long) = (0, 0, 0, 0);
         campaigns.store.write(|change| {
+            let mut ids = Vec::with_capacity(rows.len());
             for row in rows {
                 let Some(number) = row.msisdn().filter(|_| row.verdict().is_accepted()) else {
                     rejected += 1;
@@ -348,11 +360,12 @@ impl<W: Write> Carrier<'_, W> {
                         change.add_card(self.account.id, &fields, now)?
                     }
                 };
-                for &group in self.groups {
-                    // One that was deleted meanwhile takes no cards.
-                    if change.is_group(self.account.id, group)? {
-                        change.join_group(id, group)?;
-                    }
+                ids.push(id);
+            }
+            for &group in self.groups {
+                // One that was deleted meanwhile takes no cards.
+                if change.is_group(self.account.id, group)? {
+                    change.join_group(&ids, group)?;
                 }
             }
             let Some((task, bytes)) = self.task else {
@@ -407,7 +420,7 @@ impl<W: Write + Send> Sink for Carrier<'_, W> {
             }
         }
         if let Some(out) = self.out.take() {
-            *self.rejects = Some(annotate::writer(files, out)?);
+            *self.rejects = Some(Rejects::new(files, out)?);
         }
         Ok(())
     }
@@ -418,18 +431,26 @@ impl<W: Write + Send> Sink for Carrier<'_, W> {
         let before = self.task.map_or(0, |(task, _)| task.done);
         let skipped = (before - self.at).clamp(0, rows.len() as i64) as usize;
         self.at += rows.len() as i64;
+        if let Err(failure) = check_rows(self.at) {
+            *self.failed = Some(failure);
+            return Err(io::Error::other("too many rows"));
+        }
         for part in rows[skipped..].chunks(self.campaigns.import_rows) {
             if self.campaigns.stop.load(Ordering::Relaxed) {
                 return Err(io::ErrorKind::Interrupted.into());
             }
             if let Err(error) = self.carry(part) {
-                *self.failed = Some(error);
+                *self.failed = Some(Failure::Store(error));
                 return Err(io::Error::other("the store failed"));
             }
+            if self.task.is_none() {
+                // A server may be at work beside us.
+                std::thread::sleep(TURN);
+            }
         }
-        if let Some(writer) = self.rejects {
+        if let Some(rejects) = self.rejects {
             for row in rows.iter().filter(|row| !row.verdict().is_accepted()) {
-                annotate::write_row(writer, row)?;
+                rejects.add(row)?;
             }
         }
         Ok(())

@@ -306,7 +306,7 @@ impl Campaigns {
                 if !change.is_group(account.id, group)? {
                     return Err(Error::NotFound);
                 }
-                change.join_group(id, group)?;
+                change.join_group(&[id], group)?;
             }
             change.record(&account.hand(), Act::SetCardGroups, Some(id), self.now())
         })

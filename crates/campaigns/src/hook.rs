@@ -1,7 +1,8 @@
 //! Webhooks: final statuses of messages are passed on to web addresses, at least once.
 //!
 //! An event is written down for each hook of the account in the transaction that makes a status final,
-//! and goes only when the hook has acknowledged it, or after the last attempt. Whoever delivers asks
+//! and goes only when the hook has acknowledged it, after the last attempt, or when it could not be
+//! delivered for a day. Whoever delivers asks
 //! for what is due and says what came of it; a crash in between makes the same event, with the same
 //! id, due again.
 
@@ -211,14 +212,19 @@ impl Campaigns {
         self.store.read(|look| look.due_events(hook, now, most))
     }
 
-    /// Gives up some events that have waited for a day, as when a receiver is gone for long or takes less
-    /// than comes; whether there may be more of them.
+    /// Gives up some events that have waited for a day while we were there, as when a receiver is gone for
+    /// long or takes less than comes; whether there may be more of them.
     ///
     /// # Errors
     ///
     /// If the store fails.
     pub fn expire_events(&self, hook: i64) -> Result<bool, Error> {
-        let before = self.now() - MOST_WAIT;
+        let now = self.now();
+        let before = now - MOST_WAIT;
+        // Nobody was there to post them before we were.
+        if now - self.opened < MOST_WAIT {
+            return Ok(false);
+        }
         if !self.store.read(|look| look.is_event_due(hook, before))? {
             return Ok(false);
         }

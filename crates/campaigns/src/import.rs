@@ -14,9 +14,10 @@ use crate::clock::{MINUTE, Millis};
 use crate::contact::{CARD_FIELDS, MOBILE};
 use crate::error::{Conflict, Error, Field, Flaw};
 use crate::link::Link;
+use crate::rejects::{Failure, Rejects, check_rows};
 use crate::status::{CampaignStatus, TaskStatus};
 use crate::store::{Change, Look, NewTask};
-use recipients_batcher::{Checked, FileInfo, Format, Pipeline, Rows, Sink, Wants, annotate};
+use recipients_batcher::{Checked, FileInfo, Format, Pipeline, Rows, Sink, Wants};
 use recipients_core::{Code, Reason, Verdict};
 use recipients_ingest::{Choice, Column, Encoding, SheetProcess, Source};
 use recipients_template::{Missing, Template};
@@ -41,12 +42,6 @@ const REJECTS: &str = ".rejects.csv";
 
 /// Groups that one import may name, and that a campaign remembers.
 const MOST_GROUPS: usize = 500;
-
-/// Rows that one import may bring.
-const MOST_ROWS: i64 = 20_000_000;
-
-/// Rejected rows of an import that are written down.
-const MOST_REJECTS: u64 = 500_000;
 
 /// How often this computer may fail at a task in a row before that is given up.
 const MOST_FAILURES: i64 = 20;
@@ -315,9 +310,6 @@ impl Campaigns {
         name: &str,
         groups: &[i64],
     ) -> Result<i64, Error> {
-        if groups.len() > MOST_GROUPS {
-            return Err(Error::Incorrect(Flaw::TooMany(MOST_GROUPS)));
-        }
         self.check_groups(account, groups)?;
         let params = AddParams::default();
         let mut job = Job::new(&params, params.how(&mut Vec::new()), &mut Vec::new());
@@ -368,7 +360,7 @@ impl Campaigns {
         let (done, out) = self
             .carry_cards(&account, source, list)
             .map_err(|why| match why {
-                Carried::Store(error) => Failure::Store(error),
+                Carried::Failed(failure) => failure,
                 Carried::Run(error) => failure(error, &path, &task.job),
             })?;
         self.keep_rejects(task.id, out)?;
@@ -622,7 +614,6 @@ impl Campaigns {
             rejects: &mut rejects,
             path: &path,
             at: 0,
-            told: 0,
             read: 0,
             bytes,
             failed: &mut failed,
@@ -637,7 +628,11 @@ impl Campaigns {
             failure(error, &self.folder.join(file), &task.job)
         })?;
         let rejects = rejects.expect("made at the start");
-        self.keep_rejects(task.id, rejects.finish().map_err(Error::from)?)?;
+        let (out, told) = rejects.finish().map_err(Error::from)?;
+        self.keep_rejects(task.id, out)?;
+        if let Some(words) = told {
+            note(&mut notes, &words);
+        }
         Ok(notes)
     }
 
@@ -770,20 +765,6 @@ fn unknown_fields(template: &Template) -> String {
     notes.collect::<Vec<String>>().join("\n")
 }
 
-/// Why a task cannot go on.
-enum Failure {
-    /// The file or the list is to blame.
-    Refused(String),
-    /// We are; it is tried again.
-    Store(Error),
-}
-
-impl From<Error> for Failure {
-    fn from(error: Error) -> Failure {
-        Failure::Store(error)
-    }
-}
-
 /// The error with the name that the file came under in the place of our own.
 fn shown(error: &dyn std::fmt::Display, path: &Path, job: &Job) -> String {
     let name = job.file.as_ref().map_or("", |(_, name)| name);
@@ -825,11 +806,10 @@ struct Carrier<'a> {
     rules: &'a Rules,
     texts: &'a Texts,
     links: &'a [Link],
-    rejects: &'a mut Option<recipients_ingest::Writer<BufWriter<File>>>,
+    rejects: &'a mut Option<Rejects<BufWriter<File>>>,
     path: &'a Path,
-    /// Verdicts that came so far, and rejected rows among them.
+    /// Verdicts that came so far.
     at: i64,
-    told: u64,
     /// Bytes of the file that are done with, and all of them.
     read: u64,
     bytes: u64,
@@ -941,7 +921,7 @@ impl Carrier<'_> {
                 return Err(io::Error::other("the store failed"));
             }
         };
-        let writer = self.rejects.as_mut().expect("made at the start");
+        let rejects = self.rejects.as_mut().expect("made at the start");
         for (row, later) in rows.iter().zip(later) {
             let row = match later {
                 Some(reason) => row.but(reason),
@@ -950,15 +930,7 @@ impl Carrier<'_> {
             if row.verdict().code() == Code::Accepted {
                 continue;
             }
-            self.told += 1;
-            match self.told {
-                ..=MOST_REJECTS => annotate::write_row(writer, &row)?,
-                told if told == MOST_REJECTS + 1 => note(
-                    self.notes,
-                    &format!("only the first {MOST_REJECTS} rejected rows were written down"),
-                ),
-                _ => {}
-            }
+            rejects.add(&row)?;
         }
         Ok(())
     }
@@ -976,16 +948,14 @@ impl Sink for Carrier<'_> {
             note(self.notes, &lacking.to_string());
         }
         let out = BufWriter::new(File::create(self.path)?);
-        *self.rejects = Some(annotate::writer(files, out)?);
+        *self.rejects = Some(Rejects::new(files, out)?);
         Ok(())
     }
 
     fn rows(&mut self, rows: &Rows<'_>, (): <() as Format>::Part) -> io::Result<()> {
         let rows: Vec<Checked<'_>> = rows.iter().collect();
-        if self.at + rows.len() as i64 > MOST_ROWS {
-            *self.failed = Some(Failure::Refused(format!(
-                "the list has more than {MOST_ROWS} rows; send it in parts"
-            )));
+        if let Err(failure) = check_rows(self.at + rows.len() as i64) {
+            *self.failed = Some(failure);
             return Err(io::Error::other("too many rows"));
         }
         let done = (self.task.done - self.at).clamp(0, rows.len() as i64) as usize;

@@ -38,6 +38,7 @@ mod message;
 mod money;
 mod personal;
 mod prices;
+mod rejects;
 mod sending;
 mod status;
 mod stop;
@@ -78,6 +79,11 @@ use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicI64};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::Duration;
+
+/// How long others have their turn between two pieces of long work: another program that waits for its
+/// turn looks only now and then.
+const TURN: Duration = Duration::from_millis(100);
 
 /// What the campaigns work with.
 #[derive(Clone)]
@@ -193,6 +199,8 @@ pub struct Campaigns {
     stepped: AtomicI64,
     /// The campaign that the scheduler is at; 0 is none.
     advancing: AtomicI64,
+    /// When it was opened.
+    opened: Millis,
     /// Held while the head of an uploaded file is looked at.
     trying: Mutex<()>,
     /// Who carries out tasks for us.
@@ -218,6 +226,7 @@ impl Campaigns {
         let mut folder = path.as_os_str().to_owned();
         folder.push("-files");
         let store = store::Store::open(path, Arc::clone(&options.faults))?;
+        let opened = options.clock.now();
         let codes = personal::Cipher::new(store.read(|look| look.secret())?);
         Ok(Campaigns {
             store,
@@ -240,6 +249,7 @@ impl Campaigns {
             news: Default::default(),
             stepped: AtomicI64::new(Millis::MAX),
             advancing: AtomicI64::new(0),
+            opened,
             trying: Mutex::default(),
             worker: account::random_text(16)?,
             charge: Mutex::default(),

@@ -163,6 +163,8 @@ impl Campaigns {
             let flaw = Flaw::Number(verdict.reason().message());
             return Err(Error::invalid(Field::Recipient, flaw));
         }
+        self.store
+            .read(|look| campaign::check_stop_list(look, account, now))?;
         let checked = self.checked(account, &wanted, now)?;
         self.store
             .write(|change| {

@@ -1,11 +1,12 @@
 //! The scheduler: campaigns that are due start, messages leave in packets, reports come back.
 
-use crate::Campaigns;
 use crate::campaign::Campaign;
 use crate::clock::{DAY, Millis};
 use crate::error::Error;
 use crate::status::{CampaignStatus, MessageStatus};
+use crate::store::Change;
 use crate::transport::{Outgoing, Receipt};
+use crate::{Campaigns, Money};
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -141,6 +142,9 @@ impl Campaigns {
                     .collect()
             };
             let (there, missing) = (part(true), part(false));
+            let missing = self
+                .store
+                .write(|change| self.without_stopped(change, campaign, missing, now))?;
             // Those that are missing first: the campaign is not sent while any is.
             self.hand_over(campaign, &missing)?;
             self.settle(campaign, &there, &self.transport.receipts(&there))?;
@@ -161,16 +165,7 @@ impl Campaigns {
                 return Ok(packet);
             };
             change.set_cursor(campaign.id, last.number, now + gap)?;
-            // Whoever has asked for no more since the list was made.
-            let mut stopped = Vec::new();
-            let mut leaving = Vec::with_capacity(packet.len());
-            for message in packet {
-                match change.is_stopped(campaign.account, message.number)? {
-                    true => stopped.push((message.id, MessageStatus::Rejected)),
-                    false => leaving.push(message),
-                }
-            }
-            change.set_message_statuses(stopped.into_iter(), now, false)?;
+            let leaving = self.without_stopped(change, &campaign, packet, now)?;
             let marked = leaving.iter().map(|m| (m.id, MessageStatus::Enqueued));
             change.set_message_statuses(marked, now, false)?;
             Ok(leaving)
@@ -180,6 +175,35 @@ impl Campaigns {
         }
         self.hand_over(campaign, &packet)?;
         Ok(gap == 0)
+    }
+
+    /// The messages but for those to people who have asked for no more since they were added, which are
+    /// rejected, and not paid for.
+    fn without_stopped(
+        &self,
+        change: &Change<'_>,
+        campaign: &Campaign,
+        messages: Vec<Outgoing>,
+        now: Millis,
+    ) -> Result<Vec<Outgoing>, Error> {
+        let mut stopped = Vec::new();
+        let mut leaving = Vec::with_capacity(messages.len());
+        for message in messages {
+            match change.is_stopped(campaign.account, message.number)? {
+                true => stopped.push((message.id, MessageStatus::Rejected)),
+                false => leaving.push(message),
+            }
+        }
+        // Send has taken what they cost.
+        let mut cost = Money(0);
+        for (message, _) in &stopped {
+            cost.0 += change.cost_of(*message)?.0;
+        }
+        if cost.0 > 0 {
+            change.give_back(campaign.account, cost)?;
+        }
+        change.set_message_statuses(stopped.into_iter(), now, false)?;
+        Ok(leaving)
     }
 
     fn hand_over(&self, campaign: &Campaign, messages: &[Outgoing]) -> Result<(), Error> {

@@ -1,24 +1,23 @@
 //! Stop lists in the store.
 
-use crate::Campaigns;
 use crate::account::Account;
 use crate::audit::Act;
 use crate::campaign::{Found, Page};
 use crate::clock::{DAY, Millis};
 use crate::error::{Error, Field, Flaw};
 use crate::prices::Prices;
+use crate::{Campaigns, TURN};
 use recipients_core::{Checker, Msisdn};
 use std::io::Read;
-use std::time::Duration;
 
 /// Numbers that a range may hold.
 const MOST_RANGE: u64 = 100_000;
 
+/// The longest stop word.
+const MOST_WORD: usize = 100;
+
 /// Numbers of a list that are committed together.
 const TOGETHER: usize = 10_000;
-
-/// How long others have their turn in between.
-const TURN: Duration = Duration::from_millis(100);
 
 const MOST_COMMENT: usize = 255;
 
@@ -87,6 +86,10 @@ impl Campaigns {
         };
         let now = self.now();
         self.store.write(|change| {
+            // Whoever says it again changes nothing.
+            if let Some(id) = change.stop_entry(account.id, number)? {
+                return Ok(Some(id));
+            }
             let id = change.stop(account.id, number.as_u64(), Some(word), now)?;
             change.touch(account.id)?;
             change.record(&account.hand(), Act::StopWord, Some(id), now)?;
@@ -190,13 +193,16 @@ impl Campaigns {
         let mut added = Ok(());
         while added.is_ok() && numbers.peek().is_some() {
             added = self.store.write(|change| {
+                if count == 0 {
+                    let now = self.now();
+                    change.record(&self.operator(account), Act::LoadStopList, None, now)?;
+                }
                 for number in numbers.by_ref().take(TOGETHER) {
                     change.stop(account, number.as_u64(), None, self.clock.now())?;
                     count += 1;
                 }
                 Ok(())
             });
-            // Another program that waits for its turn looks only now and then.
             std::thread::sleep(TURN);
         }
         // Whatever was added counts.
@@ -205,8 +211,7 @@ impl Campaigns {
             if added.is_ok() {
                 change.set_stops_loaded(account, now)?;
             }
-            change.touch(account)?;
-            change.record(&self.operator(account), Act::LoadStopList, None, now)
+            change.touch(account)
         })?;
         added.map(|()| count)
     }
@@ -237,6 +242,11 @@ impl Campaigns {
             Ok(prices.len())
         })
     }
+}
+
+/// Whether an answer can be taken for a word, and is not when it says nothing.
+pub(crate) fn is_stop_word(word: &str) -> bool {
+    !folded(word).is_empty() && word.chars().count() <= MOST_WORD
 }
 
 /// A word as it is compared: without what stands around it, blanks made one.

@@ -1,20 +1,18 @@
 //! Looking after the database.
 
-use crate::Campaigns;
 use crate::audit::Act;
+use crate::campaign::Campaign;
 use crate::campaign::Kind;
 use crate::clock::DAY;
 use crate::error::{Error, Flaw};
+use crate::store::Change;
+use crate::{Campaigns, TURN};
 use std::fs::File;
 use std::io;
 use std::path::Path;
-use std::time::Duration;
 
-/// Messages that are forgotten together.
+/// Messages that are forgotten together, or campaigns of a few.
 const PIECE: usize = 5000;
-
-/// How long others have their turn in between.
-const TURN: Duration = Duration::from_millis(20);
 
 /// What was forgotten, or would be.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -78,7 +76,8 @@ impl Campaigns {
     /// Forgets the people whose campaigns ended so many days ago or earlier: were done, declined or
     /// deleted. Numbers, texts of one's own and contact cards of messages go, and so do lists of rejected
     /// rows, and addresses in the audit log; statuses, segments and costs stay, so that counters are
-    /// equal to a recount. Stop lists and the contact book stay. It works in pieces, so that others have
+    /// equal to a recount. Stop lists and the contact book stay. What goes is overwritten in the file, but
+    /// for a few copies in unused parts of pages ([`Campaigns::compact`]). It works in pieces, so that others have
     /// their turn, and what it was stopped in the middle of is gone through the next time. With `dry`
     /// nothing is changed.
     ///
@@ -91,46 +90,89 @@ impl Campaigns {
         }
         let before = self.now() - i64::from(days) * DAY;
         let mut purged = Purged::default();
-        for old in self.store.read(|look| look.forgettable(before))? {
-            purged.campaigns += 1;
-            purged.messages += old.counters.total.messages.unsigned_abs();
-            if dry {
-                continue;
-            }
-            let forget = || {
-                self.store
-                    .write(|change| change.forget_messages(old.id, old.generation, PIECE))
-            };
-            while forget()? == PIECE {
-                std::thread::sleep(TURN);
-            }
-            self.store.write(|change| {
-                // Of one message the text is one person's.
-                change.set_forgotten(old.id, old.kind == Kind::Single, self.now())
-            })?;
+        let old = self.store.read(|look| look.forgettable(before))?;
+        purged.campaigns = old.len() as u64;
+        if dry {
+            let messages = old.iter().map(|old| old.counters.total.messages);
+            purged.messages = messages.sum::<i64>().unsigned_abs();
+        }
+        let mut old = old.as_slice();
+        while !old.is_empty() && !dry {
+            let (campaigns, messages) = self.store.write(|change| self.forget_some(change, old))?;
+            old = &old[campaigns..];
+            purged.messages += messages as u64;
+            std::thread::sleep(TURN);
         }
         for (file, task) in self.rejected_lists()? {
             if self.store.read(|look| look.is_task_over(task, before))? {
                 purged.lists += 1;
-                if !dry {
-                    std::fs::remove_file(file)?;
+                let removed = if dry {
+                    Ok(())
+                } else {
+                    std::fs::remove_file(file)
+                };
+                match removed {
+                    Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                        return Err(error.into());
+                    }
+                    // Somebody else may have been faster.
+                    _ => {}
                 }
             }
         }
         if dry {
             return Ok(purged);
         }
-        while self
-            .store
-            .write(|change| change.forget_addresses(before, PIECE))?
-            == PIECE
-        {}
-        if purged != Purged::default() {
+        let forget = || {
+            self.store
+                .write(|change| change.forget_addresses(before, PIECE))
+        };
+        let mut addresses = 0;
+        loop {
+            let more = forget()?;
+            addresses += more;
+            if more < PIECE {
+                break;
+            }
+            std::thread::sleep(TURN);
+        }
+        if purged.lists > 0 || addresses > 0 {
             self.store
                 .write(|change| change.record(&self.operator(0), Act::Purge, None, self.now()))?;
-            self.store.empty_log()?;
         }
+        self.store.empty_log()?;
         Ok(purged)
+    }
+
+    /// Forgets the people of the first of these campaigns, as far as one piece goes; how many campaigns
+    /// are done with, and how many messages it were.
+    fn forget_some(&self, change: &Change<'_>, old: &[Campaign]) -> Result<(usize, usize), Error> {
+        let (mut done, mut messages) = (0, 0);
+        while messages < PIECE && done < old.len().min(PIECE) {
+            let campaign = &old[done];
+            let most = PIECE - messages;
+            let forgotten = change.forget_messages(campaign.id, campaign.generation, most)?;
+            messages += forgotten;
+            if forgotten < most {
+                done += 1;
+                // Of one message the text is one person's.
+                let with_text = campaign.kind == Kind::Single;
+                change.set_forgotten(campaign.id, with_text, self.now())?;
+                let hand = self.operator(campaign.account);
+                change.record(&hand, Act::Purge, Some(campaign.id), self.now())?;
+            }
+        }
+        Ok((done, messages))
+    }
+
+    /// Writes the whole file anew: no copy is left of what was deleted, and no unused space. Others wait
+    /// meanwhile, and programs beside this one give up after ten seconds.
+    ///
+    /// # Errors
+    ///
+    /// If the store fails, as for want of space.
+    pub fn compact(&self) -> Result<(), Error> {
+        self.store.compact()
     }
 
     /// How many tasks are not over, and how many bytes the database and its write-ahead log have.

@@ -60,6 +60,7 @@ fn a_list_becomes_cards() {
         rejected: 3,
         left_out: vec!["Размер".to_owned()],
         too_long: 0,
+        unwritten: None,
     };
     assert_eq!(done, expected);
     assert!(done.notes()[0].contains("Размер"));

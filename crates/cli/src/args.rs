@@ -1104,9 +1104,9 @@ Example:
     #[command(after_long_help = "\
 Campaigns that were done, declined or deleted so many days ago or earlier keep their counters, and their \
 messages statuses, segments and prices. Numbers, texts of one's own and links to contact cards go, with \
-them lists of rejected rows, and addresses in the audit log; what is overwritten is not to be found in \
-the file any more. Drafts, stop lists and the contact book stay. Copies that were made before hold \
-everything.
+them lists of rejected rows, and addresses in the audit log. They are overwritten in the file, but for a \
+few copies in unused parts of it, which --compact removes. Drafts, stop lists and the contact book stay. \
+Copies that were made before hold everything.
 
 Exit codes: 0 done; 2 wrong usage; 4 the database cannot be read or written.
 
@@ -1118,8 +1118,12 @@ Examples:
         #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(1..=36_500))]
         older_than: u32,
         /// Only tell what would be forgotten
-        #[arg(long)]
+        #[arg(long, conflicts_with = "compact")]
         dry_run: bool,
+        /// Write the whole file anew, so that no copy is left in it; a server waits meanwhile, and calls
+        /// that wait for more than 10 seconds fail
+        #[arg(long)]
+        compact: bool,
         /// Database file
         #[arg(long, value_name = "FILE", default_value = "recipients.db")]
         db: PathBuf,

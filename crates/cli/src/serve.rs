@@ -292,8 +292,11 @@ pub(crate) fn task(command: &TaskCommand) -> Result<ExitCode, Failure> {
     })?;
     if let TaskCommand::Show(_) = command {
         let mut text = format!(
-            "Task {id} of campaign {}: {}, {} %; {} added, {} rejected\n",
-            task.campaign,
+            "Task {id} of {}: {}, {} %; {} added, {} rejected\n",
+            match task.campaign {
+                0 => "contact cards".to_owned(),
+                campaign => format!("campaign {campaign}"),
+            },
             task.status.name(),
             task.progress,
             task.added,
@@ -519,10 +522,15 @@ pub(crate) fn database(command: &DatabaseCommand) -> Result<ExitCode, Failure> {
         DatabaseCommand::Purge {
             older_than,
             dry_run,
+            compact,
             db,
         } => {
-            let purged = open_existing(db)?.purge(*older_than, *dry_run);
+            let campaigns = open_existing(db)?;
+            let purged = campaigns.purge(*older_than, *dry_run);
             let purged = purged.map_err(|error| told(&error))?;
+            if *compact {
+                campaigns.compact().map_err(|error| told(&error))?;
+            }
             let done = if *dry_run {
                 "would be forgotten"
             } else {

@@ -249,8 +249,7 @@ async fn follow(
 
 /// Parts of what programs call themselves that follow links for others: search engines, scanners, and
 /// messengers that show what is behind a link.
-const PROGRAMS: [&str; 16] = [
-    "bot",
+const PROGRAMS: [&str; 15] = [
     "crawler",
     "spider",
     "slurp",
@@ -281,8 +280,14 @@ fn is_click(method: &Method, headers: &HeaderMap) -> bool {
         purpose.contains("prefetch") || purpose.contains("preview")
     };
     let agent = header("user-agent");
+    // A word that ends so; but there are telephones of that make.
+    let is_bot = agent.match_indices("bot").any(|(at, bot)| {
+        let (before, after) = (&agent[..at], &agent[at + bot.len()..]);
+        !before.ends_with("cu") && !after.starts_with(|c: char| c.is_ascii_lowercase())
+    });
     // Whoever asks for the head only looks where it leads.
     method != Method::HEAD
+        && !is_bot
         && !purposes.iter().any(is_ahead)
         && !PROGRAMS.iter().any(|program| agent.contains(program))
 }

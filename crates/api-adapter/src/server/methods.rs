@@ -1093,7 +1093,7 @@ fn delete_card(call: &Call<'_>, account: &Account) -> Result<Envelope, Error> {
 fn import_cards(call: &Call<'_>, account: &Account) -> Result<Envelope, Error> {
     let file = call.file("cardsFile");
     let file = file.ok_or(Error::Missing("cardsFile"))?;
-    let groups = ids(call.bag.get("groupIds")).unwrap_or_default();
+    let groups = group_ids(call)?;
     let task = call
         .campaigns
         .begin_cards(account, &taken_over(file)?, &file.name, &groups)?;
@@ -1115,9 +1115,18 @@ fn card_groups(call: &Call<'_>, account: &Account) -> Result<Envelope, Error> {
 
 fn set_card_groups(call: &Call<'_>, account: &Account) -> Result<Envelope, Error> {
     let id = call.id("id")?;
-    let groups = ids(call.bag.get("groupIds")).unwrap_or_default();
+    let groups = group_ids(call)?;
     call.campaigns.set_card_groups(account, id, &groups)?;
     Ok(Envelope::ok(true))
+}
+
+/// The groups that cards are put into.
+fn group_ids(call: &Call<'_>) -> Result<Vec<i64>, Error> {
+    let texts = call.bag.get("groupIds").map(texts).unwrap_or_default();
+    let given = texts.iter().filter(|text| !text.is_empty());
+    given
+        .map(|text| text.parse().map_err(|_| Error::NotFound))
+        .collect()
 }
 
 fn list_cards(call: &Call<'_>, account: &Account) -> Result<Envelope, Error> {

@@ -188,10 +188,10 @@ impl Look<'_> {
 
     /// Campaigns that were over before, and whose people are not forgotten yet.
     pub(crate) fn forgettable(&self, before: Millis) -> Result<Vec<Campaign>, Error> {
-        // When one was declined is not stored; its counters did not change after it was launched.
+        // When one was declined was not stored before.
         let query = "SELECT * FROM campaign WHERE purged IS NULL AND CASE \
-                     WHEN deleted IS NOT NULL THEN deleted WHEN status = ?1 THEN ended \
-                     WHEN status = ?2 THEN max(created, counted) END < ?3 ORDER BY id";
+                     WHEN deleted IS NOT NULL THEN deleted WHEN status IN (?1, ?2) \
+                     THEN coalesce(ended, max(created, counted)) END < ?3 ORDER BY id";
         let key = (CampaignStatus::Done, CampaignStatus::Declined, before);
         self.all(query, key, |row| campaign(row, before))
     }
@@ -253,10 +253,11 @@ impl Change<'_> {
         status: CampaignStatus,
         due: Millis,
         comment: Option<&str>,
+        now: Millis,
     ) -> Result<(), Error> {
-        let query = "UPDATE campaign SET status = ?, due = ?, comment = coalesce(?, comment) \
-                     WHERE id = ?";
-        self.run(query, (status, due, comment, id))?;
+        let query = "UPDATE campaign SET status = ?1, due = ?2, comment = coalesce(?3, comment), \
+                     ended = CASE ?1 WHEN 2 THEN ?4 ELSE ended END WHERE id = ?5";
+        self.run(query, (status, due, comment, now, id))?;
         Ok(())
     }
 
@@ -357,8 +358,6 @@ impl Change<'_> {
         let some = "SELECT id FROM message WHERE campaign = ? AND generation = ? AND number > 0 \
                     ORDER BY number LIMIT ?";
         let key = (campaign, generation, most as i64);
-        // What is overwritten is not to be found in the file.
-        self.0.0.pragma_update(None, "secure_delete", true)?;
         let events = format!("DELETE FROM event WHERE message IN ({some})");
         self.run(&events, key)?;
         // Ids are numbers that no list has twice.
@@ -375,10 +374,10 @@ impl Change<'_> {
         with_text: bool,
         now: Millis,
     ) -> Result<(), Error> {
-        let query = "UPDATE campaign SET purged = ?, text = CASE WHEN ? THEN '' ELSE text END \
-                     WHERE id = ?";
+        // The cursor is a number, too.
+        let query = "UPDATE campaign SET purged = ?, text = CASE WHEN ? THEN '' ELSE text END, \
+                     cursor = 0 WHERE id = ?";
         self.run(query, (now, with_text, campaign))?;
-        self.0.0.pragma_update(None, "secure_delete", false)?;
         Ok(())
     }
 

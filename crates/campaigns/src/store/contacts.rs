@@ -207,9 +207,12 @@ impl Change<'_> {
         Ok(())
     }
 
-    pub(crate) fn join_group(&self, card: i64, group: i64) -> Result<(), Error> {
+    pub(crate) fn join_group(&self, cards: &[i64], group: i64) -> Result<(), Error> {
         let query = "INSERT OR IGNORE INTO card_in_group VALUES (?, ?)";
-        let joined = self.run(query, [group, card])?;
+        let mut joined = 0;
+        for &card in cards {
+            joined += self.run(query, [group, card])?;
+        }
         let query = "UPDATE card_group SET cards = cards + ? WHERE id = ?";
         self.run(query, [joined as i64, group])?;
         Ok(())

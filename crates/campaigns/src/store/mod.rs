@@ -45,6 +45,9 @@ const APPLICATION_ID: i32 = 0x7263_7074;
 /// How long another process may hold the file.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// Messages that may come after a copy was made.
+const COPY_GAP: i64 = 1_000_000_000;
+
 /// Readers at a time; others wait.
 const READERS: usize = 64;
 
@@ -148,15 +151,29 @@ impl Store {
             .to_str()
             .ok_or_else(|| Error::Internal("the file's name is not valid UTF-8".to_owned()))?;
         self.reader()?.execute("VACUUM INTO ?", [file])?;
+        // Whoever goes back to the copy must not give ids, and the codes of links that are made of them, a
+        // second time.
+        let copy = Connection::open(file)?;
+        let query = "UPDATE sqlite_sequence SET seq = seq + ? WHERE name = 'message'";
+        copy.execute(query, [COPY_GAP])?;
         Ok(())
     }
 
-    /// Brings everything from the write-ahead log to its place and empties the log, unless somebody is
-    /// still looking at what is in it.
+    /// Writes the file anew.
+    pub(crate) fn compact(&self) -> Result<(), Error> {
+        self.writer().execute_batch("VACUUM")?;
+        self.empty_log()
+    }
+
+    /// Brings everything from the write-ahead log to its place and empties the log; as much of that as is
+    /// possible while others look.
     pub(crate) fn empty_log(&self) -> Result<(), Error> {
-        let query = "PRAGMA wal_checkpoint(TRUNCATE)";
-        self.writer().query_row(query, [], |_| Ok(()))?;
-        Ok(())
+        let writer = self.writer();
+        // Whoever looks may look for long.
+        writer.busy_timeout(Duration::from_millis(100))?;
+        let emptied = writer.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+        writer.busy_timeout(PATIENCE)?;
+        Ok(emptied?)
     }
 
     /// What is wrong with the file, if anything: SQLite's own findings.
@@ -347,6 +364,8 @@ impl Drop for Lent<'_> {
 fn prepare(connection: &mut Connection) -> Result<(), Error> {
     connection.pragma_update(None, "synchronous", "full")?;
     connection.pragma_update(None, "foreign_keys", true)?;
+    // Numbers and texts that were deleted or moved are not to be found in what is left of them.
+    connection.pragma_update(None, "secure_delete", true)?;
     connection.pragma_update(None, "cache_size", -16_384)?; // KiB
     // A batch of scattered numbers touches as many pages of the index as it has numbers; the more
     // batches a checkpoint takes together, the fewer pages it writes.

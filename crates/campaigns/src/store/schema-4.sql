@@ -18,7 +18,6 @@ CREATE TABLE stop_loaded (
   account INTEGER PRIMARY KEY,
   at      INTEGER NOT NULL
 ) STRICT;
-INSERT INTO stop_loaded SELECT account, max(created) FROM stop GROUP BY account;
 
 ALTER TABLE campaign ADD COLUMN purged INTEGER; -- when its recipients were forgotten
 

@@ -54,6 +54,12 @@ impl Look<'_> {
         self.all(query, key, |row| outgoing(row, campaign, now))
     }
 
+    /// What a message costs.
+    pub(crate) fn cost_of(&self, message: i64) -> Result<Money, Error> {
+        let query = "SELECT segments * price FROM message WHERE id = ?";
+        self.one(query, [message], |row| Ok(Money(row.get(0)?)))
+    }
+
     /// Those of the last messages which are marked, and of which it is not known whether they
     /// have left.
     pub(crate) fn marked_messages(

@@ -20,6 +20,12 @@ impl Look<'_> {
         self.one(query, [account], |row| row.get(0))
     }
 
+    /// The entry of a number on the list of an account or of the system.
+    pub(crate) fn stop_entry(&self, account: i64, number: Msisdn) -> Result<Option<i64>, Error> {
+        let query = "SELECT id FROM stop WHERE account = ? AND number = ?";
+        self.maybe(query, [account, number.as_u64() as i64], |row| row.get(0))
+    }
+
     /// Whether an account is not to write to a number.
     pub(crate) fn is_stopped(&self, account: i64, number: Msisdn) -> Result<bool, Error> {
         let query = "SELECT 1 FROM stop WHERE account IN (0, ?) AND number = ?";
