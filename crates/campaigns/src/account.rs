@@ -90,9 +90,10 @@ impl Settings {
 
     /// What carriers in North America must honour (47 CFR 64.1200(a)(10)), and the same in the other
     /// languages of this service.
-    pub const STOP_WORDS: [&str; 14] = [
+    pub const STOP_WORDS: [&str; 17] = [
         "STOP",
         "STOPALL",
+        "STOP ALL",
         "QUIT",
         "END",
         "REVOKE",
@@ -102,9 +103,11 @@ impl Settings {
         "СТОП",
         "ОТПИСАТЬСЯ",
         "ОТПИСКА",
+        "ВІДПИСАТИСЯ",
         "PARAR",
         "SAIR",
         "CANCELAR",
+        "BAJA",
     ];
 
     /// What is wrong with them, in English words.

@@ -12,9 +12,9 @@ use crate::error::{Error, Field, Flaw};
 use crate::import::Task;
 use crate::rejects::{Failure, Rejects, check_rows};
 use crate::{ADDRESS_FIELDS, Campaigns, TURN};
-use recipients_batcher::{Checked, FileInfo, Format, Pipeline, Rows, Sink, Wants};
-use recipients_core::{Checker, Policy};
-use recipients_ingest::{Column, Options, SheetProcess, Source};
+use recipients_batcher::{Checked, FileInfo, Format, Pipeline, Rows, Sink, Wants, annotate};
+use recipients_core::{Checker, Policy, Territory};
+use recipients_ingest::{Options, SheetProcess, Source};
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::path::Path;
@@ -94,6 +94,8 @@ pub struct CardImport {
     pub rejected: i64,
     /// Columns that no field of cards is called.
     pub left_out: Vec<String>,
+    /// Columns for a field that another column holds.
+    pub doubled: Vec<String>,
     /// Values that were left out for their length.
     pub too_long: i64,
     /// What to tell if not all rejected rows were written down.
@@ -109,6 +111,12 @@ impl CardImport {
                 "these columns are no fields of cards and were left out: {}; fields are {}",
                 self.left_out.join(", "),
                 CARD_FIELDS.join(", ")
+            ));
+        }
+        if !self.doubled.is_empty() {
+            notes.push(format!(
+                "these columns are for fields that other columns hold, and were left out: {}",
+                self.doubled.join(", ")
             ));
         }
         if self.too_long > 0 {
@@ -152,48 +160,43 @@ pub(crate) fn open(
     path: &Path,
     process: &Option<Arc<dyn SheetProcess>>,
 ) -> Result<Source, recipients_ingest::Error> {
-    let options = Options::auto().sheet_process(process.clone());
-    let source = Source::open(path, &options)?;
-    let names = source.header().unwrap_or_default();
-    let by_name = names.iter().position(|name| plain(name) == MOBILE);
-    match by_name {
-        Some(at) if at != source.layout().column => {
-            Source::open(path, &options.column(Some(Column::Number(at + 1))))
-        }
-        _ => Ok(source),
-    }
+    let options = Options::auto()
+        .annotations(annotate::COLUMNS)
+        .sheet_process(process.clone());
+    Source::open(path, &options)
 }
 
 impl Campaigns {
     /// Adds the cards of a list to the contact book, and all of them to these groups; writes the rows
-    /// that it could not use. Its first line names the columns as the fields of cards are called, or as
-    /// people call them; the column with the numbers is found out if its name does not tell. Rows are
-    /// committed 10,000 at a time.
+    /// that it could not use. Its header names the columns as the fields of cards are called, or as
+    /// people call them; the source says which of them holds the numbers, which are read by the rules of
+    /// a region if one is given. Rows are committed 10,000 at a time.
     ///
     /// # Errors
     ///
-    /// [`Error::NotFound`] for a group, [`Error::Invalid`] for a list that cannot be read. Cards that
-    /// were added before stay; the list can come again.
+    /// [`Error::NotFound`] for a group, [`Error::Invalid`] for a list that cannot be read or has no
+    /// header. Cards that were added before stay; the list can come again.
     pub fn import_cards(
         &self,
         account: &Account,
-        list: &Path,
+        list: Source,
+        region: Option<Territory>,
         groups: &[i64],
         rejects: impl Write + Send,
     ) -> Result<CardImport, Error> {
         let wrong = |words: String| Error::invalid(Field::Cards, Flaw::File(words));
-        let source = open(list, &self.sheet_process).map_err(|error| wrong(error.to_string()))?;
-        checked_header(&source)?;
+        check_header(&list)?;
         self.check_groups(account, groups)?;
         let now = self.now();
         self.store
             .write(|change| change.record(&account.hand(), Act::ImportCards, None, now))?;
         let cards = CardList {
             groups,
+            region,
             task: None,
             out: rejects,
         };
-        match self.carry_cards(account, source, cards) {
+        match self.carry_cards(account, list, cards) {
             Ok((done, mut rejects)) => {
                 rejects.flush()?;
                 Ok(done)
@@ -228,7 +231,8 @@ impl Campaigns {
     ) -> Result<(CardImport, W), Carried> {
         // Who may be written to is asked when it comes to that, and may change.
         let lines = account.settings.lines();
-        let checker = Checker::new(Policy::default().lines(lines.unwrap_or_default()));
+        let policy = Policy::default().lines(lines.unwrap_or_default());
+        let checker = Checker::new(policy.region(list.region));
         let pipeline = Pipeline::new(&checker)
             .threads(self.threads)
             .cancel(&self.stop);
@@ -264,6 +268,8 @@ impl Campaigns {
 /// Where the cards of a list go.
 pub(crate) struct CardList<'a, W> {
     pub(crate) groups: &'a [i64],
+    /// By whose rules numbers without calling code are read.
+    pub(crate) region: Option<Territory>,
     /// The task that writes down how far it is, and the bytes of its file.
     pub(crate) task: Option<(&'a Task, u64)>,
     /// For rejected rows.
@@ -279,16 +285,22 @@ pub(crate) enum Carried {
 }
 
 /// Whether a list names its columns.
-pub(crate) fn checked_header(source: &Source) -> Result<(), Error> {
-    match source.header() {
-        Some(_) => Ok(()),
-        None => Err(Error::invalid(
-            Field::Cards,
-            Flaw::File(
-                "the first line must name the columns, as in mobile,name,surname,email".to_owned(),
-            ),
-        )),
+pub(crate) fn check_header(source: &Source) -> Result<(), Error> {
+    if source.header().is_some() {
+        return Ok(());
     }
+    let words = match source.layout().width {
+        0 => "it is empty".to_owned(),
+        _ => {
+            "its first line does not name the columns, as mobile,name,surname,email would; a title \
+              above them must go, or give their names"
+                .to_owned()
+        }
+    };
+    Err(Error::invalid(
+        Field::Cards,
+        Flaw::File(format!("{}: {words}", source.name())),
+    ))
 }
 
 /// Carries checked rows into the contact book.
@@ -413,8 +425,11 @@ impl<W: Write + Send> Sink for Carrier<'_, W> {
                 // Of two columns for one field the first counts.
                 let field = field.filter(|field| !known.contains(field));
                 known.extend(field);
-                if field.is_none() && !name.trim().is_empty() {
-                    self.done.left_out.push(name.clone());
+                let is_known = field_of(name).is_some();
+                match field.is_none() && !name.trim().is_empty() {
+                    true if is_known => self.done.doubled.push(name.clone()),
+                    true => self.done.left_out.push(name.clone()),
+                    false => {}
                 }
                 self.columns.push(field);
             }

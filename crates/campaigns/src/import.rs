@@ -325,7 +325,17 @@ impl Campaigns {
             let source = cards::open(path, &self.sheet_process).map_err(|error| {
                 Error::invalid(Field::Cards, Flaw::File(shown(&error, path, &job)))
             })?;
-            cards::checked_header(&source)?;
+            cards::check_header(&source).map_err(|error| match error {
+                Error::Invalid(mut flaws) => {
+                    for (_, flaw) in &mut flaws {
+                        if let Flaw::File(words) = flaw {
+                            *words = shown(words, path, &job);
+                        }
+                    }
+                    Error::Invalid(flaws)
+                }
+                other => other,
+            })?;
         }
         let now = self.now();
         self.store.write(|change| {
@@ -354,6 +364,7 @@ impl Campaigns {
         let out = BufWriter::new(File::create(&part).map_err(Error::from)?);
         let list = CardList {
             groups: &task.job.groups,
+            region: None,
             task: Some((task, bytes)),
             out,
         };

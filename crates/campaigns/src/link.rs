@@ -222,7 +222,8 @@ impl Campaigns {
         Err(Error::Internal("no free code for a link".to_owned()))
     }
 
-    /// Changes a link's status, last day and comment; what is not given is as if new.
+    /// Changes a link's status and comment, if they are given, and its last day, which is none if it is
+    /// not given.
     ///
     /// # Errors
     ///
@@ -235,6 +236,19 @@ impl Campaigns {
         }
         self.store.write(|change| {
             let link = change.link(account.id, &by.plain())?;
+            // A last day that is not given is none; the rest stays.
+            let settings = LinkSettings {
+                status: if new.status.is_some() {
+                    settings.status
+                } else {
+                    link.status
+                },
+                comment: match &new.comment {
+                    Some(_) => settings.comment,
+                    None => link.comment.as_deref(),
+                },
+                ..settings
+            };
             change.set_link(link.id, &settings, self.now())?;
             change.record(&account.hand(), Act::UpdateLink, Some(link.id), self.now())
         })

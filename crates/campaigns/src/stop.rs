@@ -249,10 +249,10 @@ pub(crate) fn is_stop_word(word: &str) -> bool {
     !folded(word).is_empty() && word.chars().count() <= MOST_WORD
 }
 
-/// A word as it is compared: without what stands around it, blanks made one.
+/// An answer as it is compared: its words, without what stands around and between them.
 fn folded(text: &str) -> String {
-    let text = text.trim_matches(|c: char| !c.is_alphanumeric());
-    let words: Vec<&str> = text.split_whitespace().collect();
+    let words = text.split(|c: char| !c.is_alphanumeric());
+    let words: Vec<&str> = words.filter(|word| !word.is_empty()).collect();
     words.join(" ").to_lowercase()
 }
 

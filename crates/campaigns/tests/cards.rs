@@ -4,6 +4,7 @@ mod common;
 
 use common::{World, world, world_with};
 use recipients_campaigns::*;
+use recipients_ingest::Source;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -16,9 +17,10 @@ fn written(world: &World, name: &str, text: &str) -> PathBuf {
 
 fn import(world: &World, list: &Path, groups: &[i64]) -> (CardImport, String) {
     let mut rejects = Vec::new();
+    let source = Source::open(list, &recipients_ingest::Options::auto()).unwrap();
     let done = world
         .campaigns
-        .import_cards(&world.account, list, groups, &mut rejects);
+        .import_cards(&world.account, source, None, groups, &mut rejects);
     (done.unwrap(), String::from_utf8(rejects).unwrap())
 }
 
@@ -56,11 +58,9 @@ fn a_list_becomes_cards() {
     let (done, rejects) = import(&world, &list, &[group]);
     let expected = CardImport {
         added: 2,
-        updated: 0,
         rejected: 3,
         left_out: vec!["Размер".to_owned()],
-        too_long: 0,
-        unwritten: None,
+        ..CardImport::default()
     };
     assert_eq!(done, expected);
     assert!(done.notes()[0].contains("Размер"));
@@ -101,9 +101,10 @@ fn a_list_becomes_cards() {
 fn lists_that_cannot_be_used() {
     let world = world(&Settings::default());
     let refused = |path: &Path, groups: &[i64]| {
+        let source = Source::open(path, &recipients_ingest::Options::auto()).unwrap();
         let done = world
             .campaigns
-            .import_cards(&world.account, path, groups, Vec::new());
+            .import_cards(&world.account, source, None, groups, Vec::new());
         done.unwrap_err()
     };
     let bare = written(&world, "bare.csv", "380971112233\n380971112234\n");
@@ -113,8 +114,17 @@ fn lists_that_cannot_be_used() {
     }
     let list = written(&world, "list.csv", LIST);
     assert!(matches!(refused(&list, &[99]), Error::NotFound));
-    let none = world.folder.path().join("none.csv");
-    assert!(matches!(refused(&none, &[]), Error::Invalid(_)));
+    let empty = written(&world, "empty.csv", "");
+    match refused(&empty, &[]) {
+        Error::Invalid(fields) => assert!(format!("{fields:?}").contains("empty.csv: it is empty")),
+        error => panic!("{error:?}"),
+    }
+    let twice = "mobile,name,First name,size\n380971112236,A,B,4\n";
+    let (done, _) = import(&world, &written(&world, "twice.csv", twice), &[]);
+    assert_eq!(
+        (done.doubled, done.left_out),
+        (vec!["First name".to_owned()], vec!["size".to_owned()])
+    );
     let long = format!("mobile,name,info\n380971112233,A,{}\n", "x".repeat(1001));
     let (done, _) = import(&world, &written(&world, "long.csv", &long), &[]);
     assert_eq!((done.added, done.too_long), (1, 1));

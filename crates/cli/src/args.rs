@@ -362,7 +362,8 @@ Example:
     Build(Box<StoplistBuildArgs>),
     /// Add lists to the stop list of a campaign server: of an account, or of all of them
     #[command(after_long_help = "\
-Numbers that are there already stay. The server may run meanwhile.
+Numbers that are there already stay. A list without any number is refused, so that an export that \
+failed does not count as one that is up to date. The server may run meanwhile.
 
 Exit codes: 0 added; 2 wrong usage; 4 a list or the database cannot be read or written.
 
@@ -790,6 +791,19 @@ Exit codes: 0 done; 2 wrong usage; 4 the database cannot be read or written.
 Example:
   recipients account set shop --db shop.db --moderation true")]
     Set(AccountArgs),
+    /// Print what an account is set to
+    #[command(after_long_help = "\
+Exit codes: 0 printed; 2 wrong usage; 4 the database cannot be read.
+
+Example:
+  recipients account show shop --db shop.db")]
+    Show {
+        /// Name of the account
+        name: String,
+        /// Database file
+        #[arg(long, value_name = "FILE", default_value = "recipients.db")]
+        db: PathBuf,
+    },
     /// Give an account a new key and print it; the old one works no longer
     #[command(after_long_help = "\
 Exit codes: 0 done; 2 wrong usage; 4 the database cannot be read or written.
@@ -885,7 +899,10 @@ pub(crate) struct AccountSettings {
     #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(..=36_500))]
     pub(crate) stop_list_days: Option<u32>,
 
-    /// What somebody answers who wants no more messages (may be repeated) [default: STOP and 13 others]
+    /// What somebody answers who wants no more messages, in the place of the words before (may be
+    /// repeated; an empty one brings the defaults back) [default: STOP, STOPALL, "STOP ALL", QUIT, END,
+    /// REVOKE, "OPT OUT", CANCEL, UNSUBSCRIBE, СТОП, ОТПИСАТЬСЯ, ОТПИСКА, ВІДПИСАТИСЯ, PARAR, SAIR,
+    /// CANCELAR, BAJA]
     #[arg(long, value_name = "WORD")]
     pub(crate) stop_word: Vec<String>,
 }
@@ -1182,12 +1199,14 @@ line names the columns: mobile, title, name, surname, email, viber, whatsapp, la
 birth_date, gender, company_name, company_url, info, address.city and the like, or as people call them \
 (Phone, First name, Фамилия, Celular). Other columns are left out and told of.
 
-Numbers are read as by `check`, with the account's --lines; countries, operators and stop lists do not \
+How the list was read is printed first, with the options that overrule what was found out; look at the \
+column with the numbers. Numbers are read as by `check`, with the account's --lines; countries, operators and stop lists do not \
 count here. A number that a card has already brings that card up to date, and empty cells change nothing, \
 so the same list can be imported again. Rows whose number cannot be used, or has come before, are \
 rejected. The server may run meanwhile.
 
-Limits: a value has at most 1000 characters.
+Limits: a value has at most 1000 characters; 20 million rows, of which 500,000 that are rejected are \
+written down; cards join at most 10 groups at a time.
 
 Exit codes: 0 all rows became cards; 1 some did not; 2 wrong usage; 3 none did; 4 the list or the \
 database cannot be read or written.
@@ -1199,7 +1218,7 @@ Example:
 
 #[derive(Args, Debug)]
 pub(crate) struct ContactsArgs {
-    /// The list
+    /// The list; - is standard input
     pub(crate) file: PathBuf,
 
     /// Account whose contact book it is
@@ -1213,6 +1232,13 @@ pub(crate) struct ContactsArgs {
     /// Write rejected rows: mend them in a spreadsheet and import the file
     #[arg(long, value_name = "FILE")]
     pub(crate) rejected: Option<PathBuf>,
+
+    /// Country by whose rules numbers without calling code are read: UA
+    #[arg(long, value_name = "CC")]
+    pub(crate) region: Option<String>,
+
+    #[command(flatten)]
+    pub(crate) reading: ReadingArgs,
 
     /// Database file
     #[arg(long, value_name = "FILE", default_value = "recipients.db")]

@@ -4,14 +4,15 @@ use crate::args::{
     AccountCommand, AccountSettings, AuditArgs, CampaignCommand, ContactsArgs, DatabaseCommand,
     PricesArgs, ServeArgs, StoplistLoadArgs, TaskArgs, TaskCommand, WebhookCommand,
 };
-use crate::check::refuse_reading_twice;
+use crate::check::{open_one, refuse_reading_twice};
 use crate::failure::{ACCEPTED, Failure, NONE_ACCEPTED, SOME_REJECTED};
 use crate::output::Pending;
-use crate::{print, sheets};
-use recipients::{Checker, StopList};
+use crate::{print, sheets, summary};
+use recipients::{Checker, Plan, StopList};
 use recipients_api_adapter::server::{self, FaultPlan, ServerOptions, Setup};
 use recipients_campaigns::{
-    Account, Campaigns, Error, Flaw, Language, Money, Options, Page, Settings, Simulated, Zone,
+    Account, Campaigns, Error, Flaw, Language, Money, Options, Page, Settings, Simulated,
+    TaskStatus, Zone,
 };
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -211,6 +212,27 @@ pub(crate) fn account(command: &AccountCommand) -> Result<ExitCode, Failure> {
             changed.map_err(|error| told(&error))?;
             Ok(ExitCode::from(ACCEPTED))
         }
+        AccountCommand::Show { name, db } => {
+            let campaigns = open_existing(db)?;
+            let account = account_named(&campaigns, name)?;
+            let mut text = format!("name: {}\nbalance: {}\n", account.name, account.balance);
+            let settings = serde_json::to_value(&account.settings);
+            let settings = settings.map_err(|error| Failure::Unreadable(error.to_string()))?;
+            for (name, value) in settings.as_object().into_iter().flatten() {
+                let value = match value {
+                    serde_json::Value::String(text) => text.clone(),
+                    serde_json::Value::Null => "any".to_owned(),
+                    serde_json::Value::Array(all) if all.is_empty() => "all".to_owned(),
+                    serde_json::Value::Array(all) => {
+                        let all = all.iter().filter_map(serde_json::Value::as_str);
+                        all.collect::<Vec<&str>>().join(", ")
+                    }
+                    other => other.to_string(),
+                };
+                text.push_str(&format!("{}: {value}\n", name.replace('_', "-")));
+            }
+            print(text.as_bytes())
+        }
         AccountCommand::Key { name, db } => {
             let key = open_existing(db)?
                 .renew_key(name)
@@ -262,6 +284,9 @@ fn apply(typed: &AccountSettings, settings: &mut Settings) {
     all(&typed.country, &mut settings.countries);
     all(&typed.operator, &mut settings.operators);
     all(&typed.stop_word, &mut settings.stop_words);
+    if settings.stop_words.is_empty() {
+        settings.stop_words = Settings::default().stop_words;
+    }
     all(&typed.allow_method, &mut settings.methods);
     all(&typed.allow_address, &mut settings.addresses);
 }
@@ -290,6 +315,7 @@ pub(crate) fn task(command: &TaskCommand) -> Result<ExitCode, Failure> {
         Error::NotFound => Failure::Usage(format!("{id}: there is no such task")),
         error => told(&error),
     })?;
+    let is_over = task.status > TaskStatus::Running;
     if let TaskCommand::Show(_) = command {
         let mut text = format!(
             "Task {id} of {}: {}, {} %; {} added, {} rejected\n",
@@ -309,6 +335,9 @@ pub(crate) fn task(command: &TaskCommand) -> Result<ExitCode, Failure> {
         return print(text.as_bytes());
     }
     let path = campaigns.rejects(None, *id).map_err(|error| match error {
+        Error::NotFound if is_over => Failure::Usage(format!(
+            "{id}: the list of its rejected rows is not there any more, or not in this copy"
+        )),
         Error::NotFound => Failure::Usage(format!("{id}: the task is not over")),
         error => told(&error),
     })?;
@@ -395,6 +424,15 @@ pub(crate) fn stop_list(args: &StoplistLoadArgs) -> Result<ExitCode, Failure> {
     for path in &args.files {
         all.merge(crate::stop_list::load(path, &reader, args.allow_bad_stop_lines, 0)?.list);
     }
+    // An export that failed must not count as a list that is up to date.
+    if all.iter().next().is_none() {
+        let files: Vec<String> = args.files.iter().map(|f| f.display().to_string()).collect();
+        let words = format!(
+            "{}: there is no number in it; nothing was loaded",
+            files.join(", ")
+        );
+        return Err(Failure::Unreadable(words));
+    }
     let added = campaigns.stop_all(account.as_ref(), all.iter());
     let added = added.map_err(|error| told(&error))?;
     print(format!("{added} numbers\n").as_bytes())
@@ -475,24 +513,38 @@ pub(crate) fn contacts(args: &ContactsArgs) -> Result<ExitCode, Failure> {
         let words = "--rejected would replace the list; name another file";
         return Err(Failure::Usage(words.to_owned()));
     }
+    let region = args.region.as_deref();
+    let region = region
+        .map(|code| Plan::builtin().territory(code))
+        .transpose()?;
+    let source = open_one(&args.file, &args.reading.options())?;
+    summary::layout(&mut io::stdout().lock(), &source, &args.reading)?;
     let mut rejects = args.rejected.as_deref().map(Pending::create).transpose()?;
     let mut groups = Vec::new();
     for name in &args.group {
         let id = campaigns.group_named(&account, name);
-        groups.push(id.map_err(|error| unreadable(&error))?);
+        groups.push(id.map_err(|error| match error {
+            Error::Invalid(_) => Failure::Usage(format!("--group {name}: {}", words_of(&error))),
+            error => told(&error),
+        })?);
     }
     let imported = match &mut rejects {
-        Some(file) => campaigns.import_cards(&account, &args.file, &groups, file),
-        None => campaigns.import_cards(&account, &args.file, &groups, io::sink()),
+        Some(file) => campaigns.import_cards(&account, source, region, &groups, file),
+        None => campaigns.import_cards(&account, source, region, &groups, io::sink()),
     };
     let imported = imported.map_err(|error| unreadable(&error))?;
     crate::output::publish(rejects.into_iter().collect())?;
     for note in imported.notes() {
         say!("{}: {note}", args.file.display());
     }
+    let hint = match (imported.rejected, &args.rejected) {
+        (0, _) => String::new(),
+        (_, Some(file)) => format!("; {} tells why", file.display()),
+        (_, None) => "; --rejected FILE writes them down with the reasons".to_owned(),
+    };
     print(
         format!(
-            "{} cards added, {} brought up to date, {} rows rejected\n",
+            "Cards added: {}; brought up to date: {}; rows rejected: {}{hint}\n",
             imported.added, imported.updated, imported.rejected
         )
         .as_bytes(),

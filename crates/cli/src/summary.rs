@@ -1,6 +1,6 @@
 //! The summary: what people want to look at, and the same as JSON.
 
-use crate::args::ListArgs;
+use crate::args::{ListArgs, ReadingArgs};
 use crate::template::{count_culprits, culprit};
 use recipients::ingest::{Confidence, Format, Layout, Source};
 use recipients::{
@@ -49,18 +49,10 @@ impl<'c> Facts<'c> {
         stop_lines: Vec<StopLines>,
         sources: &[Source],
     ) -> Facts<'c> {
-        let list = |source: &Source| {
-            let layout = source.layout().clone();
-            List {
-                name: source.name().to_owned(),
-                sheet_given: args.reading.sheet_is_given(),
-                column_name: source
-                    .header()
-                    .and_then(|header| header.get(layout.column).cloned()),
-                layout,
-            }
-        };
-        let lists = sources.iter().map(list).collect();
+        let lists = sources.iter();
+        let lists = lists
+            .map(|source| List::new(source, &args.reading))
+            .collect();
         Facts {
             checker,
             missing_flag: args.placeholders.flag(),
@@ -71,6 +63,47 @@ impl<'c> Facts<'c> {
             files: Vec::new(),
         }
     }
+}
+
+impl List {
+    fn new(source: &Source, reading: &ReadingArgs) -> List {
+        let layout = source.layout().clone();
+        List {
+            name: source.name().to_owned(),
+            sheet_given: reading.sheet_is_given(),
+            column_name: source
+                .header()
+                .and_then(|header| header.get(layout.column).cloned()),
+            layout,
+        }
+    }
+}
+
+/// How a list is laid out, and what overrules what was found out.
+pub(crate) fn layout(
+    out: &mut impl Write,
+    source: &Source,
+    reading: &ReadingArgs,
+) -> io::Result<()> {
+    tell_layout(out, &List::new(source, reading))
+}
+
+fn tell_layout(out: &mut impl Write, list: &List) -> io::Result<()> {
+    writeln!(out, "{} ({})", list.name, format_name(&list.layout))?;
+    for property in properties(list) {
+        let Property {
+            name,
+            value,
+            confidence,
+            flag,
+        } = property;
+        writeln!(
+            out,
+            "  {name}: {value}  ({}; {flag} overrules)",
+            confidence.name()
+        )?;
+    }
+    Ok(())
 }
 
 /// Placeholders that no column serves, with the file's name.
@@ -291,20 +324,7 @@ fn advice(facts: &Facts<'_>, report: &Report, suggestions: &[RegionSuggestion]) 
 pub(crate) fn text(out: &mut impl Write, facts: &Facts<'_>, report: &Report) -> io::Result<()> {
     const MOST_LISTS: usize = 10;
     for list in facts.lists.iter().take(MOST_LISTS) {
-        writeln!(out, "{} ({})", list.name, format_name(&list.layout))?;
-        for property in properties(list) {
-            let Property {
-                name,
-                value,
-                confidence,
-                flag,
-            } = property;
-            writeln!(
-                out,
-                "  {name}: {value}  ({}; {flag} overrules)",
-                confidence.name()
-            )?;
-        }
+        tell_layout(out, list)?;
     }
     if facts.lists.len() > MOST_LISTS {
         writeln!(out, "and {} more files", facts.lists.len() - MOST_LISTS)?;

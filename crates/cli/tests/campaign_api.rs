@@ -1289,7 +1289,7 @@ fn links() {
     let shown = server.ok("link/get", &[("id", id_a)]);
     assert_eq!(
         (&shown["status"], &shown["comment"]),
-        (&json!("0"), &json!(null))
+        (&json!("0"), &json!("first"))
     );
     assert_eq!(
         (&shown["clickCnt"], &shown["redirectCnt"]),

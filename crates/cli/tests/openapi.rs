@@ -24,8 +24,13 @@ fn methods(description: &Value) -> BTreeMap<String, Value> {
     let methods = paths.iter().filter_map(|(path, item)| {
         let name = path.strip_prefix("/service/")?;
         let content = &item["post"]["requestBody"]["content"];
-        let schema = &content["application/x-www-form-urlencoded"]["schema"];
-        Some((name.to_owned(), schema.clone()))
+        let form = ["application/x-www-form-urlencoded", "multipart/form-data"];
+        let schema = form
+            .iter()
+            .find_map(|kind| content.get(kind))
+            .map(|form| form["schema"].clone());
+        let schema = schema.unwrap_or_default();
+        Some((name.to_owned(), schema))
     });
     methods.collect()
 }
@@ -93,8 +98,6 @@ fn what_is_required_is() {
         let call = |leave_out: &str| {
             let kept = all.iter().filter(|(name, _)| {
                 name != leave_out && !name.starts_with(&format!("{leave_out}["))
-                    // Either a number or a range.
-                    && !(leave_out == "number" && name.starts_with("number"))
             });
             let mut kept: Vec<(&str, &str)> = kept.map(|(n, v)| (n.as_str(), v.as_str())).collect();
             // The map around it is there.
@@ -254,7 +257,9 @@ fn answers_are_as_described() {
         ("data[trackShortLinkRecipients]", "1"),
     ];
     let rich = text(&call("campaign/create", &rich));
-    let deferred = text(&call("campaign/create", &[("data[text]", "x")]));
+    let bare_link = call("link/get", &[("id", &bare)]);
+    let words = format!("x {}", text(&bare_link["shortLink"]));
+    let deferred = text(&call("campaign/create", &[("data[text]", &words)]));
     let numbers = format!("{A},,none,1");
     call(
         "campaign/addRecipients",
@@ -273,6 +278,11 @@ fn answers_are_as_described() {
         "campaign/addRecipients",
         &[("id", &deferred), ("recipients", A)],
     );
+    let other = text(&call("campaign/create", &[("data[text]", "y")]));
+    call(
+        "campaign/addRecipients",
+        &[("id", &other), ("recipientGroups", &group)],
+    );
     type Call<'a> = &'a mut dyn FnMut(&str, &[(&str, &str)]) -> Value;
     let all = |call: Call<'_>| {
         for id in [&rich, &deferred] {
@@ -282,6 +292,14 @@ fn answers_are_as_described() {
             call("link/getLinks", &[("campaignId", id)]);
         }
         call("campaign/list", &[]);
+        let messages = call("message/list", &[]);
+        let ids: Vec<&str> = messages["items"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|item| item["id"].as_str().unwrap())
+            .collect();
+        call("message/getSmsStatus", &[("ids", &ids.join(","))]);
         call("message/list", &[("withNumberInfo", "1")])
     };
     all(&mut call);
@@ -304,6 +322,7 @@ fn answers_are_as_described() {
     }
     call("link/list", &[]);
     call("link/getStats", &[("ids", &link), ("type", "daily")]);
+    call("link/getStats", &[("ids", &format!("{bare},{link}"))]);
     call(
         "link/update",
         &[("id", &link), ("data[expirationDate]", "2030-01-01")],
@@ -314,6 +333,10 @@ fn answers_are_as_described() {
         "numberStopList/create",
         &[("number", "380971112299")],
     ));
+    call(
+        "numberStopList/create",
+        &[("numberFrom", "380971112290"), ("numberTo", "380971112292")],
+    );
     call("numberStopList/list", &[]);
     call("numberStopList/delete", &[("id", &stop)]);
     call(
@@ -349,9 +372,17 @@ fn answers_are_as_described() {
 fn check(description: &Value, name: &str, answer: &Value, met: &mut Met) {
     let path = &description["paths"][format!("/service/{name}")]["post"];
     let content = &path["responses"]["200"]["content"]["application/json"];
-    let done = &content["schema"]["anyOf"][0];
-    assert!(done.is_object(), "{name}");
+    let of_code = |one: &&Value| {
+        let codes = one["properties"]["code"]["enum"].as_array();
+        codes.is_some_and(|codes| codes.contains(&answer["code"]))
+    };
+    let all = content["schema"]["anyOf"].as_array().unwrap();
+    let done = all.iter().find(of_code);
+    let done = done.unwrap_or_else(|| panic!("{name}: {answer}"));
     let (examples, shapes) = met.entry(name.to_owned()).or_default();
+    if answer["code"] == 100 && name == "campaign/addRecipients" {
+        return;
+    }
     let mut shape = BTreeSet::new();
     shape_of(&answer["data"], "", &mut shape);
     if !shape.is_subset(shapes) {

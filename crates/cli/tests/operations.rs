@@ -202,6 +202,17 @@ fn stop_words_and_the_age_of_the_list() {
         "{refused}"
     );
     let stops = folder.path().join("stops.txt");
+    fs::write(&stops, "number\n").unwrap();
+    let load = [
+        "stoplist",
+        "load",
+        "--account",
+        "test",
+        stops.to_str().unwrap(),
+    ];
+    let refused = run(&server.db, &load);
+    assert_eq!(refused.status.code(), Some(4));
+    assert_eq!(show(), "1 numbers; never loaded\n");
     fs::write(&stops, "380971112299\n").unwrap();
     told(
         &server.db,
@@ -227,6 +238,11 @@ fn stop_words_and_the_age_of_the_list() {
     );
     assert_eq!(inbound(B, "stop")["data"]["stopped"], false);
     assert_eq!(inbound(B, "basta")["data"]["stopped"], true);
+    let settings = told(&server.db, &["account", "show", "test"]);
+    assert!(settings.contains("stop-words: BASTA\n"), "{settings}");
+    assert!(!settings.contains(&server.key));
+    told(&server.db, &["account", "set", "test", "--stop-word", ""]);
+    assert_eq!(inbound("380971112235", "stop")["data"]["stopped"], true);
 }
 
 const CARDS: &str = "Phone;First name;Shoe size\n+38 (097) 111-22-33;Olha;38\n0971112234;Ivan;42\n";
@@ -246,8 +262,25 @@ fn lists_of_cards() {
     };
     let output = import(&rejected);
     assert_eq!(output.status.code(), Some(1));
-    let words = "1 cards added, 0 brought up to date, 1 rows rejected\n";
-    assert_eq!(String::from_utf8(output.stdout).unwrap(), words);
+    let text = String::from_utf8(output.stdout).unwrap();
+    let words = "Cards added: 1; brought up to date: 0; rows rejected: 1; ";
+    assert!(text.contains(words), "{text}");
+    assert!(text.contains("recipients in column: 1 `Phone`"), "{text}");
+    let args = [
+        "contacts",
+        "import",
+        list.to_str().unwrap(),
+        "--account",
+        "test",
+    ];
+    let national = told(&server.db, &[&args[..], &["--region", "UA"]].concat());
+    assert!(
+        national.contains("Cards added: 1; brought up to date: 1; rows rejected: 0\n"),
+        "{national}"
+    );
+    let last = server.ok("contactCard/list", &[("sort[id]", "DESC")]);
+    let last = last["items"][0]["id"].as_str().unwrap();
+    server.ok("contactCard/delete", &[("id", last)]);
     let errors = String::from_utf8(output.stderr).unwrap();
     assert!(
         errors.contains("cards.csv") && errors.contains("Shoe size"),
@@ -382,18 +415,25 @@ fn clicks_of_people() {
         ),
         (&json!("0"), &json!("1"))
     );
+    follow(
+        short,
+        &[("user-agent", "Mozilla/5.0 (Linux; Android 10; CUBOT X30)")],
+    );
+    let shown = server.ok("link/get", &[("id", link)]);
+    assert_eq!(shown["clickCnt"], "2");
     // A link that all have is followed by many.
     follow(short, &[browser]);
     follow(short, &[browser]);
     let shown = server.ok("link/get", &[("id", link)]);
     assert_eq!(
         (&shown["clickCnt"], &shown["redirectCnt"]),
-        (&json!("3"), &json!("3"))
+        (&json!("4"), &json!("4"))
     );
     let links = server.ok("campaign/getLinks", &[("campaignId", id)]);
-    assert_eq!(links[0]["clickCnt"], "3");
-    // Switched off, it leads nowhere, and so do those made of it.
+    assert_eq!(links[0]["clickCnt"], "4");
+    // Switched off, it leads nowhere, and so do those made of it; another comment does not switch it on.
     server.ok("link/update", &[("id", link), ("data[status]", "0")]);
+    server.ok("link/update", &[("id", link), ("data[comment]", "old")]);
     for url in [short, &own] {
         assert!(matches!(
             agent.get(url).call(),

@@ -416,25 +416,22 @@ pub(crate) fn recipient_column(
         }
     }
     let (scores, _) = recipient_scores(rows);
-    let named = |column: usize| {
-        header.is_some_and(|header| {
-            header
-                .get(column)
-                .is_some_and(|name| names_recipients(name))
-        })
-    };
+    let name = |column: usize| header.and_then(|header| header.get(column));
+    let shape = |column: usize| scores.get(column).copied().unwrap_or(0);
     let score = |column: usize| {
-        let shape = scores.get(column).copied().unwrap_or(0);
-        (
-            shape + if named(column) { 500 } else { 0 },
-            usize::MAX - column,
-        )
+        let named = name(column).is_some_and(|name| names_recipients(name));
+        let shape = shape(column);
+        // Who names a column of mobile numbers has said which it is, if there are numbers in it at all:
+        // neater ones beside it may be a manager's or an office's.
+        let mobile = shape >= 150 && name(column).is_some_and(|name| names_mobiles(name));
+        let points = shape + if named { 500 } else { 0 };
+        (mobile, points, usize::MAX - column)
     };
     let Some(best) = (0..columns.max(1)).max_by_key(|&column| score(column)) else {
         return (0, Confidence::Guess);
     };
-    let others_are_worse = (0..columns).all(|c| c == best || score(c).0 + 200 < score(best).0);
-    match score(best).0 {
+    let others_are_worse = (0..columns).all(|c| c == best || score(c).1 + 200 < score(best).1);
+    match score(best).1 {
         0 => (0, Confidence::Guess),
         _ if columns <= 1 || others_are_worse => (best, Confidence::Likely),
         _ => (best, Confidence::Guess),
@@ -485,7 +482,7 @@ pub(crate) fn phone_likeness(cell: &str) -> usize {
 
 /// Headings that people give to the column.
 fn names_recipients(name: &str) -> bool {
-    const WORDS: [&str; 29] = [
+    const WORDS: [&str; 32] = [
         "recipient",
         "recipients",
         "phone",
@@ -515,10 +512,43 @@ fn names_recipients(name: &str) -> bool {
         "handy",
         "numero",
         "móvil",
+        "мобільний",
+        "мобильного",
+        "номера",
     ];
+    has_word(name, &WORDS) && !has_word(name, &["fax", "факс"])
+}
+
+/// Headings of mobile numbers.
+fn names_mobiles(name: &str) -> bool {
+    const WORDS: [&str; 19] = [
+        "recipient",
+        "recipients",
+        "mobile",
+        "mobiles",
+        "mobilephone",
+        "msisdn",
+        "cell",
+        "cellphone",
+        "gsm",
+        "моб",
+        "мобильный",
+        "мобильного",
+        "мобільний",
+        "получатель",
+        "абонент",
+        "celular",
+        "handy",
+        "handynummer",
+        "móvil",
+    ];
+    has_word(name, &WORDS)
+}
+
+fn has_word(name: &str, words: &[&str]) -> bool {
     name.to_lowercase()
         .split(|c: char| !c.is_alphanumeric())
-        .any(|word| WORDS.contains(&word))
+        .any(|word| words.contains(&word))
 }
 
 #[cfg(test)]
@@ -646,5 +676,24 @@ mod tests {
             (true, 2)
         );
         assert_eq!(column("A;380971112233\nB;79101112233\n"), (false, 1));
+        // Neater numbers under another heading are not the recipients'.
+        let two = "380671237101, 380671237102;380501112233\n";
+        for (header, expected) in [
+            ("Mobile phone;Manager phone", 0),
+            ("Моб. телефон;Рабочий телефон", 0),
+            ("Mobile;Phone", 0),
+            ("Manager phone;Phone", 1),
+            ("Home;Cell", 1),
+        ] {
+            assert_eq!(
+                column(&format!("{header}\n{two}")),
+                (true, expected),
+                "{header}"
+            );
+        }
+        let operator = "Mobile operator;Phone\nKyivstar;380671237101\n";
+        assert_eq!(column(operator), (true, 1));
+        let fax = "Fax number;Phone\n380441234567;380671237101\n";
+        assert_eq!(column(fax), (true, 1));
     }
 }

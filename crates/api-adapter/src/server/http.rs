@@ -328,8 +328,15 @@ async fn rejects(
             let file = ServeFile::new(path).try_call(Request::new(Body::empty()));
             match file.await {
                 Ok(file) => {
-                    let kind = [(header::CONTENT_TYPE, "text/csv; charset=utf-8")];
-                    (kind, file.map(Body::new)).into_response()
+                    // In the encoding of the list that they come from.
+                    let headers = [
+                        (header::CONTENT_TYPE, "text/csv"),
+                        (
+                            header::CONTENT_DISPOSITION,
+                            "attachment; filename=\"rejects.csv\"",
+                        ),
+                    ];
+                    (headers, file.map(Body::new)).into_response()
                 }
                 Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
             }

@@ -78,6 +78,9 @@ const CODES: &str = "0 done; 1 fields hold values that cannot be used, which `da
     12 a parameter breaks a rule; 13 another API host is the account's; 14 the account is blocked; 30 called \
     too often; 98 not all recipients were added; 99 none was; 100 a task does it in the background.";
 
+/// Those that come with no data, or with what is wrong with it.
+const FAILURES: [i64; 14] = [1, 2, 3, 4, 5, 6, 8, 9, 10, 11, 12, 13, 14, 30];
+
 /// Codes of recipients, in words.
 const RECIPIENT_CODES: &str = "Codes of recipients: 0 added; 1 nothing there; 2 no number; 3 not an \
     international number; 4 was added before; 5 on a stop list; 6 country not allowed; 7 country or operator \
@@ -182,30 +185,30 @@ fn schema_of(examples: &[&Json]) -> Schema {
         .copied()
         .filter(|one| !one.is_null())
         .collect();
-    let kind = match there.first() {
-        None => {
-            let any = ObjectBuilder::new().schema_type(SchemaType::AnyValue);
-            return any.into();
+    let mut kinds: Vec<Type> = Vec::new();
+    for one in &there {
+        let kind = match one {
+            Json::Bool(_) => Type::Boolean,
+            Json::Number(_) => Type::Integer,
+            Json::Array(_) => Type::Array,
+            Json::Object(_) => Type::Object,
+            _ => Type::String,
+        };
+        if !kinds.contains(&kind) {
+            kinds.push(kind);
         }
-        Some(Json::Bool(_)) => Type::Boolean,
-        Some(Json::Number(_)) => Type::Integer,
-        Some(Json::Array(_)) => Type::Array,
-        Some(Json::Object(_)) => Type::Object,
-        _ => Type::String,
+    }
+    let Some(kind) = kinds.first().cloned() else {
+        return ObjectBuilder::new()
+            .schema_type(SchemaType::AnyValue)
+            .into();
     };
-    let is_cell = |one: &&Json| one.is_string() || one.is_number();
-    let kinds = match there.len() < examples.len() {
-        true => SchemaType::Array(vec![kind.clone(), Type::Null]),
-        // A cell of Link/GetStats is a text, or the number 0.
-        false
-            if there.iter().all(is_cell)
-                && there
-                    .iter()
-                    .any(|one| one.is_string() != there[0].is_string()) =>
-        {
-            SchemaType::Array(vec![Type::String, Type::Integer])
-        }
-        false => SchemaType::Type(kind.clone()),
+    if there.len() < examples.len() {
+        kinds.push(Type::Null);
+    }
+    let kinds = match kinds.len() {
+        1 => SchemaType::Type(kind.clone()),
+        _ => SchemaType::Array(kinds),
     };
     match kind {
         Type::Array => {
@@ -258,17 +261,23 @@ fn document() -> utoipa::openapi::OpenApi {
             tags.push(module.to_owned());
         }
         let answers = &answers[method.name];
-        let operation = OperationBuilder::new()
-            .tag(module)
-            .operation_id(Some(format!("{module}_{short}")))
-            .summary(Some(method.summary))
-            .request_body(body(method))
-            .response("200", envelope(method, answers))
-            .response(
-                "413",
-                ResponseBuilder::new().description("The body is too large."),
-            );
-        let item = PathItemBuilder::new().operation(HttpMethod::Post, operation);
+        let operation = |verb: &str| {
+            OperationBuilder::new()
+                .tag(module)
+                .operation_id(Some(format!("{module}_{short}{verb}")))
+                .summary(Some(method.summary))
+                .response("200", envelope(method, answers))
+                .response(
+                    "413",
+                    ResponseBuilder::new().description("The body is too large."),
+                )
+        };
+        let post = operation("").request_body(body(method));
+        let mut item = PathItemBuilder::new().operation(HttpMethod::Post, post);
+        if !method.needs_file() {
+            let get = operation("_get").parameters(Some(query(method)));
+            item = item.operation(HttpMethod::Get, get);
+        }
         paths = paths.path(format!("/service/{}", method.name), item.build());
     }
     for (path, summary, kind) in [
@@ -363,22 +372,65 @@ fn in_path(name: &str, kind: Type) -> ParameterBuilder {
         .schema(Some(typed(kind)))
 }
 
-/// What a method takes.
-fn body(method: &Method) -> Option<RequestBody> {
-    let mut tree = Node::default();
-    let mut has_file = false;
-    for param in &method.params {
-        has_file |= param.kind == "file";
-        tree.insert(param.path, param);
+impl Method {
+    /// Its parameters as a tree.
+    fn tree(&self) -> Node {
+        let mut tree = Node::default();
+        for param in &self.params {
+            tree.insert(param.path, param);
+        }
+        tree
     }
+
+    fn needs_file(&self) -> bool {
+        let is_file = |param: &Param| param.kind == "file" && param.is_required;
+        self.params.iter().any(is_file)
+    }
+}
+
+impl Node {
+    /// Whether it stands in brackets.
+    fn is_map(&self) -> bool {
+        let is_map = |(kind, _): (&str, &str)| kind == "map" || kind.starts_with("sort");
+        self.leaf.is_none_or(is_map)
+    }
+}
+
+/// What a method takes in its address.
+fn query(method: &Method) -> Vec<ParameterBuilder> {
+    let all = method.tree().inner.into_iter();
+    let all = all.filter(|(_, node)| node.leaf.is_none_or(|(kind, _)| kind != "file"));
+    all.map(|(name, node)| {
+        let required = match node.required {
+            true => Required::True,
+            false => Required::False,
+        };
+        let parameter = ParameterBuilder::new()
+            .name(name)
+            .parameter_in(ParameterIn::Query)
+            .required(required)
+            .schema(Some(node.schema()));
+        match node.is_map() {
+            true => parameter
+                .style(Some(ParameterStyle::DeepObject))
+                .explode(Some(true)),
+            false => parameter,
+        }
+    })
+    .collect()
+}
+
+/// What a method takes in its body.
+fn body(method: &Method) -> Option<RequestBody> {
+    let tree = method.tree();
+    let has_file = method.params.iter().any(|param| param.kind == "file");
     if tree.inner.is_empty() {
         return None;
     }
     let content = || {
         let mut content = ContentBuilder::new().schema(Some(tree.schema()));
         for (name, node) in &tree.inner {
-            let is_map = |(kind, _): (&str, &str)| kind == "map" || kind.starts_with("sort");
-            if node.leaf.is_none_or(is_map) {
+            if node.is_map() {
                 let brackets = EncodingBuilder::new()
                     .style(Some(ParameterStyle::DeepObject))
                     .explode(Some(true));
@@ -390,6 +442,9 @@ fn body(method: &Method) -> Option<RequestBody> {
     let mut body = RequestBodyBuilder::new();
     if has_file {
         body = body.content("multipart/form-data", content());
+    }
+    if method.needs_file() {
+        return Some(body.build());
     }
     let plain = ContentBuilder::new().schema(Some(tree.schema())).build();
     Some(
@@ -415,7 +470,9 @@ fn envelope_of(code: ObjectBuilder, data: impl Into<RefOr<Schema>>) -> Schema {
 }
 
 fn failed_envelope() -> Schema {
-    let code = typed(Type::Integer).description(Some(CODES));
+    let code = typed(Type::Integer)
+        .enum_values(Some(FAILURES))
+        .description(Some(CODES));
     envelope_of(code, schema_of(&[]))
 }
 
@@ -428,9 +485,13 @@ fn envelope(method: &Method, answers: &[Json]) -> ResponseBuilder {
     };
     let code = typed(Type::Integer).enum_values(Some(codes.iter().copied()));
     let done = envelope_of(code, schema_of(&answers.iter().collect::<Vec<&Json>>()));
-    let either = utoipa::openapi::schema::AnyOfBuilder::new()
-        .item(done)
-        .item(Ref::from_schema_name("Envelope"));
+    let mut either = utoipa::openapi::schema::AnyOfBuilder::new().item(done);
+    if method.name == "campaign/addRecipients" {
+        let code = typed(Type::Integer).enum_values(Some([100]));
+        let task = typed(Type::Integer).description(Some("The number of a task."));
+        either = either.item(envelope_of(code, Schema::from(task)));
+    }
+    let either = either.item(Ref::from_schema_name("Envelope"));
     let content = ContentBuilder::new().schema(Some(Schema::from(either.build())));
     ResponseBuilder::new()
         .description("What was asked for, or what was wrong.")
