@@ -48,6 +48,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Messages that may come after a copy was made.
 const COPY_GAP: i64 = 1_000_000_000;
 
+/// What a reader keeps of the file, in KiB.
+const READER_CACHE: i64 = 2048;
+
 /// Readers at a time; others wait.
 const READERS: usize = 64;
 
@@ -198,6 +201,8 @@ impl Store {
         let mut reader = Connection::open_with_flags(&self.path, flags)?;
         reader.busy_timeout(PATIENCE)?;
         prepare(&mut reader)?;
+        // There may be many of them, and the system keeps the file's pages for all.
+        reader.pragma_update(None, "cache_size", -READER_CACHE)?;
         Ok(reader)
     }
 
