@@ -90,18 +90,20 @@ impl Campaigns {
         }
         let before = self.now() - i64::from(days) * DAY;
         let mut purged = Purged::default();
-        let old = self.store.read(|look| look.forgettable(before))?;
-        purged.campaigns = old.len() as u64;
         if dry {
-            let messages = old.iter().map(|old| old.counters.total.messages);
-            purged.messages = messages.sum::<i64>().unsigned_abs();
+            let counted = self.store.read(|look| look.count_forgettable(before))?;
+            purged.campaigns = counted.0.unsigned_abs();
+            purged.messages = counted.1.unsigned_abs();
         }
-        let mut old = old.as_slice();
-        while !old.is_empty() && !dry {
-            let (campaigns, messages) = self.store.write(|change| self.forget_some(change, old))?;
-            old = &old[campaigns..];
+        let some = || self.store.read(|look| look.forgettable(before, PIECE));
+        let mut old = if dry { Vec::new() } else { some()? };
+        while !old.is_empty() {
+            let (campaigns, messages) =
+                self.store.write(|change| self.forget_some(change, &old))?;
+            purged.campaigns += campaigns as u64;
             purged.messages += messages as u64;
             std::thread::sleep(TURN);
+            old = some()?;
         }
         for (file, task) in self.rejected_lists()? {
             if self.store.read(|look| look.is_task_over(task, before))? {
@@ -148,7 +150,7 @@ impl Campaigns {
     /// are done with, and how many messages it were.
     fn forget_some(&self, change: &Change<'_>, old: &[Campaign]) -> Result<(usize, usize), Error> {
         let (mut done, mut messages) = (0, 0);
-        while messages < PIECE && done < old.len().min(PIECE) {
+        while messages < PIECE && done < old.len() {
             let campaign = &old[done];
             let most = PIECE - messages;
             let forgotten = change.forget_messages(campaign.id, campaign.generation, most)?;

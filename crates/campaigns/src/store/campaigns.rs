@@ -15,6 +15,12 @@ use rusqlite::Row;
 /// Campaigns that one question may name (D30).
 const MOST_IDS: usize = 10;
 
+/// That a campaign was over before, and its people are not forgotten. When one was declined was not always
+/// stored.
+const FORGETTABLE: &str = "purged IS NULL AND CASE WHEN deleted IS NOT NULL THEN deleted \
+                           WHEN status IN (?1, ?2) \
+                           THEN coalesce(ended, max(created, counted)) END < ?3";
+
 fn campaign(row: &Row<'_>, now: Millis) -> rusqlite::Result<Campaign> {
     let stored = CampaignStatus::stored(row.get("status")?);
     let deferred: Option<Millis> = row.get("deferred")?;
@@ -186,14 +192,22 @@ impl Look<'_> {
         Ok(found)
     }
 
-    /// Campaigns that were over before, and whose people are not forgotten yet.
-    pub(crate) fn forgettable(&self, before: Millis) -> Result<Vec<Campaign>, Error> {
-        // When one was declined was not stored before.
-        let query = "SELECT * FROM campaign WHERE purged IS NULL AND CASE \
-                     WHEN deleted IS NOT NULL THEN deleted WHEN status IN (?1, ?2) \
-                     THEN coalesce(ended, max(created, counted)) END < ?3 ORDER BY id";
+    /// Some campaigns that were over before, and whose people are not forgotten yet.
+    pub(crate) fn forgettable(&self, before: Millis, most: usize) -> Result<Vec<Campaign>, Error> {
+        let query = format!("SELECT * FROM campaign WHERE {FORGETTABLE} ORDER BY id LIMIT ?");
+        let (done, declined) = (CampaignStatus::Done, CampaignStatus::Declined);
+        self.all(&query, (done, declined, before, most as i64), |row| {
+            campaign(row, before)
+        })
+    }
+
+    /// How many campaigns these are in all, and how many messages they have.
+    pub(crate) fn count_forgettable(&self, before: Millis) -> Result<(i64, i64), Error> {
+        let query = format!(
+            "SELECT count(*), coalesce(sum(messages), 0) FROM campaign WHERE {FORGETTABLE}"
+        );
         let key = (CampaignStatus::Done, CampaignStatus::Declined, before);
-        self.all(query, key, |row| campaign(row, before))
+        self.one(&query, key, |row| Ok((row.get(0)?, row.get(1)?)))
     }
 
     /// Every campaign with its totals as they are stored.
