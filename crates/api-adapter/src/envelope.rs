@@ -71,6 +71,38 @@ impl ApiCode {
         ApiCode::Background,
     ];
 
+    /// What it says, in a few words.
+    pub const fn words(self) -> &'static str {
+        match self {
+            ApiCode::Ok => "done",
+            ApiCode::Validation => "fields hold values that cannot be used, which `data` names",
+            ApiCode::NotFound => "not found",
+            ApiCode::Fault => "a fault of the server",
+            ApiCode::UnknownModule => "no such module",
+            ApiCode::UnknownMethod => "no such method",
+            ApiCode::UnknownOutput => "no such output format",
+            ApiCode::Unauthorized => "no key, or a wrong one",
+            ApiCode::Forbidden => "the key does not allow the call",
+            ApiCode::Conflict => "the state of the record does not allow it",
+            ApiCode::Missing => "a parameter is missing",
+            ApiCode::Incorrect => "a parameter breaks a rule",
+            ApiCode::OtherHost => "the account belongs to another host, which `data` names",
+            ApiCode::Blocked => "the account is blocked",
+            ApiCode::TooOften => "called too often",
+            ApiCode::Partly => "some of several were carried out",
+            ApiCode::Nothing => "none of several was carried out",
+            ApiCode::Background => "a task carries it out, whose number is `data`",
+        }
+    }
+
+    /// Whether what was asked for was carried out, as far as it could be.
+    pub const fn is_answer(self) -> bool {
+        matches!(
+            self,
+            ApiCode::Ok | ApiCode::Partly | ApiCode::Nothing | ApiCode::Background
+        )
+    }
+
     /// The code with this number, if it is one that we know.
     pub fn from_number(number: u16) -> Option<ApiCode> {
         ApiCode::ALL.into_iter().find(|&code| code as u16 == number)

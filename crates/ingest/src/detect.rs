@@ -480,69 +480,56 @@ pub(crate) fn phone_likeness(cell: &str) -> usize {
     }
 }
 
+/// Words in headings of mobile numbers.
+const MOBILES: [&str; 19] = [
+    "recipient",
+    "recipients",
+    "mobile",
+    "mobiles",
+    "mobilephone",
+    "msisdn",
+    "cell",
+    "cellphone",
+    "gsm",
+    "моб",
+    "мобильный",
+    "мобильного",
+    "мобільний",
+    "получатель",
+    "абонент",
+    "celular",
+    "handy",
+    "handynummer",
+    "móvil",
+];
+
+/// Words in headings of any telephone numbers.
+const PHONES: [&str; 15] = [
+    "phone",
+    "phones",
+    "phonenumber",
+    "tel",
+    "telephone",
+    "number",
+    "телефон",
+    "телефоны",
+    "тел",
+    "номер",
+    "номера",
+    "telefone",
+    "telefon",
+    "telefonnummer",
+    "numero",
+];
+
 /// Headings that people give to the column.
 fn names_recipients(name: &str) -> bool {
-    const WORDS: [&str; 32] = [
-        "recipient",
-        "recipients",
-        "phone",
-        "phones",
-        "phonenumber",
-        "mobile",
-        "mobilephone",
-        "msisdn",
-        "tel",
-        "telephone",
-        "cell",
-        "cellphone",
-        "gsm",
-        "number",
-        "телефон",
-        "телефоны",
-        "тел",
-        "моб",
-        "мобильный",
-        "номер",
-        "получатель",
-        "абонент",
-        "celular",
-        "telefone",
-        "telefon",
-        "telefonnummer",
-        "handy",
-        "numero",
-        "móvil",
-        "мобільний",
-        "мобильного",
-        "номера",
-    ];
-    has_word(name, &WORDS) && !has_word(name, &["fax", "факс"])
+    names_mobiles(name) || (has_word(name, &PHONES) && !has_word(name, &["fax", "факс"]))
 }
 
 /// Headings of mobile numbers.
 fn names_mobiles(name: &str) -> bool {
-    const WORDS: [&str; 19] = [
-        "recipient",
-        "recipients",
-        "mobile",
-        "mobiles",
-        "mobilephone",
-        "msisdn",
-        "cell",
-        "cellphone",
-        "gsm",
-        "моб",
-        "мобильный",
-        "мобильного",
-        "мобільний",
-        "получатель",
-        "абонент",
-        "celular",
-        "handy",
-        "handynummer",
-        "móvil",
-    ];
-    has_word(name, &WORDS)
+    has_word(name, &MOBILES)
 }
 
 fn has_word(name: &str, words: &[&str]) -> bool {

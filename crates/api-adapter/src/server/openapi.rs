@@ -3,6 +3,8 @@
 //! What methods there are, what they take and what they answer stands in the files of the folder
 //! `openapi`; tests hold them against the router and against real answers.
 
+use crate::ApiCode;
+use recipients_core::Code;
 use serde_json::Value as Json;
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
@@ -72,20 +74,21 @@ fn methods() -> Vec<Method> {
 }
 
 /// Codes of requests, in words.
-const CODES: &str = "0 done; 1 fields hold values that cannot be used, which `data` names; 2 not found; \
-    3 an internal fault; 4 no such module; 5 no such method; 6 no such output format; 8 no or a wrong key; \
-    9 the key does not allow the call; 10 the object's state does not allow it; 11 a parameter is missing; \
-    12 a parameter breaks a rule; 13 another API host is the account's; 14 the account is blocked; 30 called \
-    too often; 98 not all recipients were added; 99 none was; 100 a task does it in the background.";
-
-/// Those that come with no data, or with what is wrong with it.
-const FAILURES: [i64; 14] = [1, 2, 3, 4, 5, 6, 8, 9, 10, 11, 12, 13, 14, 30];
+fn codes() -> String {
+    let all = ApiCode::ALL.map(|code| format!("{} {}", code as u16, code.words()));
+    all.join("; ")
+}
 
 /// Codes of recipients, in words.
-const RECIPIENT_CODES: &str = "Codes of recipients: 0 added; 1 nothing there; 2 no number; 3 not an \
-    international number; 4 was added before; 5 on a stop list; 6 country not allowed; 7 country or operator \
-    not identified; 8 operator not served; 20 placeholders without values; 30 no such card; 31 the card has \
-    no number; 32 no such field; 51 no short link could be made; 99 the store failed.";
+fn recipient_codes() -> String {
+    let all = Code::ALL.map(|code| format!("{} {code}", code.as_u8()));
+    all.join("; ")
+}
+
+/// A schema of these codes.
+fn one_of(codes: impl IntoIterator<Item = ApiCode>) -> ObjectBuilder {
+    typed(Type::Integer).enum_values(Some(codes.into_iter().map(|code| code as u16)))
+}
 
 fn typed(kind: Type) -> ObjectBuilder {
     ObjectBuilder::new().schema_type(kind)
@@ -348,7 +351,9 @@ fn document() -> utoipa::openapi::OpenApi {
                     "Every method is called by POST or GET, in any letter case; parameters stand in the \
                      address or the body, with brackets as PHP has them (`data[text]`), or in a JSON body. \
                      `output=xml` gives XML. Every answer is an envelope with HTTP status 200. Codes: \
-                     {CODES} {RECIPIENT_CODES}"
+                     {}. Codes of recipients: {}.",
+                    codes(),
+                    recipient_codes()
                 ))),
         )
         .servers(Some([ServerBuilder::new().url("/").build()]))
@@ -470,24 +475,22 @@ fn envelope_of(code: ObjectBuilder, data: impl Into<RefOr<Schema>>) -> Schema {
 }
 
 fn failed_envelope() -> Schema {
-    let code = typed(Type::Integer)
-        .enum_values(Some(FAILURES))
-        .description(Some(CODES));
+    let failures = ApiCode::ALL.into_iter().filter(|code| !code.is_answer());
+    let code = one_of(failures).description(Some(codes()));
     envelope_of(code, schema_of(&[]))
 }
 
 /// What a method answers: what it gives, or what was wrong.
 fn envelope(method: &Method, answers: &[Json]) -> ResponseBuilder {
-    let codes: &[i64] = match method.name {
-        "campaign/addRecipients" => &[0, 98, 99],
-        "contactCard/import" => &[100],
-        _ => &[0],
+    let code = match method.name {
+        "campaign/addRecipients" => one_of([ApiCode::Ok, ApiCode::Partly, ApiCode::Nothing]),
+        "contactCard/import" => one_of([ApiCode::Background]),
+        _ => one_of([ApiCode::Ok]),
     };
-    let code = typed(Type::Integer).enum_values(Some(codes.iter().copied()));
     let done = envelope_of(code, schema_of(&answers.iter().collect::<Vec<&Json>>()));
     let mut either = utoipa::openapi::schema::AnyOfBuilder::new().item(done);
     if method.name == "campaign/addRecipients" {
-        let code = typed(Type::Integer).enum_values(Some([100]));
+        let code = one_of([ApiCode::Background]);
         let task = typed(Type::Integer).description(Some("The number of a task."));
         either = either.item(envelope_of(code, Schema::from(task)));
     }

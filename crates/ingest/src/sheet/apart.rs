@@ -9,7 +9,7 @@ use crate::error::ErrorKind;
 use crate::options::{Limits, Sheet};
 use std::fmt;
 use std::fs::File;
-use std::io::{self, Cursor, Read, Seek, SeekFrom, Write};
+use std::io::{self, Cursor, Read, Seek, Write};
 
 /// Begins every answer.
 const MAGIC: &[u8; 8] = b"RSHEET1\n";
@@ -53,15 +53,12 @@ pub fn answer_sheet_request(
         WorkbookInput::File(file) => Box::new(file),
         WorkbookInput::Bytes(bytes) => Box::new(Cursor::new(bytes)),
     };
-    let mut head = [0; 8];
-    let mut read = || {
-        let length = read_up_to(&mut input, &mut head).map_err(ErrorKind::Io)?;
-        input.seek(SeekFrom::Start(0)).map_err(ErrorKind::Io)?;
-        Workbook::of(&head[..length]).ok_or_else(|| ErrorKind::Workbook("it is none".to_owned()))
-    };
-    let sheet = match read() {
-        Ok(workbook) => workbook.read(input, wanted.as_ref(), &limits),
-        Err(error) => Err(error),
+    let mut head = Vec::new();
+    let looked = input.by_ref().take(8).read_to_end(&mut head);
+    let sheet = match (looked.and_then(|_| input.rewind()), Workbook::of(&head)) {
+        (Ok(()), Some(workbook)) => workbook.read(input, wanted.as_ref(), &limits),
+        (Ok(()), None) => Err(ErrorKind::Workbook("it is none".to_owned())),
+        (Err(error), _) => Err(ErrorKind::Io(error)),
     };
     out.write_all(MAGIC)?;
     write_sheet(&sheet, &mut out)?;
@@ -130,19 +127,6 @@ fn parse(request: &str) -> Option<(Limits, Option<Sheet>)> {
         Some((_, name)) => Some(Sheet::Named(name.to_owned())),
     };
     Some((limits, wanted))
-}
-
-fn read_up_to(reader: &mut dyn ReadSeek, buffer: &mut [u8]) -> io::Result<usize> {
-    let mut length = 0;
-    while length < buffer.len() {
-        match reader.read(&mut buffer[length..]) {
-            Ok(0) => break,
-            Ok(more) => length += more,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(length)
 }
 
 // What an answer is made of: a kind, then texts (length, bytes) and numbers of eight bytes; cells are
