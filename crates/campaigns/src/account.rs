@@ -258,7 +258,7 @@ impl Campaigns {
         self.store.write(|change| {
             let now = self.clock.now();
             match change.add_account(name, &hash(&key), balance, settings, now)? {
-                Some(id) => change.record(&self.operator(id), Act::AddAccount, None, now),
+                Some(id) => change.record(&self.admin(id), Act::AddAccount, None, now),
                 None => Err(Error::invalid(Field::Name, Flaw::Taken)),
             }
         })?;
@@ -283,7 +283,7 @@ impl Campaigns {
         self.store.write(|change| {
             let id = change.account_by_name(name)?.id;
             change.set_account(id, settings, balance)?;
-            change.record(&self.operator(id), Act::SetAccount, None, self.now())
+            change.record(&self.admin(id), Act::SetAccount, None, self.now())
         })
     }
 
@@ -297,7 +297,7 @@ impl Campaigns {
         self.store.write(|change| {
             let id = change.account_by_name(name)?.id;
             change.set_key(id, &hash(&key))?;
-            change.record(&self.operator(id), Act::RenewKey, None, self.now())
+            change.record(&self.admin(id), Act::RenewKey, None, self.now())
         })?;
         Ok(key)
     }
@@ -316,7 +316,7 @@ impl Campaigns {
         }
     }
 
-    /// The account of this name, used by an operator.
+    /// The account of this name, used by an administrator.
     ///
     /// # Errors
     ///
@@ -324,7 +324,7 @@ impl Campaigns {
     pub fn account_by_name(&self, name: &str) -> Result<Account, Error> {
         let account = self.store.read(|look| look.account_by_name(name))?;
         Ok(Account {
-            actor: self.operator.clone(),
+            actor: self.admin.clone(),
             ..account
         })
     }

@@ -1,4 +1,4 @@
-//! Who did what: every change by a method or an operator is written down with the change itself.
+//! Who did what: every change by a method or an administrator is written down with the change itself.
 
 use crate::account::Account;
 use crate::clock::Millis;
@@ -11,7 +11,7 @@ use std::net::IpAddr;
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Actor {
     /// Somebody who has the database; the name, if it is known.
-    Operator(Option<String>),
+    Admin(Option<String>),
     /// The account's key; the address that it came from, if it is known and not forgotten.
     Key(Option<IpAddr>),
 }
@@ -98,8 +98,8 @@ pub struct Done {
 impl fmt::Display for Actor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Actor::Operator(None) => f.write_str("operator"),
-            Actor::Operator(Some(name)) => write!(f, "operator {name}"),
+            Actor::Admin(None) => f.write_str("admin"),
+            Actor::Admin(Some(name)) => write!(f, "admin {name}"),
             Actor::Key(None) => f.write_str("key"),
             Actor::Key(Some(address)) => write!(f, "key from {address}"),
         }
@@ -124,11 +124,11 @@ impl Account {
 }
 
 impl Campaigns {
-    /// What an operator does to an account's data, or with 0 to everybody's.
-    pub(crate) fn operator(&self, account: i64) -> Hand<'_> {
+    /// What an administrator does to an account's data, or with 0 to everybody's.
+    pub(crate) fn admin(&self, account: i64) -> Hand<'_> {
         Hand {
             account,
-            actor: &self.operator,
+            actor: &self.admin,
         }
     }
 

@@ -405,7 +405,7 @@ impl Campaigns {
                 }
                 let due = campaign.deferred.unwrap_or(now).max(now);
                 change.set_campaign_status(id, status, due, comment, now)?;
-                change.record(&self.operator(campaign.account), act, Some(id), now)
+                change.record(&self.admin(campaign.account), act, Some(id), now)
             })
             .inspect(|()| self.tell())
     }
@@ -636,7 +636,7 @@ impl Campaigns {
                 self.store.write(|change| {
                     let (by_status, total) = counted(change, *id)?;
                     change.set_counters(*id, &by_status, total)?;
-                    let hand = self.operator(change.any_campaign(*id, self.now())?.account);
+                    let hand = self.admin(change.any_campaign(*id, self.now())?.account);
                     change.record(&hand, Act::Recount, Some(*id), self.now())
                 })?;
             }

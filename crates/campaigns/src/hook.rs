@@ -155,7 +155,7 @@ impl Campaigns {
                 return Err(Error::invalid(Field::Target, most));
             }
             let id = change.add_hook(account.id, url, format, secret, now)?;
-            change.record(&self.operator(account.id), Act::AddHook, Some(id), now)?;
+            change.record(&self.admin(account.id), Act::AddHook, Some(id), now)?;
             Ok(id)
         })
     }
@@ -180,12 +180,7 @@ impl Campaigns {
     pub fn remove_hook(&self, id: i64) -> Result<(), Error> {
         self.store.write(|change| {
             let account = change.remove_hook(id)?.ok_or(Error::NotFound)?;
-            change.record(
-                &self.operator(account),
-                Act::RemoveHook,
-                Some(id),
-                self.now(),
-            )
+            change.record(&self.admin(account), Act::RemoveHook, Some(id), self.now())
         })?;
         // In pieces, so that others have their turn.
         while self.store.write(|change| change.drop_events(id, PIECE))? == PIECE {}

@@ -106,8 +106,8 @@ pub struct Options {
     /// What reads workbooks that are imported, in a process of its own
     /// ([`recipients_ingest::Options::sheet_process`]). The default is none.
     pub sheet_process: Option<Arc<dyn SheetProcess>>,
-    /// What the operator is called in the audit log, if it is somebody. The default is nobody.
-    pub operator: Option<String>,
+    /// What the administrator is called in the audit log, if it is somebody. The default is nobody.
+    pub admin: Option<String>,
     /// What is to go wrong, to try what happens then. The default is nothing.
     pub faults: Arc<dyn Faults>,
 }
@@ -153,7 +153,7 @@ impl Default for Options {
             import_rows: 10_000,
             backoff: 1000,
             sheet_process: None,
-            operator: None,
+            admin: None,
             faults: Arc::new(NoFaults),
         }
     }
@@ -182,7 +182,7 @@ pub struct Campaigns {
     import_rows: usize,
     backoff: Millis,
     sheet_process: Option<Arc<dyn SheetProcess>>,
-    operator: Actor,
+    admin: Actor,
     faults: Arc<dyn Faults>,
     /// Files that wait for their import, and the lists of rejected rows.
     folder: PathBuf,
@@ -239,7 +239,7 @@ impl Campaigns {
             import_rows: options.import_rows.max(1),
             backoff: options.backoff.max(1),
             sheet_process: options.sheet_process,
-            operator: Actor::Operator(options.operator),
+            admin: Actor::Admin(options.admin),
             faults: options.faults,
             folder: folder.into(),
             rules: Mutex::default(),

@@ -195,7 +195,7 @@ impl Campaigns {
             added = self.store.write(|change| {
                 if count == 0 {
                     let now = self.now();
-                    change.record(&self.operator(account), Act::LoadStopList, None, now)?;
+                    change.record(&self.admin(account), Act::LoadStopList, None, now)?;
                 }
                 for number in numbers.by_ref().take(TOGETHER) {
                     change.stop(account, number.as_u64(), None, self.clock.now())?;
@@ -238,7 +238,7 @@ impl Campaigns {
         self.store.write(|change| {
             change.set_prices(&prices)?;
             change.touch(0)?;
-            change.record(&self.operator(0), Act::LoadPrices, None, self.now())?;
+            change.record(&self.admin(0), Act::LoadPrices, None, self.now())?;
             Ok(prices.len())
         })
     }

@@ -140,7 +140,7 @@ impl Campaigns {
         }
         if purged.lists > 0 || addresses > 0 {
             self.store
-                .write(|change| change.record(&self.operator(0), Act::Purge, None, self.now()))?;
+                .write(|change| change.record(&self.admin(0), Act::Purge, None, self.now()))?;
         }
         self.store.empty_log()?;
         Ok(purged)
@@ -160,7 +160,7 @@ impl Campaigns {
                 // Of one message the text is one person's.
                 let with_text = campaign.kind == Kind::Single;
                 change.set_forgotten(campaign.id, with_text, self.now())?;
-                let hand = self.operator(campaign.account);
+                let hand = self.admin(campaign.account);
                 change.record(&hand, Act::Purge, Some(campaign.id), self.now())?;
             }
         }

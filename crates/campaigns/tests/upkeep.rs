@@ -56,11 +56,11 @@ fn the_audit_log_says_who_did_what() {
         .unwrap();
     let key = "key from 203.0.113.5";
     let expected = [
-        ("operator", "account/add", None),
+        ("admin", "account/add", None),
         (key, "campaign/create", Some(id)),
         (key, "campaign/addrecipients", Some(id)),
         (key, "campaign/send", Some(id)),
-        ("operator", "numberstoplist/create", Some(stopped)),
+        ("admin", "numberstoplist/create", Some(stopped)),
     ]
     .map(|(who, what, which)| (who.to_owned(), what.to_owned(), which));
     assert_eq!(acts(&world), expected);
@@ -290,7 +290,7 @@ fn addresses_in_the_audit_log_are_forgotten() {
     create();
     world.campaigns.purge(2, false).unwrap();
     let who: Vec<String> = acts(&world).into_iter().map(|(who, ..)| who).collect();
-    assert_eq!(who, ["operator", "key", "key from 203.0.113.5"]);
+    assert_eq!(who, ["admin", "key", "key from 203.0.113.5"]);
 }
 
 fn tracked(world: &World, targets: &[&str]) -> (i64, String) {

@@ -1168,7 +1168,7 @@ Example:
 #[derive(Args, Debug)]
 #[command(after_long_help = "\
 A line for each change, the newest last, with tabs between: time (UTC), account (* is everybody's), who \
-(an operator, or the account's key and the address that used it), what (the method of the API, or the \
+(an administrator, or the account's key and the address that used it), what (the method of the API, or the \
 command), and the number of what was changed. What was refused is not in it. It holds no numbers and no \
 texts, and grows by a line a call.
 

@@ -1,4 +1,4 @@
-//! The campaign server, and what its operator does beside it.
+//! The campaign server, and what its administrator does beside it.
 
 use crate::args::{
     AccountCommand, AccountSettings, AuditArgs, CampaignCommand, ContactsArgs, DatabaseCommand,
@@ -149,10 +149,10 @@ fn print_demo(campaigns: &Campaigns, scheme: &str, address: SocketAddr) -> Resul
 
 fn open(db: &Path, options: Options) -> Result<Campaigns, Failure> {
     // Whoever works here, for the audit log.
-    let operator = ["USER", "LOGNAME", "USERNAME"].map(std::env::var);
-    let operator = operator.into_iter().flatten().find(|name| !name.is_empty());
+    let admin = ["USER", "LOGNAME", "USERNAME"].map(std::env::var);
+    let admin = admin.into_iter().flatten().find(|name| !name.is_empty());
     let options = Options {
-        operator,
+        admin,
         sheet_process: sheets::process(),
         ..options
     };

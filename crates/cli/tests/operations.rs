@@ -138,10 +138,10 @@ fn the_audit_log() {
         (last[1], last[2], last[4]),
         ("test", "key from 127.0.0.1", id)
     );
-    assert!(lines[0][2].starts_with("operator"));
+    assert!(lines[0][2].starts_with("admin"));
     let log = told(&server.db, &["audit", "--last", "1"]);
     assert!(
-        log.contains("\tother\toperator") && log.lines().count() == 1,
+        log.contains("\tother\tadmin") && log.lines().count() == 1,
         "{log}"
     );
     for secret in [&server.key, "Hi"] {

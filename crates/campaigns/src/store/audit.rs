@@ -27,7 +27,7 @@ impl Look<'_> {
                 at: row.get(1)?,
                 account: row.get(2)?,
                 actor: match row.get(3)? {
-                    0 => Actor::Operator(origin),
+                    0 => Actor::Admin(origin),
                     _ => Actor::Key(origin.and_then(|address| address.parse().ok())),
                 },
                 act: *act.ok_or_else(|| unreadable("an unknown act"))?,
@@ -49,7 +49,7 @@ impl Change<'_> {
         let query = "INSERT INTO audit (at, account, actor, origin, act, subject) \
                      VALUES (?, ?, ?, ?, ?, ?)";
         let (actor, origin) = match hand.actor {
-            Actor::Operator(name) => (0, name.clone()),
+            Actor::Admin(name) => (0, name.clone()),
             Actor::Key(address) => (1, address.map(|address| address.to_string())),
         };
         self.run(

@@ -5,8 +5,8 @@ CREATE TABLE audit (
   id      INTEGER PRIMARY KEY AUTOINCREMENT,
   at      INTEGER NOT NULL,
   account INTEGER NOT NULL,               -- whose it is; 0 is everybody's
-  actor   INTEGER NOT NULL,               -- 0 an operator, 1 the account's key
-  origin  TEXT,                           -- the operator's name, or the address that used the key
+  actor   INTEGER NOT NULL,               -- 0 an administrator, 1 the account's key
+  origin  TEXT,                           -- the administrator's name, or the address that used the key
   act     INTEGER NOT NULL,
   subject INTEGER                         -- the number of what was changed
 ) STRICT;
