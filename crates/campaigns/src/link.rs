@@ -238,10 +238,9 @@ impl Campaigns {
             let link = change.link(account.id, &by.plain())?;
             // A last day that is not given is none; the rest stays.
             let settings = LinkSettings {
-                status: if new.status.is_some() {
-                    settings.status
-                } else {
-                    link.status
+                status: match given(&new.status) {
+                    Some(_) => settings.status,
+                    None => link.status,
                 },
                 comment: match &new.comment {
                     Some(_) => settings.comment,
@@ -518,10 +517,6 @@ fn settings<'n>(
     new: &'n NewLink,
     flaws: &mut Vec<(Field, Flaw)>,
 ) -> LinkSettings<'n> {
-    fn given(text: &Option<String>) -> Option<&str> {
-        let text = text.as_deref().map(str::trim);
-        text.filter(|text| !text.is_empty())
-    }
     let status = match given(&new.status) {
         None | Some("1") => 1,
         Some("0") => 0,
@@ -545,6 +540,12 @@ fn settings<'n>(
         day,
         comment,
     }
+}
+
+/// What was typed, unless that is nothing.
+fn given(text: &Option<String>) -> Option<&str> {
+    let text = text.as_deref().map(str::trim);
+    text.filter(|text| !text.is_empty())
 }
 
 fn bare(base: &str) -> &str {

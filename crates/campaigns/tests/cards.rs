@@ -114,6 +114,14 @@ fn lists_that_cannot_be_used() {
     }
     let list = written(&world, "list.csv", LIST);
     assert!(matches!(refused(&list, &[99]), Error::NotFound));
+    let groups: Vec<i64> = (0..11)
+        .map(|n| {
+            let name = format!("group {n}");
+            world.campaigns.create_group(&world.account, &name).unwrap()
+        })
+        .collect();
+    assert!(matches!(refused(&list, &groups), Error::Incorrect(_)));
+    assert_eq!(book(&world).len(), 0);
     let empty = written(&world, "empty.csv", "");
     match refused(&empty, &[]) {
         Error::Invalid(fields) => assert!(format!("{fields:?}").contains("empty.csv: it is empty")),

@@ -599,7 +599,7 @@ fn events_that_nobody_takes_are_given_up_after_a_day() {
         .settle_events(hook, &[(due[0].clone(), false)])
         .unwrap();
     world.clock.advance(DAY);
-    assert!(!campaigns.expire_events(hook).unwrap());
+    campaigns.expire_events(hook).unwrap();
     assert_eq!((waiting().waiting, waiting().lost), (2, 0));
     world.clock.advance(1);
     campaigns.expire_events(hook).unwrap();
@@ -608,4 +608,32 @@ fn events_that_nobody_takes_are_given_up_after_a_day() {
     campaigns.expire_events(hook).unwrap();
     assert_eq!((waiting().waiting, waiting().lost), (0, 2));
     assert_eq!(campaigns.due_hooks().unwrap().len(), 0);
+}
+
+/// Whoever goes back to a copy gives no code to another that a recipient has got since it was made.
+#[test]
+fn links_sent_after_a_copy_stay_nobody_elses() {
+    let world = world(&Settings::default());
+    let (id, _) = tracked(&world, &["https://a.example/"]);
+    add(&world, id, vec![Entry::number(A)]);
+    let copy = world.folder.path().join("copy.db");
+    world.campaigns.backup(&copy).unwrap();
+    let code_of = |campaigns: &Campaigns| {
+        let numbers = Entries::Numbers(vec![Entry::number(B)]);
+        let params = AddParams::default();
+        let added = campaigns
+            .add(&world.account, id, &numbers, &params)
+            .unwrap();
+        let filter = MessageFilter {
+            ids: Some(vec![added[0].message.unwrap()]),
+            ..MessageFilter::default()
+        };
+        let found = campaigns.list_messages(&world.account, &filter, &[], Page::default());
+        let text = found.unwrap().0.items[0].text.clone();
+        text.rsplit('/').next().unwrap().to_owned()
+    };
+    let sent = code_of(&world.campaigns);
+    let back = Campaigns::open(&copy, Options::default()).unwrap();
+    assert_ne!(code_of(&back), sent);
+    assert_eq!(back.follow_link(&sent, true).unwrap(), None);
 }

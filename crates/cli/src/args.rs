@@ -1258,6 +1258,26 @@ mod tests {
         }
     }
 
+    #[test]
+    fn the_default_stop_words_are_told() {
+        let set = Cli::command()
+            .find_subcommand("account")
+            .and_then(|account| account.find_subcommand("set"))
+            .map(|set| set.clone().render_long_help().to_string())
+            .unwrap();
+        let set = set.split_whitespace().collect::<Vec<&str>>().join(" ");
+        for word in recipients_campaigns::Settings::STOP_WORDS {
+            let word = match word.contains(' ') {
+                true => format!("\"{word}\""),
+                false => word.to_owned(),
+            };
+            assert!(
+                set.contains(&format!("{word},")) || set.contains(&format!("{word}]")),
+                "{word}"
+            );
+        }
+    }
+
     /// The manual page is made of these.
     #[test]
     fn every_command_tells_its_exit_codes_and_an_example() {

@@ -429,3 +429,72 @@ fn a_workbook_that_takes_all_memory() {
     assert!(good.status.success() && good.stdout.starts_with(b"RSHEET1\ns"));
     assert!(!read("nonsense", &bomb).status.success());
 }
+
+/// Whether a process of this parent reads a sheet just now.
+#[cfg(target_os = "linux")]
+fn has_reader(parent: u32) -> bool {
+    let processes = std::fs::read_dir("/proc").unwrap().flatten();
+    processes.into_iter().any(|process| {
+        let read = |name: &str| std::fs::read(process.path().join(name)).unwrap_or_default();
+        let status = String::from_utf8(read("status")).unwrap_or_default();
+        let is_child = status.contains(&format!("\nPPid:\t{parent}\n"));
+        is_child
+            && read("cmdline")
+                .split(|byte| *byte == 0)
+                .any(|word| word == b"read-sheet")
+    })
+}
+
+/// Workbooks are never read by the process that was asked, neither on the command line nor in the server.
+#[test]
+#[cfg(target_os = "linux")]
+fn workbooks_are_read_by_another_process() {
+    use std::process::Stdio;
+    use std::time::Instant;
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::new(folder.path(), &[]);
+    let gallery = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testdata/gallery");
+    let book = gallery.join("rows-65536.xlsx");
+    let path = book.to_str().unwrap();
+    let db = server.db.to_str().unwrap();
+    let commands: [&[&str]; 4] = [
+        &["check", path],
+        &["upload", path, "--dry-run", "--text", "x", "--create"],
+        &[
+            "stoplist",
+            "load",
+            path,
+            "--allow-bad-stop-lines",
+            "--db",
+            db,
+        ],
+        &["contacts", "import", path, "--account", "test", "--db", db],
+    ];
+    for command in commands {
+        let mut process = recipients()
+            .args(command)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut seen = false;
+        while !seen && process.try_wait().unwrap().is_none() {
+            seen = has_reader(process.id());
+        }
+        let _ = process.kill();
+        let _ = process.wait();
+        assert!(seen, "{command:?}");
+    }
+    let bytes = std::fs::read(&book).unwrap();
+    let id = server.campaign("Hello");
+    std::thread::scope(|scope| {
+        let upload = scope.spawn(|| server.upload(&id, "list.xlsx", &bytes, &[]));
+        let deadline = Instant::now() + Duration::from_secs(30);
+        let mut seen = false;
+        while !seen && Instant::now() < deadline {
+            seen = has_reader(server.process.id());
+        }
+        assert!(seen, "the server has read it itself");
+        assert_eq!(upload.join().unwrap()["code"], 100);
+    });
+}
