@@ -415,6 +415,19 @@ fn stop_words_are_heeded() {
     assert_eq!(added.unwrap()[0].code().as_u8(), 5);
     let wrong = campaigns.inbound(&world.account, "none", "STOP");
     assert!(matches!(wrong, Err(Error::Invalid(_))));
+    // Who is on the list already stays there as before.
+    let comment = || {
+        let list = campaigns.stopped(&world.account, Page::default()).unwrap();
+        list.items[0].comment.clone()
+    };
+    campaigns.stop(&world.account, B, Some("by phone")).unwrap();
+    assert!(
+        campaigns
+            .inbound(&world.account, B, "stop")
+            .unwrap()
+            .is_some()
+    );
+    assert_eq!(comment().as_deref(), Some("by phone"));
     for useless in ["", "*", " - "] {
         let mut settings = Settings::default();
         settings.stop_words.push(useless.to_owned());
@@ -608,6 +621,24 @@ fn events_that_nobody_takes_are_given_up_after_a_day() {
     campaigns.expire_events(hook).unwrap();
     assert_eq!((waiting().waiting, waiting().lost), (0, 2));
     assert_eq!(campaigns.due_hooks().unwrap().len(), 0);
+    // Of what came due while no server ran nothing is given up before it was tried for a day.
+    let id = campaigns.create(&world.account, &campaign("Hi")).unwrap();
+    add(&world, id, vec![Entry::number(A)]);
+    campaigns.send(&world.account, id).unwrap();
+    settle(campaigns);
+    world.clock.advance(MINUTE);
+    settle(campaigns);
+    world.clock.advance(3 * DAY);
+    let options = Options {
+        clock: std::sync::Arc::clone(&world.clock) as std::sync::Arc<dyn Clock>,
+        ..Options::default()
+    };
+    let later = common::open(world.folder.path(), options);
+    later.expire_events(hook).unwrap();
+    assert_eq!(later.due_events(hook, 9).unwrap().len(), 1);
+    world.clock.advance(DAY);
+    later.expire_events(hook).unwrap();
+    assert_eq!(later.due_events(hook, 9).unwrap().len(), 0);
 }
 
 /// Whoever goes back to a copy gives no code to another that a recipient has got since it was made.

@@ -497,4 +497,18 @@ fn workbooks_are_read_by_another_process() {
         assert!(seen, "the server has read it itself");
         assert_eq!(upload.join().unwrap()["code"], 100);
     });
+    let head = "--b\r\nContent-Disposition: form-data; name=cardsFile; filename=l.xlsx\r\n\r\n";
+    let body = [head.as_bytes(), &bytes, b"\r\n--b--\r\n"].concat();
+    std::thread::scope(|scope| {
+        let kind = "multipart/form-data; boundary=b";
+        let url = server.url("contactCard/import");
+        let upload = scope.spawn(|| server.post(&url, kind, &body));
+        let mut seen = false;
+        while !seen && !upload.is_finished() {
+            seen = has_reader(server.process.id());
+        }
+        assert!(seen, "the server has read it itself");
+        // It has no header.
+        assert_eq!(upload.join().unwrap()["code"], 1);
+    });
 }
