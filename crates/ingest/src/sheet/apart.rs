@@ -382,6 +382,39 @@ mod tests {
         }
     }
 
+    #[test]
+    fn cells_that_cannot_be_are_no_answer() {
+        let limits = Limits::default();
+        let answer = |cells: &[[u32; 5]]| {
+            let mut answer = b"s".to_vec();
+            for text in ["XLSX", "Sheet1", "123Київ"] {
+                answer.extend((text.len() as u64).to_le_bytes());
+                answer.extend(text.as_bytes());
+            }
+            answer.extend((cells.len() as u64).to_le_bytes());
+            answer.extend(cells.iter().flatten().flat_map(|part| part.to_le_bytes()));
+            answer.extend(MAGIC);
+            read_sheet(&mut answer.as_slice(), &limits).map(|sheet| sheet.is_ok())
+        };
+        assert_eq!(
+            answer(&[[0, 0, 0, 0, 3], [0, 1, 3, 3, 11], [4, 0, 0, 3, 3]]),
+            Some(true)
+        );
+        for wrong in [
+            // Behind the text, backwards, within a letter.
+            [[0, 0, 0, 0, 12], [0, 1, 0, 0, 3]],
+            [[0, 0, 0, 3, 2], [0, 1, 0, 0, 3]],
+            [[0, 0, 3, 4, 11], [0, 1, 0, 0, 3]],
+            // Not in order, and twice in one place.
+            [[1, 0, 0, 0, 3], [0, 1, 0, 0, 3]],
+            [[0, 1, 0, 0, 3], [0, 1, 0, 0, 3]],
+        ] {
+            assert_eq!(answer(&wrong), None, "{wrong:?}");
+        }
+        // So far out that its row is too wide.
+        assert_eq!(answer(&[[0, u32::MAX, 0, 0, 3]]), Some(false));
+    }
+
     proptest! {
         /// Whatever answers, what comes of it can be laid out.
         #[test]
