@@ -499,9 +499,9 @@ fn workbooks_are_read_by_another_process() {
     });
     let head = "--b\r\nContent-Disposition: form-data; name=cardsFile; filename=l.xlsx\r\n\r\n";
     let body = [head.as_bytes(), &bytes, b"\r\n--b--\r\n"].concat();
+    let kind = "multipart/form-data; boundary=b";
+    let url = server.url("contactCard/import");
     std::thread::scope(|scope| {
-        let kind = "multipart/form-data; boundary=b";
-        let url = server.url("contactCard/import");
         let upload = scope.spawn(|| server.post(&url, kind, &body));
         let mut seen = false;
         while !seen && !upload.is_finished() {
