@@ -122,6 +122,7 @@ const KEPT_IN: &[(&str, &[&str])] = &[
     ("axum", &["recipients-api-adapter"]),
     ("tokio", &["recipients-api-adapter"]),
     ("sha2", &["recipients-api-adapter", "recipients-campaigns"]),
+    ("rustix", &["recipients-cli"]),
     ("utoipa", &["recipients-api-adapter"]),
 ];
 
