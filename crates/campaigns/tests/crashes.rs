@@ -5,31 +5,12 @@
 
 mod common;
 
-use common::{Ledger, NOON, Random, campaign, open, settle};
+use common::{Crashes, Ledger, NOON, Random, campaign, open, quiet_crashes, settle, survive};
 use recipients_campaigns::*;
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
-use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, PoisonError};
-
-/// Crashes when its countdown comes to nought.
-#[derive(Debug, Default)]
-struct Crashes {
-    left: AtomicI64,
-    after: std::sync::atomic::AtomicBool,
-}
-
-impl Faults for Crashes {
-    fn commit(&self, moment: Moment) {
-        if (moment == Moment::After) == self.after.load(Ordering::SeqCst)
-            && self.left.fetch_sub(1, Ordering::SeqCst) == 1
-        {
-            panic!("crash");
-        }
-    }
-}
+use std::sync::Arc;
 
 struct Life {
     clock: Arc<ManualClock>,
@@ -132,16 +113,9 @@ fn schedule(seed: u64) -> u32 {
         .collect();
     for turn in 0..30 {
         if random.below(3) == 0 {
-            let ledger = &life.ledger.crash;
-            *ledger.lock().unwrap_or_else(PoisonError::into_inner) =
-                Some((0, random.below(2) == 0));
+            life.ledger.arm(0, random.below(2) == 0);
         }
-        life.crashes
-            .after
-            .store(random.below(2) == 0, Ordering::SeqCst);
-        life.crashes
-            .left
-            .store(random.below(9) as i64, Ordering::SeqCst);
+        life.crashes.arm(random.below(9), random.below(2) == 0);
         let id = 1 + random.below(3) as i64;
         let kind = random.below(6);
         let replace = random.below(4) == 0;
@@ -158,7 +132,7 @@ fn schedule(seed: u64) -> u32 {
         };
         let one = expected.get_mut(&id).unwrap();
         let acknowledged = Cell::new(false);
-        let done = catch_unwind(AssertUnwindSafe(|| match kind {
+        let done = survive(|| match kind {
             0 => {
                 let entries = list.iter().map(|n| Entry::number(n.to_string())).collect();
                 campaigns
@@ -182,23 +156,19 @@ fn schedule(seed: u64) -> u32 {
                 life.clock.advance(700);
                 campaigns.step().map(drop)
             }
-        }));
-        life.crashes.left.store(0, Ordering::SeqCst);
-        *life
-            .ledger
-            .crash
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner) = None;
+        });
+        life.crashes.disarm();
+        life.ledger.disarm();
         match (kind, &done) {
-            (0 | 1, Ok(Ok(()))) => {
+            (0 | 1, Some(Ok(()))) => {
                 if replace {
                     one.there.clear();
                 }
                 one.there.extend(&list);
             }
-            (_, Ok(Err(Error::Conflict(_)))) | (_, Ok(Ok(()))) => {}
-            (_, Ok(Err(error))) => panic!("seed {seed}, turn {turn}: {error}"),
-            (_, Err(_)) => {
+            (_, Some(Err(Error::Conflict(_)) | Ok(()))) => {}
+            (_, Some(Err(error))) => panic!("seed {seed}, turn {turn}: {error}"),
+            (_, None) => {
                 crashes += 1;
                 drop(campaigns);
                 campaigns = life.begin(folder.path());
@@ -239,12 +209,7 @@ fn schedule(seed: u64) -> u32 {
     settle(&campaigns);
     settle(&campaigns);
     assert_eq!(campaigns.recount(false).unwrap(), [0i64; 0], "seed {seed}");
-    let handed = life
-        .ledger
-        .handed
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .clone();
+    let handed = life.ledger.times();
     let mut messages = 0;
     for (id, one) in &expected {
         let numbers = numbers_of(&campaigns, &account, *id);
@@ -293,13 +258,7 @@ fn whatever_crashes_nothing_is_lost_and_nothing_is_there_twice() {
     let schedules = std::env::var("RECIPIENTS_SCHEDULES")
         .ok()
         .and_then(|n| n.parse().ok());
-    let tell = std::panic::take_hook();
-    std::panic::set_hook(Box::new(move |info| {
-        // The crashes are ours.
-        if info.payload_as_str().is_none_or(|words| words != "crash") {
-            tell(info);
-        }
-    }));
+    quiet_crashes();
     let schedules = schedules.unwrap_or(50);
     let crashes: u32 = (0..schedules).map(schedule).sum();
     assert!(u64::from(crashes) > 5 * schedules, "{crashes} crashes");

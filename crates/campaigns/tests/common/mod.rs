@@ -2,11 +2,13 @@
 #![allow(dead_code, reason = "each test program uses a part of it")]
 
 use recipients_campaigns::{
-    Account, Campaigns, Clock, ManualClock, MessageStatus, Money, NewCampaign, Options, Outgoing,
-    Receipt, Settings, Transport,
+    Account, Campaigns, Clock, Faults, ManualClock, MessageStatus, Moment, Money, NewCampaign,
+    Options, Outgoing, Receipt, Settings, Transport,
 };
 use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// 2026-11-24 12:00:00 UTC.
@@ -35,6 +37,21 @@ impl Ledger {
             }
             _ => false,
         }
+    }
+
+    /// Crashes around the hand-over after so many others: behind it, or before.
+    pub(crate) fn arm(&self, left: u32, after: bool) {
+        *self.crash.lock().unwrap_or_else(PoisonError::into_inner) = Some((left, after));
+    }
+
+    pub(crate) fn disarm(&self) {
+        *self.crash.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    /// How often each message was handed over.
+    pub(crate) fn times(&self) -> HashMap<i64, u32> {
+        let handed = self.handed.lock().unwrap_or_else(PoisonError::into_inner);
+        handed.clone()
     }
 }
 
@@ -68,6 +85,54 @@ impl Transport for Ledger {
             })
             .collect()
     }
+}
+
+/// Crashes the program at a commit.
+#[derive(Debug, Default)]
+pub(crate) struct Crashes {
+    left: AtomicI64,
+    after: AtomicBool,
+}
+
+impl Crashes {
+    /// Crashes at the commit after so many others: behind it, or before. Never, if it is disarmed.
+    pub(crate) fn arm(&self, others: u64, after: bool) {
+        self.after.store(after, Ordering::SeqCst);
+        self.left.store(others as i64 + 1, Ordering::SeqCst);
+    }
+
+    pub(crate) fn disarm(&self) {
+        self.left.store(0, Ordering::SeqCst);
+    }
+}
+
+impl Faults for Crashes {
+    fn commit(&self, moment: Moment) {
+        if (moment == Moment::After) == self.after.load(Ordering::SeqCst)
+            && self.left.fetch_sub(1, Ordering::SeqCst) == 1
+        {
+            panic!("crash");
+        }
+    }
+}
+
+/// What a program comes to; nothing if it crashes, as it was told to.
+pub(crate) fn survive<T>(program: impl FnOnce() -> T) -> Option<T> {
+    match catch_unwind(AssertUnwindSafe(program)) {
+        Ok(value) => Some(value),
+        Err(panic) if panic.downcast_ref::<&str>() == Some(&"crash") => None,
+        Err(panic) => resume_unwind(panic),
+    }
+}
+
+/// Says nothing of crashes that were asked for.
+pub(crate) fn quiet_crashes() {
+    let tell = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |info| {
+        if info.payload_as_str().is_none_or(|words| words != "crash") {
+            tell(info);
+        }
+    }));
 }
 
 /// Campaigns with a clock that stands still.
@@ -120,6 +185,7 @@ pub(crate) fn settle(campaigns: &Campaigns) {
 }
 
 /// A small generator of numbers that look random: the same for the same seed.
+#[derive(Debug)]
 pub(crate) struct Random(pub(crate) u64);
 
 impl Random {
