@@ -156,20 +156,36 @@ impl Pending {
 
 impl Write for Pending {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.out.write(bytes)
+        let written = self.out.write(bytes);
+        written.map_err(|error| named(&self.target, error))
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.out.flush()
+        self.out.flush().map_err(|error| named(&self.target, error))
     }
+}
+
+/// An error that says which file, and what to do if there is no room for it.
+fn named(target: &Path, error: io::Error) -> io::Error {
+    let advice = match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
+            "; make room there, or name another folder"
+        }
+        _ => "",
+    };
+    io::Error::new(
+        error.kind(),
+        format!("{}: {error}{advice}", target.display()),
+    )
 }
 
 /// Gives all files their names, once all are complete and on disk.
 pub(crate) fn publish(files: Vec<Pending>) -> Result<(), Failure> {
     let mut complete = Vec::with_capacity(files.len());
     for mut file in files {
-        file.out.flush()?;
-        file.out.get_ref().sync_all()?;
+        file.flush()?;
+        let synced = file.out.get_ref().sync_all();
+        synced.map_err(|error| named(&file.target, error))?;
         complete.push((file.path, file.target));
     }
     let mut unfinished = unfinished();

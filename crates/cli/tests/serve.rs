@@ -603,6 +603,9 @@ fn it_ends_when_it_is_told_to() {
     assert!(told.unwrap().success());
     assert!(server.process.wait().unwrap().success());
     assert!(started.elapsed() < Duration::from_secs(10));
+    // Whoever takes the file away takes all of it.
+    let beside = ["db-wal", "db-shm"].map(|name| server.db.with_extension(name).exists());
+    assert_eq!(beside, [false; 2]);
     server.recounts();
     (server.process, server.address) = start(&server.db);
     assert_eq!(server.wait(&task["data"]), 2);

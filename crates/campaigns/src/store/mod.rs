@@ -25,7 +25,9 @@ use crate::error::Error;
 use crate::{Faults, Moment};
 use rusqlite::functions::FunctionFlags;
 use rusqlite::types::{ToSql, ToSqlOutput};
-use rusqlite::{Connection, OpenFlags, OptionalExtension, Params, Row, TransactionBehavior};
+use rusqlite::{
+    Connection, ErrorCode, OpenFlags, OptionalExtension, Params, Row, TransactionBehavior,
+};
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -56,9 +58,10 @@ const READERS: usize = 64;
 
 pub(crate) struct Store {
     path: PathBuf,
-    writer: Mutex<Connection>,
-    /// Those that are not in use, and how many there are in all.
+    /// Those that are not in use, and how many there are in all. They are closed before the writer, which
+    /// then brings what is in the log to its place: whoever takes the file away takes all of it.
     readers: Mutex<(Vec<Connection>, usize)>,
+    writer: Mutex<Connection>,
     /// A reader came back.
     returned: Condvar,
     faults: Arc<dyn Faults>,
@@ -312,10 +315,23 @@ impl Change<'_> {
 
 impl From<rusqlite::Error> for Error {
     fn from(error: rusqlite::Error) -> Error {
-        match error {
-            rusqlite::Error::QueryReturnedNoRows => Error::NotFound,
-            error => Error::Internal(format!("database: {error}")),
+        if matches!(error, rusqlite::Error::QueryReturnedNoRows) {
+            return Error::NotFound;
         }
+        let advice = match error.sqlite_error_code() {
+            Some(ErrorCode::DiskFull) => "; make room on its disk, and work goes on by itself",
+            Some(ErrorCode::SystemIoFailure) => {
+                "; its disk is full or broken, or a limit on the size of files was met"
+            }
+            Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => {
+                "; the file and its folder must be readable and writable for the user who runs this"
+            }
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
+                "; go back to a backup, or ask `recipients db check` what is wrong"
+            }
+            _ => "",
+        };
+        Error::Internal(format!("database: {error}{advice}"))
     }
 }
 

@@ -49,13 +49,18 @@ pub(crate) fn start(db: &Path) -> (Child, String) {
 
 /// A server with options, which name files in this folder.
 pub(crate) fn start_with(db: &Path, options: &[&str], folder: &Path) -> (Child, String) {
-    let mut process = recipients()
+    let mut command = recipients();
+    command.stderr(Stdio::null()).current_dir(folder);
+    start_by(command, db, options)
+}
+
+/// A server by a command that its arguments are given to.
+pub(crate) fn start_by(mut command: Command, db: &Path, options: &[&str]) -> (Child, String) {
+    let mut process = command
         .args(["serve", "--listen", "127.0.0.1:0", "--db"])
         .arg(db)
         .args(options)
-        .current_dir(folder)
         .stdout(Stdio::piped())
-        .stderr(Stdio::null())
         .spawn()
         .unwrap();
     let mut line = String::new();
