@@ -741,5 +741,5 @@ fn the_store_is_what_the_model_is() {
     let schedules = schedules.unwrap_or(40);
     quiet_crashes();
     let crashes: u32 = (0..schedules).map(schedule).sum();
-    assert!(u64::from(crashes) > 5 * schedules, "{crashes} crashes");
+    assert!(u64::from(crashes) > schedules, "{crashes} crashes");
 }

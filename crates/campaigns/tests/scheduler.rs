@@ -229,5 +229,5 @@ fn d29_rates_hold_and_each_message_leaves_once() {
     let schedules = schedules.unwrap_or(40);
     quiet_crashes();
     let crashes: u32 = (0..schedules).map(schedule).sum();
-    assert!(u64::from(crashes) > 2 * schedules, "{crashes} crashes");
+    assert!(u64::from(crashes) > schedules, "{crashes} crashes");
 }

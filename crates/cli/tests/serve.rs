@@ -668,7 +668,7 @@ fn doubled(size: u64) -> Vec<u8> {
 }
 
 /// Kills at random moments while recipients are added, files imported, a list replaced and
-/// campaigns sent. `RECIPIENTS_KILLS` sets how many; the default is 5.
+/// campaigns sent. `RECIPIENTS_KILLS` sets how many; the default is 5. `RECIPIENTS_SEED` sets which.
 #[test]
 fn kills_lose_nothing_that_was_acknowledged() {
     let kills = std::env::var("RECIPIENTS_KILLS")
@@ -677,7 +677,8 @@ fn kills_lose_nothing_that_was_acknowledged() {
         .unwrap_or(5);
     let folder = tempfile::tempdir().unwrap();
     let mut server = Server::new(folder.path(), &[]);
-    let mut random = Random(0x9e37_79b9_7f4a_7c15);
+    let seed: u64 = std::env::var("RECIPIENTS_SEED").map_or(0, |n| n.parse().unwrap());
+    let mut random = Random(0x9e37_79b9_7f4a_7c15 ^ seed);
     let (added, replaced) = (server.campaign("Hello"), server.campaign("Hello"));
     let mut acknowledged = Vec::new();
     let (mut sent, mut imported) = (Vec::new(), Vec::new());

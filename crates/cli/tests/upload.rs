@@ -507,14 +507,16 @@ fn url_of(server: &Server) -> String {
     url(server)
 }
 
-/// `RECIPIENTS_KILLS` processes are killed, 5 otherwise, with a network that fails.
+/// `RECIPIENTS_KILLS` processes are killed, 5 otherwise, with a network that fails. `RECIPIENTS_SEED` sets
+/// at which moments.
 #[test]
 fn d24_exactly_once_through_kills() {
     let kills: u64 = std::env::var("RECIPIENTS_KILLS").map_or(5, |n| n.parse().unwrap());
     let folder = tempfile::tempdir().unwrap();
     let server = Server::new(folder.path(), &[]);
     let address: SocketAddr = server.address.parse().unwrap();
-    let mut dice = Dice(1);
+    let seed: u64 = std::env::var("RECIPIENTS_SEED").map_or(1, |n| n.parse().unwrap());
+    let mut dice = Dice(seed);
     let mut killed = 0;
     let mut round = 0;
     while killed < kills {
