@@ -562,6 +562,85 @@ proptest! {
         }
     }
 
+    /// Duplicates against a map from numbers to the row that came first, whatever memory, threads and
+    /// chunks there are: a row that is stopped, seen before or no number shadows none.
+    #[test]
+    fn d2_duplicates_are_those_of_a_map(
+        rows in prop::collection::vec((0u64..30, 0usize..6, any::<bool>()), 0..200),
+        stopped in prop::collection::hash_set(0u64..30, 0..6),
+        before in prop::collection::hash_set(0u64..30, 0..6),
+        chunk in 1usize..400,
+        memory in prop::option::of(0usize..6000),
+        threads in 1usize..4,
+    ) {
+        const FIRST: u64 = 380_971_112_200;
+        let number = |n: &u64| Msisdn::from_u64(FIRST + n).unwrap();
+        let policy = Policy::default()
+            .own_stop_list(stopped.iter().map(number).collect())
+            .seen_before(before.iter().map(number).collect());
+        let checker = Checker::new(policy);
+        let mut files = [String::new(), String::new()];
+        let mut expected = [Vec::new(), Vec::new()];
+        for (n, form, second) in &rows {
+            let file = usize::from(*second);
+            let text = match form {
+                0 => format!("+38 (097) 111-22-{n:02}"),
+                1 => format!("+380 97 1112 2{n:02}"),
+                2 => format!("38.097.111.22.{n:02}"),
+                3 => "none".to_owned(),
+                _ => (FIRST + n).to_string(),
+            };
+            files[file].push_str(&text);
+            files[file].push('\n');
+            expected[file].push((*form != 3).then_some(*n));
+        }
+        let names = ["a", "b"];
+        let mut first = std::collections::HashMap::new();
+        let mut model = Vec::new();
+        for (file, rows) in names.iter().zip(&expected) {
+            for (row, n) in (1u64..).zip(rows) {
+                let (reason, origin) = match n {
+                    None => (None, None),
+                    Some(n) if stopped.contains(n) => (Some(Reason::OwnStopList), None),
+                    Some(n) if before.contains(n) => (Some(Reason::SeenBefore), None),
+                    Some(n) => match first.get(n) {
+                        None => {
+                            first.insert(n, (*file, row));
+                            (Some(Reason::Ok), None)
+                        }
+                        Some((other, row)) => {
+                            let other = (other != file).then(|| (*other).to_owned());
+                            (Some(Reason::Duplicate), Some((other, *row)))
+                        }
+                    },
+                };
+                model.push(((*file).to_owned(), row, reason, origin));
+            }
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let options = fixed_options().delimiter(Choice::Given(None)).chunk_bytes(chunk);
+        let sources = names.iter().zip(files);
+        let sources = sources.map(|(name, text)| Source::from_bytes(*name, text.into_bytes(), &options).unwrap());
+        let pipeline = Pipeline::new(&checker).threads(threads).keep_accepted(true);
+        let pipeline = match memory {
+            Some(bytes) => pipeline.memory(bytes, folder.path()),
+            None => pipeline,
+        };
+        let mut found = Vec::new();
+        let report = pipeline.run(sources.collect::<Vec<_>>(), |row: &Checked<'_>| {
+            let line = line(row);
+            // What a text without a number is called is for other tests.
+            let reason = line.number.map(|_| line.reason);
+            found.push((line.file, line.row, reason, line.duplicate_of));
+            Ok(())
+        }).unwrap();
+        prop_assert_eq!(found, model);
+        let accepted: Vec<u64> = report.accepted_numbers().unwrap().iter().map(|n| n.as_u64()).collect();
+        let mut wanted: Vec<u64> = first.keys().map(|n| FIRST + **n).collect();
+        wanted.sort_unstable();
+        prop_assert_eq!(accepted, wanted);
+    }
+
     /// Rows that are pushed, and verdicts that are pulled, are those of a run.
     #[test]
     fn pushed_and_pulled_rows_are_the_same(

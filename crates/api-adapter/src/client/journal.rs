@@ -597,6 +597,64 @@ mod tests {
         assert_eq!(journal.finished(), Some(&Json::from("done")));
     }
 
+    #[derive(Clone, Debug)]
+    enum Act {
+        /// A record that is on the disk when the call returns.
+        Write(usize),
+        /// One that is there when the next of those is.
+        Note(usize),
+        /// The program ends, and another goes on.
+        Reopen,
+        /// It ends in the middle of a record, of which so many bytes are there.
+        Tear(usize, prop::sample::Index),
+    }
+
+    fn act() -> impl Strategy<Value = Act> {
+        let record = 0..some_records().len() - 1;
+        prop_oneof![
+            4 => record.clone().prop_map(Act::Write),
+            2 => record.clone().prop_map(Act::Note),
+            1 => Just(Act::Reopen),
+            1 => (record, any::<prop::sample::Index>()).prop_map(|(which, len)| Act::Tear(which, len)),
+        ]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(200))]
+
+        /// Whatever is written, ended, torn and gone on with, it has the records of a list in memory.
+        #[test]
+        fn a_journal_is_a_list(acts in prop::collection::vec(act(), 0..30)) {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("list.journal");
+            let mut journal = Journal::create(&path, Heading::new(Json::from("x"))).unwrap();
+            let pool = &some_records()[1..];
+            journal.write(&some_records()[0]).unwrap();
+            let mut model: Vec<Record> = Vec::new();
+            for act in acts.into_iter().chain([Act::Reopen]) {
+                if let Act::Write(which) | Act::Note(which) = act {
+                    match act {
+                        Act::Write(_) => journal.write(&pool[which]).unwrap(),
+                        _ => journal.note(&pool[which]).unwrap(),
+                    }
+                    model.push(pool[which].clone());
+                    continue;
+                }
+                drop(journal);
+                if let Act::Tear(which, len) = act {
+                    // Behind the heading, the campaign and all others.
+                    let whole = line(2 + model.len() as u64, &pool[which]).unwrap();
+                    let torn = &whole[..len.index(whole.len())];
+                    let mut file = File::options().append(true).open(&path).unwrap();
+                    file.write_all(torn).unwrap();
+                }
+                journal = Journal::open(&path).unwrap();
+                prop_assert_eq!(journal.campaign(), Some(7));
+                prop_assert_eq!(&read(&mut journal), &model);
+            }
+        }
+    }
+
     proptest! {
         /// Cut anywhere behind the heading, it has the records that are whole; with a byte changed,
         /// it is refused, unless that was in the last record, which counts as torn.
