@@ -18,6 +18,9 @@ const DAY: i64 = 24 * HOUR;
 /// The first of the numbers that are written to.
 const FIRST: u64 = 380_971_112_200;
 
+/// Nothing is heard of messages to multiples of this, unless it is reported.
+const SILENT: u64 = 5;
+
 /// Ten-thousandths, for a segment.
 const PRICE: i64 = 100;
 
@@ -95,7 +98,9 @@ impl Owner {
                             MessageStatus::Rejected
                         }
                         false => {
-                            one.reports.push((now + 1000, *number));
+                            if number % SILENT != 0 {
+                                one.reports.push((now + 1000, *number));
+                            }
                             MessageStatus::Accepted
                         }
                     };
@@ -527,7 +532,7 @@ fn choose(random: &mut Random, owners: &[Owner; 2], who: usize) -> Act {
         (0..len).map(|_| one(random)).collect()
     };
     let replace = random.below(4) == 0;
-    match random.below(20) {
+    match random.below(23) {
         0..2 => Act::Create {
             text: random.below(2) as usize,
             deferred: random.below(3) == 0,
@@ -554,20 +559,23 @@ fn choose(random: &mut Random, owners: &[Owner; 2], who: usize) -> Act {
         15 => Act::Unstop {
             number: FIRST + random.below(40),
         },
-        16 => {
+        16..19 => {
             let status = MessageStatus::ALL[3 + random.below(7) as usize];
             // Only what has left is reported on.
             let left = |(id, one): (&i64, &Listed)| one.sent.map(|_| *id);
             let left: Vec<i64> = owners[who].campaigns.iter().filter_map(left).collect();
-            Act::Report {
-                id: pick(random, &left),
-                number: FIRST + random.below(40),
-                status,
-            }
+            let id = pick(random, &left);
+            let listed = owners[who].campaigns.get(&id);
+            let listed = listed.map_or(Vec::new(), |one| one.list.keys().copied().collect());
+            let number = match listed.len() as u64 {
+                0 => FIRST,
+                len => listed[random.below(len) as usize],
+            };
+            Act::Report { id, number, status }
         }
-        17 | 18 => {
+        19..22 => {
             // The clock is set back now and then.
-            let times = [999, 1000, 50 * 60_000, HOUR, DAY, -HOUR];
+            let times = [999, 1000, HOUR, DAY, DAY, -HOUR];
             Act::Pass {
                 time: times[random.below(6) as usize],
             }
@@ -583,7 +591,10 @@ fn schedule(seed: u64) -> u32 {
     let mut life = Life {
         folder: folder.path(),
         clock: Arc::new(ManualClock::at(NOON)),
-        ledger: Arc::default(),
+        ledger: Arc::new(Ledger {
+            silent: Some(SILENT),
+            ..Ledger::default()
+        }),
         crashes: Arc::default(),
         campaigns: None,
     };

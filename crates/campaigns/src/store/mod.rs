@@ -427,6 +427,22 @@ mod tests {
         assert!(error.contains("another program"), "{error}");
     }
 
+    /// Whether a write waits for the disk shows only when the power goes.
+    #[test]
+    fn what_is_acknowledged_is_on_the_disk() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = open(&folder.path().join("x.db")).unwrap();
+        let writer = store.writer();
+        let synchronous: i64 = writer
+            .pragma_query_value(None, "synchronous", |row| row.get(0))
+            .unwrap();
+        let journal: String = writer
+            .pragma_query_value(None, "journal_mode", |row| row.get(0))
+            .unwrap();
+        // 2 is `full`.
+        assert_eq!((synchronous, journal.as_str()), (2, "wal"));
+    }
+
     #[test]
     fn a_change_that_fails_leaves_nothing() {
         let folder = tempfile::tempdir().unwrap();

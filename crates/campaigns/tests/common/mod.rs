@@ -21,6 +21,8 @@ pub(crate) struct Ledger {
     /// Crashes of the program that talks to it: before and after a hand-over, once the countdown
     /// comes to nought.
     pub(crate) crash: Mutex<Option<(u32, bool)>>,
+    /// Nothing is foretold of messages to multiples of this.
+    pub(crate) silent: Option<u64>,
 }
 
 impl Ledger {
@@ -81,7 +83,9 @@ impl Transport for Ledger {
             .iter()
             .map(|message| Receipt {
                 status: MessageStatus::Accepted,
-                foretold: Some((MessageStatus::Delivered, message.at + 1000)),
+                foretold: (self.silent)
+                    .is_none_or(|of| message.number.as_u64() % of != 0)
+                    .then_some((MessageStatus::Delivered, message.at + 1000)),
             })
             .collect()
     }
