@@ -620,7 +620,7 @@ proptest! {
         let folder = tempfile::tempdir().unwrap();
         let options = fixed_options().delimiter(Choice::Given(None)).chunk_bytes(chunk);
         let sources = names.iter().zip(files);
-        let sources = sources.map(|(name, text)| Source::from_bytes(*name, text.into_bytes(), &options).unwrap());
+        let sources = sources.map(|(name, text)| Source::from_bytes(name, text.into_bytes(), &options).unwrap());
         let pipeline = Pipeline::new(&checker).threads(threads).keep_accepted(true);
         let pipeline = match memory {
             Some(bytes) => pipeline.memory(bytes, folder.path()),

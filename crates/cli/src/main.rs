@@ -39,6 +39,11 @@ use failure::Failure;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
+/// Large tables get large pages, and memory that large bodies and lists took is given back; the system's
+/// allocator does neither.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let cli = Cli::parse();
     // What goes wrong inside a library that reads a damaged workbook is told as such.

@@ -4,6 +4,7 @@
 //! A limit on the size of files stands for the full disk: it needs no disk of its own, and what is refused
 //! is the same. Whoever runs the tests as root gives up that right for those about permissions.
 #![cfg(target_os = "linux")]
+#![allow(clippy::print_stderr, reason = "what was skipped is told")]
 
 mod server;
 
@@ -256,7 +257,7 @@ fn unprivileged() -> Option<(Command, tempfile::TempDir)> {
         .arg("--version")
         .output();
     if !own.is_ok_and(|status| status.success()) || !tried.is_ok_and(|done| done.status.success()) {
-        println!("skipped: root's rights cannot be given up here");
+        eprintln!("skipped: root's rights cannot be given up here");
         return None;
     }
     let mut command = Command::new("setpriv");
