@@ -1278,6 +1278,16 @@ mod tests {
         }
     }
 
+    /// Nobody else reaches a server whose address was not given.
+    #[test]
+    fn a_server_listens_on_loopback() {
+        let serve = Cli::command().find_subcommand("serve").unwrap().clone();
+        let listen = serve.get_arguments().find(|one| one.get_id() == "listen");
+        let default = listen.unwrap().get_default_values()[0].to_str().unwrap();
+        let address: std::net::SocketAddr = default.parse().unwrap();
+        assert!(address.ip().is_loopback());
+    }
+
     /// The manual page is made of these.
     #[test]
     fn every_command_tells_its_exit_codes_and_an_example() {

@@ -4,7 +4,7 @@
 mod server;
 
 use serde_json::json;
-use server::{A, Server, codes, encoded, recipients};
+use server::{A, Server, add_account, codes, encoded, recipients, start_by};
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
@@ -314,6 +314,8 @@ fn values_of_the_wrong_kind() {
                 "x",
                 "'; DROP TABLE message; --",
                 "-1",
+                "9223372036854775807",
+                "-9223372036854775808",
                 "99999999999999999999",
                 "\0",
                 "a\r\nSet-Cookie: x",
@@ -392,6 +394,74 @@ fn headers_and_targets() {
         assert_eq!(server.wait(&answer["data"]), 2);
     }
     assert!(!folder.path().join("evil.csv").exists());
+}
+
+/// The log has a line for each thing that happened, whatever requests say, and neither keys nor numbers.
+#[test]
+fn logs_tell_no_secrets() {
+    let folder = tempfile::tempdir().unwrap();
+    let db = folder.path().join("test.db");
+    let key = add_account(&db, "test", &[]);
+    let log = folder.path().join("log");
+    let mut command = recipients();
+    command.stderr(std::fs::File::create(&log).unwrap());
+    let (process, address) = start_by(command, &db, &[]);
+    let server = Server {
+        process,
+        address,
+        db,
+        key,
+    };
+    let id = server.campaign("A secret text");
+    server.ok("campaign/addrecipients", &[("id", &id), ("recipients", A)]);
+    let forged = "2026-01-01T00:00:00Z ERROR forged";
+    let name = format!("{A}\n{forged}\x1b[31m.csv");
+    let answer = server.upload(&id, &name, A.as_bytes(), &[]);
+    assert!(
+        [1, 12, 100].contains(&answer["code"].as_u64().unwrap()),
+        "{answer}"
+    );
+    // Keys of others, and whatever stands where a method should.
+    let wrong = server.key.chars().rev().collect::<String>();
+    for path in [
+        format!("/service/campaign/get?apiKey={wrong}"),
+        format!(
+            "/service/campaign/{}?apiKey={}",
+            encoded(&format!("get\n{forged}\x1b[2J")),
+            server.key
+        ),
+        format!(
+            "/service/{}/list?apiKey={}&x={A}",
+            encoded("\r\n\r\n"),
+            server.key
+        ),
+        format!("/{}?apiKey={}", encoded(&format!("\n{forged}")), server.key),
+        format!("/l/{}", encoded(&format!("\n{forged}"))),
+    ] {
+        server.raw(
+            format!(
+                "GET {path} HTTP/1.1\r\nHost: x\r\nUser-Agent: {A}\r\nConnection: close\r\n\r\n"
+            )
+            .as_bytes(),
+        );
+    }
+    server.raw(
+        format!(
+            "GET /service/campaign/get?apiKey={} HTTP/1.1\r\n\x1b: {forged}\r\n\r\n",
+            server.key
+        )
+        .as_bytes(),
+    );
+    server.ok("campaign/send", &[("id", &id)]);
+    let log = std::fs::read_to_string(&log).unwrap();
+    assert!(log.lines().count() > 5, "{log}");
+    for line in log.lines() {
+        let is_ours = line.starts_with("20") && line.get(10..11) == Some("T");
+        assert!(is_ours && !line.starts_with(forged), "{line:?}");
+    }
+    for secret in [&server.key, &wrong, A, "secret text", "\x1b"] {
+        assert!(!log.contains(secret), "{secret:?} is in {log}");
+    }
 }
 
 /// A workbook whose cells would take more than 2 GiB is refused by what is checked before; without that
