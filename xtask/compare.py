@@ -97,7 +97,7 @@ for kind in args.kinds:
                 figures[name].append(run(command))
         medians = {name: [statistics.median(column) for column in zip(*runs)] for name, runs in figures.items()}
         base = medians["csv, reading only"][0]
-        print(f"{kind}, {rows:,} rows, {args.rounds} rounds\n")
+        print(f"{rows:,} rows, {args.rounds} rounds:\n")
         print("| | wall s | to csv | user + sys s | ns a row | peak MiB |\n|---|---:|---:|---:|---:|---:|")
         for name, (wall, cpu, peak) in medians.items():
             print(f"| {name} | {wall:.3f} | {wall / base:.2f} | {cpu:.3f} | {cpu / rows * 1e9:.1f} | {peak:.0f} |")

@@ -88,7 +88,7 @@ def main():
     programs = build()
     git = ["git", "-C", ROOT, "rev-parse", "--short", "HEAD"]
     commit = subprocess.run(git, capture_output=True, text=True).stdout.strip()
-    print(f"seed {SEED}, commit {commit}, {datetime.date.today().isoformat()}")
+    print(f"seed {SEED}, commit {commit}, {datetime.date.today().isoformat()}\n")
     print("| instance | seconds | result |\n|---|---:|---|")
     wrong = False
     with ThreadPoolExecutor(len(instances)) as pool:

@@ -222,7 +222,7 @@ def run(process, address, keys, db):
     failed = bool(errors)
     calls = sum(client.calls for client in clients)
     size = sum(path.stat().st_size for path in db.parent.glob("soak.db*") if path.is_file()) / 2**20
-    print(f"{SECONDS / 60:g} minutes, {calls:,} calls, {len(errors)} errors, database {size:,.0f} MB")
+    print(f"{SECONDS / 60:g} minutes, {calls:,} calls, {len(errors)} errors, database {size:,.0f} MB\n")
     for error in errors[:10]:
         print("  ", error)
     print("| third | p50 ms | p99 ms | max ms | memory MB | descriptors |")

@@ -131,6 +131,8 @@ class Server:
 def main():
     with tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder)
+        print("| rows | upload | server alone | loop of curl | upload against curl | share of the server's rate | peak memory |")
+        print("|---|---|---|---|---|---|---|")
         for rows in (ROWS // 10, ROWS):
             listed = numbers(rows)
             path = folder / "list.txt"
@@ -147,8 +149,8 @@ def main():
                     loops.append(curl(address, key, listed, folder))
             ours, alone, loops = map(statistics.median, (ours, alone, loops))
             print(
-                f"{rows} rows: upload {ours:.2f} s, server alone {alone:.2f} s, curl {loops:.2f} s; "
-                f"upload / curl {loops / ours:.2f} x, of the server {alone / ours:.2f}; peak {peak:.0f} MiB",
+                f"| {rows:,} | {ours:.2f} s | {alone:.2f} s | {loops:.2f} s | {loops / ours:.1f}x | "
+                f"{alone / ours:.2f} | {peak:.0f} MiB |",
                 flush=True,
             )
 

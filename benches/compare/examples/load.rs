@@ -250,6 +250,10 @@ fn median(mut times: Vec<Duration>) -> f64 {
     times[times.len() / 2].as_secs_f64()
 }
 
+fn row(name: &str, ours: f64, theirs: f64) {
+    println!("| {name} | {ours:.2} | {theirs:.2} | {:.2} |", ours / theirs);
+}
+
 fn main() -> Result<()> {
     let mut arguments = std::env::args().skip(1);
     let binary = arguments.next().ok_or("name the recipients binary")?;
@@ -259,6 +263,7 @@ fn main() -> Result<()> {
     let folder = std::env::current_dir()?.join("target/load");
     std::fs::create_dir_all(&folder)?;
     let some = rows / 5;
+    println!("| | server s | bare inserts s | ratio |\n|---|---:|---:|---:|");
     for connections in [1, 8, 64] {
         let (mut ours, mut theirs) = (Vec::new(), Vec::new());
         for _ in 0..ROUNDS {
@@ -267,11 +272,7 @@ fn main() -> Result<()> {
             ours.push(add(&server, some, connections, PLAIN)?);
         }
         let (ours, theirs) = (median(ours), median(theirs));
-        println!(
-            "AddRecipients, {connections:2} connections, {some} rows: {ours:.2} s, bare inserts \
-             {theirs:.2} s, ratio {:.2}",
-            ours / theirs
-        );
+        row(&format!("{some} rows, {connections} connections"), ours, theirs);
     }
     let (mut tracked, mut plain) = (Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
@@ -284,11 +285,8 @@ fn main() -> Result<()> {
         tracked.push(add(&server, some / 2, 1, &tracking)?);
     }
     let (tracked, plain) = (median(tracked), median(plain));
-    println!(
-        "{} recipients with links of their own: {tracked:.2} s, without {plain:.2} s, ratio {:.2}",
-        some / 2,
-        tracked / plain
-    );
+    let name = format!("{} recipients with links of their own, beside without", some / 2);
+    row(&name, tracked, plain);
     let (mut ours, mut theirs) = (Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
         theirs.push(bare(&folder, rows, 1, IMPORT_BATCH)?);
@@ -296,20 +294,15 @@ fn main() -> Result<()> {
         ours.push(server.import(rows)?);
     }
     let (ours, theirs) = (median(ours), median(theirs));
-    println!(
-        "import of {rows} rows: {ours:.2} s, bare inserts {theirs:.2} s, ratio {:.2}",
-        ours / theirs
-    );
+    row(&format!("a file of {rows} rows"), ours, theirs);
     let server = Server::start(&binary, &folder)?;
     server.import(10_000)?;
     let small = server.peak_memory()?;
     server.import(rows)?;
     let large = server.peak_memory()?;
-    println!(
-        "peak memory: {} MB after 10,000 rows, {} MB after {rows}",
-        small / 1024,
-        large / 1024
-    );
+    println!("\n| | |\n|---|---:|");
+    println!("| memory after 10,000 rows | {} MB |", small / 1024);
+    println!("| memory after {rows} rows | {} MB |", large / 1024);
     for (method, body) in [("campaign/getinfo", "id=2"), ("campaign/list", "")] {
         let mut times = Vec::new();
         for _ in 0..500 {
@@ -318,7 +311,9 @@ fn main() -> Result<()> {
             times.push(started.elapsed());
         }
         times.sort();
-        println!("{method}: p50 {:?}, p99 {:?}", times[250], times[495]);
+        let ms = |at: usize| times[at].as_secs_f64() * 1000.0;
+        println!("| {method}, median | {:.2} ms |", ms(250));
+        println!("| {method}, 99th percentile | {:.2} ms |", ms(495));
     }
     Ok(())
 }
