@@ -251,7 +251,10 @@ fn median(mut times: Vec<Duration>) -> f64 {
 }
 
 fn row(name: &str, ours: f64, theirs: f64) {
-    println!("| {name} | {ours:.2} | {theirs:.2} | {:.2} |", ours / theirs);
+    println!(
+        "| {name} | {ours:.2} | {theirs:.2} | {:.2} |",
+        ours / theirs
+    );
 }
 
 fn main() -> Result<()> {
@@ -272,7 +275,11 @@ fn main() -> Result<()> {
             ours.push(add(&server, some, connections, PLAIN)?);
         }
         let (ours, theirs) = (median(ours), median(theirs));
-        row(&format!("{some} rows, {connections} connections"), ours, theirs);
+        row(
+            &format!("{some} rows, {connections} connections"),
+            ours,
+            theirs,
+        );
     }
     let (mut tracked, mut plain) = (Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
@@ -285,7 +292,10 @@ fn main() -> Result<()> {
         tracked.push(add(&server, some / 2, 1, &tracking)?);
     }
     let (tracked, plain) = (median(tracked), median(plain));
-    let name = format!("{} recipients with links of their own, beside without", some / 2);
+    let name = format!(
+        "{} recipients with links of their own, beside without",
+        some / 2
+    );
     row(&name, tracked, plain);
     let (mut ours, mut theirs) = (Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
