@@ -11,11 +11,8 @@ A table stands between two comments, the first of which has its name and command
     ...
     <!-- made at COMMIT, DAY -->
 
-The command is run in the root of the repository by a shell; what it prints takes the place of what stood
-there, and commit and day are those of the run. It must print Markdown. Commands say what they need
-themselves; most need
-
-    cargo build --release && cargo build --release --examples -p recipients-benches-compare
+The command is run in the root of the repository by a shell, after a build of what they all measure; what it
+prints takes the place of what stood there, and commit and day are those of the run. It must print Markdown.
 
 What `cargo bench` measures by criterion is printed by `xtask/book.py criterion GROUP`, which reads
 target/criterion. A command that fails leaves its table as it was, and the exit code is 1.
@@ -57,22 +54,29 @@ def make(name, command):
     """What the command prints, or nothing if it fails."""
     print(f"{name}: {command}", flush=True)
     done = subprocess.run(command, shell=True, cwd=ROOT, stdout=subprocess.PIPE, text=True)
-    if done.returncode != 0 or "|---" not in done.stdout:
-        print(f"{name}: exit code {done.returncode}, the table stays as it was", file=sys.stderr)
+    why = f"exit code {done.returncode}" if done.returncode else "it printed no table"
+    if done.returncode or "|---" not in done.stdout:
+        print(f"{name}: {why}; what stands there stays", file=sys.stderr)
         return None
     return done.stdout.strip() + "\n"
 
 
 def main(wanted):
-    git = ["git", "-C", ROOT, "rev-parse", "--short", "HEAD"]
+    known = [table[0] for page in PAGES for table in TABLE.findall(page.read_text())]
+    unknown = [name for name in wanted if name not in [*known, "all"]]
+    if unknown:
+        sys.exit(f"no table is called {', '.join(unknown)}")
+    if wanted:
+        build = "cargo build --release --locked && cargo build --release --locked --examples -p recipients-benches-compare"
+        subprocess.run(build, shell=True, cwd=ROOT, check=True)
+    git = ["git", "-C", ROOT, "describe", "--always", "--dirty"]
     commit = subprocess.run(git, capture_output=True, text=True).stdout.strip()
-    names, failed = [], False
+    failed = False
     for page in PAGES:
         for name, command, _, made in TABLE.findall(page.read_text()):
-            names.append(name)
             if not wanted:
                 print(f"{name}: {command}\n    made at {made}")
-            elif name in wanted or wanted == ["all"]:
+            elif name in wanted or "all" in wanted:
                 body = make(name, command)
                 failed |= body is None
                 if body is None:
@@ -82,13 +86,10 @@ def main(wanted):
                 text = page.read_text()
                 new = TABLE.sub(lambda one: table if one[1] == name else one[0], text)
                 page.write_text(new)
-    unknown = [name for name in wanted if name not in [*names, "all"]]
-    if unknown:
-        sys.exit(f"no table is called {', '.join(unknown)}")
     sys.exit(1 if failed else 0)
 
 
-if sys.argv[1:2] == ["criterion"]:
+if sys.argv[1:2] == ["criterion"] and len(sys.argv) == 3:
     criterion(sys.argv[2])
 else:
     main(sys.argv[1:])

@@ -4,7 +4,7 @@
 
 use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
-use recipients::ingest::{Batch, Choice, Encoding, Error, ErrorKind, Options, Source};
+use recipients::ingest::{Batch, Choice, Encoding, Error, ErrorKind, Limits, Options, Source};
 
 #[derive(Arbitrary, Debug)]
 struct Input {
@@ -138,8 +138,8 @@ fuzz_target!(|input: Input| {
             Piece::Text(piece) => text.push_str(piece),
         }
     }
-    // A byte order mark is for another target.
-    if text.starts_with('\u{feff}') {
+    // A byte order mark is for another target, and so is a row beyond the limit.
+    if text.starts_with('\u{feff}') || text.len() > Limits::default().row_bytes {
         return;
     }
     let options = Options::auto()
@@ -162,7 +162,7 @@ fuzz_target!(|input: Input| {
             }
             assert_eq!(found, naive);
         }
-        (Err(error), None) => assert!(!error.to_string().is_empty()),
+        (Err(error), None) => assert!(matches!(error.kind(), ErrorKind::UnclosedQuote { .. })),
         (found, naive) => panic!("{found:?} is not {naive:?}"),
     }
 });

@@ -8,7 +8,7 @@ use recipients_api_adapter::client::Journal;
 
 fuzz_target!(|input: (bool, Vec<u8>)| {
     let (with_sums, bytes) = input;
-    let path = std::env::temp_dir().join(format!("recipients-fuzz-{}", std::process::id()));
+    let path = std::env::temp_dir().join(format!("recipients-fuzz-journal-{}", std::process::id()));
     let bytes = match with_sums {
         false => bytes,
         true => {

@@ -593,20 +593,21 @@ fn hardly_a_good_row() {
     assert_eq!(report.batches, 4);
 }
 
-/// `RECIPIENTS_SCHEDULES` of them, 50 otherwise.
+/// `RECIPIENTS_SCHEDULES` of them, 50 otherwise, from `RECIPIENTS_SEED` on.
 #[test]
 fn d24_exactly_once_through_faults_and_crashes() {
     let count: u64 = std::env::var("RECIPIENTS_SCHEDULES").map_or(50, |n| n.parse().unwrap());
     let folder = tempfile::tempdir().unwrap();
     let server = Server::new(folder.path());
     let seen = Mutex::new(BTreeSet::new());
-    let next = AtomicU64::new(0);
+    let first: u64 = std::env::var("RECIPIENTS_SEED").map_or(0, |n| n.parse().unwrap());
+    let next = AtomicU64::new(first);
     std::thread::scope(|scope| {
         for _ in 0..8 {
             scope.spawn(|| {
                 loop {
                     let seed = next.fetch_add(1, Ordering::SeqCst);
-                    if seed >= count {
+                    if seed >= first + count {
                         break;
                     }
                     schedule(&server, folder.path(), seed, &seen);

@@ -1,7 +1,7 @@
 //! Crashes at any commit and around any hand-over: what was acknowledged is there, nothing is
 //! there twice, nothing is handed over twice, and counters equal a recount (decisions D27, D28).
 //!
-//! `RECIPIENTS_SCHEDULES` sets how many schedules are tried; the default is 50.
+//! `RECIPIENTS_SCHEDULES` and `RECIPIENTS_SEED` set how many schedules are tried, and which; the default is 50.
 
 mod common;
 
@@ -255,11 +255,9 @@ fn schedule(seed: u64) -> u32 {
 
 #[test]
 fn whatever_crashes_nothing_is_lost_and_nothing_is_there_twice() {
-    let schedules = std::env::var("RECIPIENTS_SCHEDULES")
-        .ok()
-        .and_then(|n| n.parse().ok());
     quiet_crashes();
-    let schedules = schedules.unwrap_or(50);
-    let crashes: u32 = (0..schedules).map(schedule).sum();
+    let seeds = common::seeds(50);
+    let schedules = seeds.end - seeds.start;
+    let crashes: u32 = seeds.map(schedule).sum();
     assert!(u64::from(crashes) > 5 * schedules, "{crashes} crashes");
 }

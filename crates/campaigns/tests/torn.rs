@@ -1,7 +1,7 @@
 //! Torn writes below the database: of what a commit or a checkpoint writes, any sectors may be on the disk
 //! and others not when the power goes. What was there before is there then, or all that was written.
 //!
-//! `RECIPIENTS_SCHEDULES` sets how many schedules are tried; the default is 10.
+//! `RECIPIENTS_SCHEDULES` and `RECIPIENTS_SEED` set how many schedules are tried, and which; the default is 10.
 
 mod common;
 
@@ -230,12 +230,10 @@ fn schedule(seed: u64) -> [u64; 2] {
 
 #[test]
 fn torn_writes_leave_all_or_nothing() {
-    let schedules = std::env::var("RECIPIENTS_SCHEDULES")
-        .ok()
-        .and_then(|n| n.parse().ok());
-    let schedules: u64 = schedules.unwrap_or(10);
+    let seeds = common::seeds(10);
+    let schedules = seeds.end - seeds.start;
     let mut found = [0; 2];
-    for seed in 0..schedules {
+    for seed in seeds {
         let [old, new] = schedule(seed);
         found = [found[0] + old, found[1] + new];
     }

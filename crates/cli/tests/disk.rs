@@ -108,10 +108,7 @@ fn a_server_on_a_full_disk() {
     // A list that there is no room for is refused, and nothing of it stays.
     let large = list(380_500_000_000, 200_000).join("\n");
     let answer = server.upload(&imported, "list.csv", large.as_bytes(), &[]);
-    assert!(
-        [3, 10].contains(&answer["code"].as_u64().unwrap()),
-        "{answer}"
-    );
+    assert!(answer["code"] == 3, "{answer}");
     // Whoever only looks is answered.
     assert_eq!(server.code("campaign/getInfo", &[("id", &id)]), 0);
     let told = std::fs::read_to_string(&log).unwrap();
@@ -227,7 +224,7 @@ fn an_upload_whose_journal_there_is_no_room_for() {
     ];
     let (code, err) = upload(limited(8 << 10), &arguments);
     assert!(code == 4 || code == 5, "{code}: {err}");
-    assert!(err.contains("j: ") || err.contains("journal"), "{err}");
+    assert!(err.contains("File too large"), "{err}");
     let (code, err) = upload(recipients(), &["resume", "j"]);
     assert_eq!(code, 0, "{err}");
     let listed = server.ok("campaign/list", &[]);
@@ -377,7 +374,7 @@ fn a_damaged_database() {
     damaged[100..].fill(0x55);
     for (bytes, words) in [
         (&damaged[..], "go back to a backup"),
-        (&b"a letter to Santa"[..], ""),
+        (&b"a letter to Santa"[..], "is another file"),
     ] {
         let path = folder.path().join("damaged.db");
         std::fs::write(&path, bytes).unwrap();

@@ -172,16 +172,10 @@ fn d19_entities_are_not_unfolded() {
     let head = format!("<?xml version=\"1.0\"?><!DOCTYPE x [{entities}]>");
     let row = "<table:table-row><table:table-cell office:value-type=\"string\"><text:p>&a9;</text:p>\
                </table:table-cell></table:table-row>";
-    let mut source = match Source::from_bytes("x.ods", ods(&head, row), &Options::auto()) {
-        Err(error) => return assert!(!error.to_string().is_empty()),
-        Ok(source) => source,
-    };
-    let mut batch = recipients_ingest::Batch::new();
-    while source.fill(&mut batch).is_ok_and(|more| more) {
-        for row in batch.rows() {
-            assert!(row.fields().map(str::len).sum::<usize>() < 100);
-        }
-    }
+    let read = |row: &str| Source::from_bytes("x.ods", ods(&head, row), &Options::auto()).map(drop);
+    read(&row.replace("&a9;", "&amp;1")).unwrap();
+    let error = read(row).unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::Workbook(_)), "{error:?}");
 }
 
 /// ODS bombs by what calamine would lay out: a long text in many cells, and empty rows between

@@ -620,7 +620,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(200))]
+        #![proptest_config(ProptestConfig::with_cases(64))]
 
         /// Whatever is written, ended, torn and gone on with, it has the records of a list in memory.
         #[test]

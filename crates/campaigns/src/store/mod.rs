@@ -319,15 +319,16 @@ impl From<rusqlite::Error> for Error {
             return Error::NotFound;
         }
         let advice = match error.sqlite_error_code() {
-            Some(ErrorCode::DiskFull) => "; make room on its disk, and work goes on by itself",
+            Some(ErrorCode::DiskFull) => "; make room on its disk",
             Some(ErrorCode::SystemIoFailure) => {
                 "; its disk is full or broken, or a limit on the size of files was met"
             }
             Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => {
                 "; the file and its folder must be readable and writable for the user who runs this"
             }
-            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
-                "; go back to a backup, or ask `recipients db check` what is wrong"
+            Some(ErrorCode::DatabaseCorrupt) => "; it is damaged: go back to a backup",
+            Some(ErrorCode::NotADatabase) => {
+                "; this is another file, or a damaged database: then go back to a backup"
             }
             _ => "",
         };

@@ -188,6 +188,14 @@ pub(crate) fn settle(campaigns: &Campaigns) {
     while campaigns.step().unwrap() {}
 }
 
+/// The seeds of the schedules to be tried: `RECIPIENTS_SCHEDULES` of them, or so many, from
+/// `RECIPIENTS_SEED` or 0 on.
+pub(crate) fn seeds(default: u64) -> std::ops::Range<u64> {
+    let set = |name: &str| std::env::var(name).ok().map(|n| n.parse::<u64>().unwrap());
+    let first = set("RECIPIENTS_SEED").unwrap_or(0);
+    first..first + set("RECIPIENTS_SCHEDULES").unwrap_or(default)
+}
+
 /// A small generator of numbers that look random: the same for the same seed.
 #[derive(Debug)]
 pub(crate) struct Random(pub(crate) u64);
