@@ -39,8 +39,8 @@ use failure::Failure;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-/// Large tables get large pages, and memory that large bodies and lists took is given back; the system's
-/// allocator does neither.
+/// Asks the system for large pages, which large tables gain by, and gives back what large bodies and lists
+/// took (`docs/performance.md`).
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

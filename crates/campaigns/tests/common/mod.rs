@@ -129,16 +129,6 @@ pub(crate) fn survive<T>(program: impl FnOnce() -> T) -> Option<T> {
     }
 }
 
-/// Says nothing of crashes that were asked for.
-pub(crate) fn quiet_crashes() {
-    let tell = std::panic::take_hook();
-    std::panic::set_hook(Box::new(move |info| {
-        if info.payload().downcast_ref::<&str>() != Some(&"crash") {
-            tell(info);
-        }
-    }));
-}
-
 /// Campaigns with a clock that stands still.
 pub(crate) struct World {
     pub(crate) campaigns: Campaigns,
@@ -194,6 +184,21 @@ pub(crate) fn seeds(default: u64) -> std::ops::Range<u64> {
     let set = |name: &str| std::env::var(name).ok().map(|n| n.parse::<u64>().unwrap());
     let first = set("RECIPIENTS_SEED").unwrap_or(0);
     first..first + set("RECIPIENTS_SCHEDULES").unwrap_or(default)
+}
+
+/// Tries schedules, each of which says how many crashes there were, and that these were more than so many a
+/// schedule. Nothing is said of crashes that were asked for.
+pub(crate) fn crash_through(default: u64, least: u64, schedule: impl FnMut(u64) -> u32) {
+    let tell = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |info| {
+        if info.payload().downcast_ref::<&str>() != Some(&"crash") {
+            tell(info);
+        }
+    }));
+    let seeds = seeds(default);
+    let schedules = seeds.end - seeds.start;
+    let crashes: u32 = seeds.map(schedule).sum();
+    assert!(u64::from(crashes) > least * schedules, "{crashes} crashes");
 }
 
 /// A small generator of numbers that look random: the same for the same seed.
