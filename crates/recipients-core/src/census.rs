@@ -5,7 +5,7 @@
 //! range by range ([`Census::settle`]).
 
 use crate::bulk::{Memo, number_of, text_of};
-use crate::seen::LEAF_BITS;
+use crate::seen::{Bits, LEAF_BITS, no_bits};
 use crate::{Checker, Msisdn, NumberSet, Reason, Seen, Verdict};
 use ahash::RandomState;
 use numbering_plan::Answer as Found;
@@ -217,8 +217,8 @@ pub struct Census<'c> {
     likely_duplicates: u64,
     /// Candidates by leaves.
     sorted: Vec<Candidate>,
-    /// A leaf's numbers on a list, a bit each.
-    listed: Box<[u64]>,
+    /// A leaf's numbers, a bit each.
+    bits: Box<Bits>,
 }
 
 /// Shows whom it asks.
@@ -241,7 +241,7 @@ impl<'c> Census<'c> {
             told_again: HashMap::default(),
             likely_duplicates: 0,
             sorted: Vec::new(),
-            listed: vec![0; 1 << (LEAF_BITS - 6)].into(),
+            bits: no_bits(),
         }
     }
 
@@ -319,7 +319,7 @@ impl<'c> Census<'c> {
             counts,
             told_again,
             sorted,
-            listed,
+            bits,
             likely_duplicates,
             ..
         } = self;
@@ -335,7 +335,7 @@ impl<'c> Census<'c> {
             let mut left = run;
             for (at, (_, list)) in lists.iter().enumerate() {
                 for set in list.sets() {
-                    let kept = strike(left, set, listed, |candidate| {
+                    let kept = strike(left, set, bits, |candidate| {
                         tally.of(candidate)[LISTED + at] += 1;
                     });
                     left = &mut left[..kept];
@@ -347,7 +347,7 @@ impl<'c> Census<'c> {
             {
                 *likely_duplicates += twins_seen(left, seen);
             }
-            seen.insert_run(left, |candidate, is_new| {
+            seen.insert_run(left, bits, |candidate, is_new| {
                 let mut is_counted = is_new;
                 if let (Some(verdicts), true) = (&verdicts, is_new) {
                     let verdict = verdicts[candidate.class()];
@@ -501,11 +501,11 @@ fn sort_by_leaf<'a>(
 }
 
 /// Moves the candidates of a leaf that are not in a set to the front, in their order; how many they
-/// are.
+/// are. All of `bits` are 0, before and after.
 fn strike(
     run: &mut [Candidate],
     set: &NumberSet,
-    bits: &mut [u64],
+    bits: &mut Bits,
     mut tell: impl FnMut(Candidate),
 ) -> usize {
     let mut kept = 0;
@@ -526,7 +526,6 @@ fn strike(
         if blocks.is_empty() {
             return run.len();
         }
-        bits.fill(0);
         set.for_blocks(blocks, |number| {
             let place = number.wrapping_sub(low) as usize;
             if let Some(word) = bits.get_mut(place / 64) {
@@ -537,6 +536,7 @@ fn strike(
             let place = run[at].number() as usize % (1 << LEAF_BITS);
             keep(run, at, bits[place / 64] >> (place % 64) & 1 == 1);
         }
+        bits.fill(0);
     } else {
         let filter = set.filter();
         for at in 0..run.len() {

@@ -6,6 +6,9 @@
 //! it bursts into 256 nodes of eight bits less; a table of 16 bits gives way to a bitmap once that
 //! is smaller. So a number costs 5 bytes where numbers lie far apart and as little as an eighth of
 //! a byte where they lie densely, without asking the plan where that is.
+//!
+//! Numbers that come many at a time ([`Seen::insert_run`]) need no table: they are told apart in a
+//! bitmap that stays in the first-level cache, and listed as they come.
 
 use crate::{Candidate, Msisdn};
 use ahash::RandomState;
@@ -53,8 +56,16 @@ const MOST_PLACE: u64 = (1 << 40) - 1;
 /// Bits of a number that the way to a bitmap does not tell.
 pub(crate) const LEAF_BITS: u32 = 16;
 
-/// Candidates of a leaf for which its bitmap is read ahead.
-const TOUCH: usize = 64;
+/// Candidates of a leaf that are worth going through its whole bitmap, or all that are in it.
+const MANY: usize = 64;
+
+/// A bit for each number of a leaf.
+pub(crate) type Bits = [u64; 1 << (LEAF_BITS - 6)];
+
+/// The same to work with, all of them 0.
+pub(crate) fn no_bits() -> Box<Bits> {
+    Box::new([0; 1 << (LEAF_BITS - 6)])
+}
 
 /// Bits of a number that the way to a root does not tell.
 const ROOT_BITS: u32 = 32;
@@ -65,16 +76,22 @@ const BURST: [u32; 2] = [1 << 15, 1 << 13];
 /// Slots of a table of 16 bits that take as much as a bitmap.
 const BITMAP_SLOTS: usize = (1 << 16) / 8 / 2;
 
+/// Numbers of a list of 16 bits that take as much as a bitmap.
+const BITMAP_LISTED: usize = BITMAP_SLOTS;
+
 /// The same while the whole set is small: then what is quicker is better than what is smaller.
 const BURST_EARLY: u32 = 128;
 const BITMAP_EARLY: u32 = 16;
+const BITMAP_LISTED_EARLY: usize = 1 << 9;
 
 enum Node {
     Empty,
     Table32(Box<Table<4>>),
     Table24(Box<Table<3>>),
     Table16(Box<Table<2>>),
-    Bitmap(Box<[u64; 1 << 10]>),
+    /// Numbers of 16 bits, without places, as they came.
+    Listed(Box<Vec<u16>>),
+    Bitmap(Box<Bits>),
     Split(Box<[Node; 256]>),
 }
 
@@ -137,39 +154,68 @@ impl Seen {
     }
 
     /// Adds candidates of one leaf to a set without places, in their order, telling of each whether
-    /// it is new.
-    pub(crate) fn insert_run(&mut self, run: &[Candidate], mut tell: impl FnMut(Candidate, bool)) {
+    /// it is new. All of `bits` are 0, before and after.
+    pub(crate) fn insert_run(
+        &mut self,
+        run: &[Candidate],
+        bits: &mut Bits,
+        mut tell: impl FnMut(Candidate, bool),
+    ) {
         let Some(first) = run.first() else {
             return;
         };
+        debug_assert!(!self.places, "a list has no places");
         let (root, rest) = parts(first.msisdn());
         let root = self.root(root);
-        let mut node = &mut self.nodes[root];
-        let mut bits = ROOT_BITS;
-        while let Node::Split(children) = node {
-            bits -= 8;
-            node = &mut children[rest as usize >> bits & 0xff];
-        }
-        let Node::Bitmap(words) = node else {
-            for &candidate in run {
-                tell(candidate, self.insert(candidate.msisdn(), 0).is_none());
-            }
-            return;
+        let early = self.bytes < self.small;
+        let node = leaf(&mut self.nodes[root], rest);
+        let (node, taken) = match run.len() >= MANY {
+            true => listed(node, rest, early, &self.mixer),
+            false => (node.0, 0),
         };
-        if run.len() >= TOUCH {
-            // Reading the bitmap from end to end once, which processors foresee, is quicker than
-            // waiting for one place of it after the other.
-            let touched = words.iter().step_by(8).fold(0, |all, word| all | word);
-            std::hint::black_box(touched);
-        }
-        for &candidate in run {
-            let number = candidate.number() as usize;
-            let word = &mut words[number >> 6 & 0x3ff];
-            let bit = 1 << (number & 63);
-            let is_new = *word & bit == 0;
-            *word |= bit;
-            self.len += u64::from(is_new);
-            tell(candidate, is_new);
+        self.bytes = self.bytes.wrapping_add_signed(taken);
+        match node {
+            Node::Bitmap(words) => {
+                if run.len() >= MANY {
+                    // Reading the bitmap from end to end once, which processors foresee, is quicker
+                    // than waiting for one place of it after the other.
+                    let touched = words.iter().step_by(8).fold(0, |all, word| all | word);
+                    std::hint::black_box(touched);
+                }
+                for &candidate in run {
+                    let is_new = set_bit(words, candidate.number() as u16);
+                    self.len += u64::from(is_new);
+                    tell(candidate, is_new);
+                }
+            }
+            Node::Listed(numbers) if run.len() >= MANY => {
+                for &number in &**numbers {
+                    set_bit(bits, number);
+                }
+                let before = numbers.len();
+                let mut taken = make_room(numbers, run.len());
+                for &candidate in run {
+                    let number = candidate.number() as u16;
+                    let is_new = set_bit(bits, number);
+                    if is_new {
+                        numbers.push(number);
+                    }
+                    tell(candidate, is_new);
+                }
+                self.len += (numbers.len() - before) as u64;
+                if numbers.len() >= most_listed(early) {
+                    taken -= node.bytes() as isize;
+                    *node = Node::Bitmap(Box::new(*bits));
+                    taken += node.bytes() as isize;
+                }
+                self.bytes = self.bytes.wrapping_add_signed(taken);
+                bits.fill(0);
+            }
+            _ => {
+                for &candidate in run {
+                    tell(candidate, self.insert(candidate.msisdn(), 0).is_none());
+                }
+            }
         }
     }
 
@@ -184,6 +230,7 @@ impl Seen {
                 Node::Table32(table) => return table.get(rest, &self.mixer),
                 Node::Table24(table) => return table.get(rest, &self.mixer),
                 Node::Table16(table) => return table.get(rest, &self.mixer),
+                Node::Listed(numbers) => return numbers.contains(&(rest as u16)).then_some(0),
                 Node::Bitmap(words) => {
                     let word = words[rest as usize >> 6 & 0x3ff];
                     return (word >> (rest & 63) & 1 == 1).then_some(0);
@@ -318,6 +365,83 @@ struct Change {
     bytes: isize,
 }
 
+/// Whether the bit was 0; it is 1 now.
+#[inline]
+fn set_bit(bits: &mut Bits, number: u16) -> bool {
+    let word = &mut bits[usize::from(number) / 64];
+    let bit = 1 << (number % 64);
+    let is_new = *word & bit == 0;
+    *word |= bit;
+    is_new
+}
+
+/// Numbers that a list of 16 bits holds before it gives way to a bitmap.
+fn most_listed(early: bool) -> usize {
+    match early {
+        true => BITMAP_LISTED_EARLY,
+        false => BITMAP_LISTED,
+    }
+}
+
+/// Room for so many more in a list; how many bytes more that takes.
+fn make_room(numbers: &mut Vec<u16>, more: usize) -> isize {
+    let before = numbers.capacity();
+    if before - numbers.len() < more {
+        numbers.reserve_exact(more.max(numbers.len() / 3));
+    }
+    2 * (numbers.capacity() - before) as isize
+}
+
+/// The node below this one that a number of 32 bits would be put into, with the bits that the way to
+/// it does not tell.
+#[inline]
+fn leaf(mut node: &mut Node, rest: u32) -> (&mut Node, u32) {
+    let mut bits = ROOT_BITS;
+    while let Node::Split(children) = node {
+        bits -= 8;
+        node = &mut children[rest as usize >> bits & 0xff];
+    }
+    (node, bits)
+}
+
+/// Turns such a node into a list of 16 bits, or leads to a new one below it; how many bytes more that
+/// takes. Not where that takes more than it must and the set is no longer small.
+fn listed<'n>(
+    (node, bits): (&'n mut Node, u32),
+    rest: u32,
+    early: bool,
+    mixer: &Mixer,
+) -> (&'n mut Node, isize) {
+    if matches!(node, Node::Listed(_) | Node::Bitmap(_)) || bits > LEAF_BITS && !early {
+        return (node, 0);
+    }
+    let before = node.bytes() as isize;
+    let old = std::mem::replace(node, Node::Empty);
+    if bits == LEAF_BITS {
+        let mut numbers = Vec::new();
+        if let Node::Table16(table) = old {
+            numbers.reserve_exact(table.len as usize);
+            table.for_each(mixer, |rest, _| numbers.push(rest as u16));
+        }
+        *node = Node::Listed(Box::new(numbers));
+        let taken = node.bytes() as isize - before;
+        return (node, taken);
+    }
+    *node = match old {
+        Node::Table32(table) => burst(&table, bits, false, mixer),
+        Node::Table24(table) => burst(&table, bits, false, mixer),
+        _ => Node::Split(Box::new([const { Node::Empty }; 256])),
+    };
+    let taken = node.bytes_below() as isize - before;
+    let Node::Split(children) = node else {
+        unreachable!("just made")
+    };
+    let bits = bits - 8;
+    let child = &mut children[rest as usize >> bits & 0xff];
+    let (child, more) = listed((child, bits), rest, early, mixer);
+    (child, taken + more)
+}
+
 #[inline]
 fn insert(mut node: &mut Node, mut rest: u32, place: u64, shape: Shape, mixer: &Mixer) -> Change {
     let mut bits = ROOT_BITS;
@@ -332,16 +456,26 @@ fn insert(mut node: &mut Node, mut rest: u32, place: u64, shape: Shape, mixer: &
                 continue;
             }
             Node::Bitmap(words) => {
-                let word = &mut words[rest as usize >> 6 & 0x3ff];
-                let bit = 1 << (rest & 63);
-                let found = (*word & bit != 0).then_some(0);
-                *word |= bit;
                 return Change {
-                    found,
+                    found: (!set_bit(words, rest as u16)).then_some(0),
                     bytes: taken,
                 };
             }
-            Node::Empty => true,
+            Node::Listed(numbers) if numbers.contains(&(rest as u16)) => {
+                return Change {
+                    found: Some(0),
+                    bytes: taken,
+                };
+            }
+            Node::Listed(numbers) if numbers.len() < most_listed(shape.early) => {
+                taken += make_room(numbers, 1);
+                numbers.push(rest as u16);
+                return Change {
+                    found: None,
+                    bytes: taken,
+                };
+            }
+            Node::Empty | Node::Listed(_) => true,
             Node::Table32(table) => {
                 table.len >= BURST[0] || shape.early && table.len >= BURST_EARLY
             }
@@ -361,7 +495,7 @@ fn insert(mut node: &mut Node, mut rest: u32, place: u64, shape: Shape, mixer: &
             Node::Table32(table) => table.insert(rest, place, mixer),
             Node::Table24(table) => table.insert(rest, place, mixer),
             Node::Table16(table) => table.insert(rest, place, mixer),
-            Node::Empty | Node::Bitmap(_) | Node::Split(_) => {
+            Node::Empty | Node::Listed(_) | Node::Bitmap(_) | Node::Split(_) => {
                 unreachable!("only tables are left here")
             }
         };
@@ -381,10 +515,17 @@ fn reshape(node: &mut Node, bits: u32, places: bool, mixer: &Mixer) -> isize {
         Node::Table32(table) => *node = burst(&table, bits, places, mixer),
         Node::Table24(table) => *node = burst(&table, bits, places, mixer),
         Node::Table16(table) => {
-            let mut words = Box::new([0u64; 1 << 10]);
+            let mut words = no_bits();
             table.for_each(mixer, |rest, _| {
-                words[rest as usize >> 6] |= 1 << (rest & 63);
+                set_bit(&mut words, rest as u16);
             });
+            *node = Node::Bitmap(words);
+        }
+        Node::Listed(numbers) => {
+            let mut words = no_bits();
+            for &number in &*numbers {
+                set_bit(&mut words, number);
+            }
             *node = Node::Bitmap(words);
         }
         Node::Bitmap(_) | Node::Split(_) => *node = old,
@@ -428,6 +569,7 @@ impl Node {
             Node::Table32(table) => table.bytes(),
             Node::Table24(table) => table.bytes(),
             Node::Table16(table) => table.bytes(),
+            Node::Listed(numbers) => size_of::<Vec<u16>>() + 2 * numbers.capacity(),
             Node::Bitmap(words) => size_of_val(&**words),
             Node::Split(children) => size_of_val(&**children),
         };
@@ -442,6 +584,7 @@ impl Node {
             Node::Table32(table) => table.for_each(mixer, take),
             Node::Table24(table) => table.for_each(mixer, take),
             Node::Table16(table) => table.for_each(mixer, take),
+            Node::Listed(numbers) => numbers.iter().for_each(|&rest| take(rest.into(), 0)),
             Node::Bitmap(words) => {
                 for (at, &word) in words.iter().enumerate().rev() {
                     let mut word = word;
@@ -779,6 +922,17 @@ mod tests {
     use proptest::prelude::*;
     use std::collections::BTreeMap;
 
+    impl Node {
+        /// Bytes of memory, counted again.
+        fn bytes_of_all(&self) -> usize {
+            let below = match self {
+                Node::Split(children) => children.iter().map(Node::bytes_of_all).sum(),
+                _ => 0,
+            };
+            self.bytes() + below
+        }
+    }
+
     /// Numbers that lie close together and far apart.
     fn number() -> impl Strategy<Value = u64> {
         prop_oneof![
@@ -810,6 +964,45 @@ mod tests {
                 model.entry(number).or_insert(place);
             }
             let all: Vec<_> = seen.iter().map(|(number, place)| (number.as_u64(), place)).collect();
+            prop_assert_eq!(all, model.into_iter().collect::<Vec<_>>());
+        }
+
+        /// Numbers that come many at a time and one by one, through lists and bitmaps, are those of a
+        /// set; and no more memory is taken than is told and wanted.
+        #[test]
+        fn runs_are_a_set(
+            acts in prop::collection::vec((0u64..3, 0u64..65_536, 1u64..40, 0usize..900), 0..24),
+            small in prop_oneof![Just(0), Just(30_000), Just(1 << 20)],
+        ) {
+            let mut seen = Seen::numbers_only().spending(small);
+            let mut bits = no_bits();
+            let mut model = std::collections::BTreeSet::new();
+            for (leaf, from, step, count) in acts {
+                let first = (79_000_000_000 >> LEAF_BITS << LEAF_BITS) + (leaf << LEAF_BITS);
+                let numbers = (0..count as u64).map(|n| first + (from + n * step * step) % 65_536);
+                let run: Vec<_> = numbers.filter_map(Candidate::from_bits).collect();
+                let mut told = Vec::new();
+                if step % 5 == 0 {
+                    for candidate in &run[..run.len().min(90)] {
+                        told.push((candidate.number(), seen.insert(candidate.msisdn(), 0).is_none()));
+                    }
+                } else {
+                    seen.insert_run(&run, &mut bits, |candidate, is_new| {
+                        told.push((candidate.number(), is_new));
+                    });
+                    prop_assert_eq!(told.len(), run.len());
+                }
+                for (number, is_new) in told {
+                    prop_assert_eq!(is_new, model.insert(number));
+                    prop_assert!(seen.get(msisdn(number)).is_some());
+                }
+                prop_assert!(bits.iter().all(|&word| word == 0));
+                prop_assert_eq!(seen.len(), model.len() as u64);
+                let taken = 4 * size_of::<Node>()
+                    + seen.nodes.iter().map(Node::bytes_of_all).sum::<usize>();
+                prop_assert_eq!(seen.memory(), taken);
+            }
+            let all: Vec<_> = seen.iter().map(|(number, _)| number.as_u64()).collect();
             prop_assert_eq!(all, model.into_iter().collect::<Vec<_>>());
         }
 
