@@ -25,16 +25,28 @@ impl Parting {
     /// by; and so do likely twins.
     #[inline]
     pub(crate) fn part_of(self, number: Msisdn) -> usize {
-        let mut range = number.as_u64() >> Parting::BITS;
+        let mut range = range_of(number);
         if number.may_have_twin()
             && let Some(twin) = number.likely_twin()
         {
-            range = range.min(twin.as_u64() >> Parting::BITS);
+            range = range.min(range_of(twin));
         }
+        self.part_of_range(range)
+    }
+
+    /// A whole [range](range_of) comes into one part.
+    #[inline]
+    pub(crate) fn part_of_range(self, range: u64) -> usize {
         ((range ^ self.salt).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (64 - PARTS.ilog2())) as usize
     }
 
     const BITS: u32 = 22;
+}
+
+/// Which four million numbers it is one of.
+#[inline]
+pub(crate) fn range_of(number: Msisdn) -> u64 {
+    number.as_u64() >> Parting::BITS
 }
 
 /// Numbers of a chunk, with what belongs to them, sorted into parts; in the order of the rows within

@@ -1,8 +1,8 @@
 //! Stop lists, read as recipients are (decision D9).
 
 use crate::error::Error;
+use crate::parts::{PARTS, Parted, Parting, range_of};
 use crate::rounds::{Crew, Judge, Lane, Slot, drive, pool};
-use rayon::prelude::*;
 use recipients_core::{Checker, Msisdn, NumberSet, Reason, StopList, is_blank};
 use recipients_ingest::{Batch, Chunk, ChunkParser, ParsedChunk, Row, Source};
 
@@ -40,31 +40,47 @@ pub fn load_stop_list(
     let pool = pool(threads)?;
     let reader = Reader {
         checker,
+        parting: Parting::at_random(),
         column: source.layout().column,
     };
     let mut loader = Loader::default();
     let crew = Crew::new(pool.clone(), None);
     drive(&reader, &mut loader, &crew, 0, &mut source)?;
-    let mut numbers = loader.numbers;
-    match &pool {
-        None => numbers.sort_unstable(),
-        Some(pool) => pool.install(|| numbers.par_sort_unstable()),
-    }
-    numbers.dedup();
     Ok(LoadedStopList {
-        list: NumberSet::from_ascending(numbers.len() as u64, numbers).into(),
+        list: number_set(&loader.numbers, &crew).into(),
         bad: loader.bad,
     })
 }
 
+/// The set of all numbers. Each part is sorted by itself; those of a range are in one part.
+fn number_set(chunks: &[Parted<Msisdn>], crew: &Crew<'_>) -> NumberSet {
+    let mut parts: Vec<(usize, Vec<Msisdn>)> = (0..PARTS).map(|at| (at, Vec::new())).collect();
+    crew.each(&mut parts, |(at, numbers)| {
+        let slices = || chunks.iter().map(|chunk| chunk.part(*at));
+        numbers.reserve_exact(slices().map(<[Msisdn]>::len).sum());
+        numbers.extend(slices().flatten());
+        radsort::sort_by_key(numbers, |number| number.as_u64());
+        numbers.dedup();
+    });
+    let len: usize = parts.iter().map(|(_, numbers)| numbers.len()).sum();
+    let mut ranges: Vec<&[Msisdn]> = parts
+        .iter()
+        .flat_map(|(_, numbers)| numbers.chunk_by(|&one, &next| range_of(one) == range_of(next)))
+        .collect();
+    ranges.sort_unstable();
+    NumberSet::from_ascending(len as u64, ranges.into_iter().flatten().copied())
+}
+
 #[derive(Default)]
 struct Loader {
-    numbers: Vec<Msisdn>,
+    /// Chunk by chunk.
+    numbers: Vec<Parted<Msisdn>>,
     bad: Vec<BadLine>,
 }
 
 struct Reader<'c> {
     checker: &'c Checker,
+    parting: Parting,
     column: usize,
 }
 
@@ -72,6 +88,7 @@ struct Reader<'c> {
 #[derive(Default)]
 struct Entries {
     numbers: Vec<Msisdn>,
+    parted: Parted<Msisdn>,
     /// Rows of its batch that are no numbers, by what has to be added to the lines before it.
     bad: Vec<BadLine>,
 }
@@ -79,7 +96,7 @@ struct Entries {
 impl Lane<Reader<'_>> for Loader {
     fn take(&mut self, _: &Reader<'_>, _: usize, slots: &mut [Slot<Entries>]) -> Result<(), Error> {
         for slot in slots {
-            self.numbers.extend_from_slice(&slot.work.numbers);
+            self.numbers.push(std::mem::take(&mut slot.work.parted));
             let before = slot.batch.lines_before();
             let bad = slot.work.bad.drain(..);
             self.bad.extend(bad.map(|line| BadLine {
@@ -93,7 +110,7 @@ impl Lane<Reader<'_>> for Loader {
 
 impl Reader<'_> {
     fn lines(&self, lines: &str, entries: &mut Entries) {
-        let Entries { numbers, bad } = entries;
+        let Entries { numbers, bad, .. } = entries;
         numbers.clear();
         bad.clear();
         self.checker.stop_list_lines(
@@ -109,6 +126,13 @@ impl Reader<'_> {
     }
 }
 
+impl Reader<'_> {
+    fn part(&self, entries: &mut Entries) {
+        let part = |&number: &Msisdn| self.parting.part_of_range(range_of(number));
+        entries.parted.sort(&entries.numbers, part);
+    }
+}
+
 impl Judge for Reader<'_> {
     type Work = Entries;
 
@@ -121,7 +145,10 @@ impl Judge for Reader<'_> {
     ) -> ParsedChunk {
         let parsed = parser.parse_lines(chunk);
         match parsed.lines() {
-            Some(lines) => self.lines(lines, entries),
+            Some(lines) => {
+                self.lines(lines, entries);
+                self.part(entries);
+            }
             None => self.again(file, parsed.batch(), entries),
         }
         parsed
@@ -153,6 +180,7 @@ impl Judge for Reader<'_> {
                 reason,
             });
         }
+        self.part(entries);
     }
 }
 

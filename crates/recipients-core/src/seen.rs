@@ -90,6 +90,10 @@ enum Node {
     Table24(Box<Table<3>>),
     Table16(Box<Table<2>>),
     /// Numbers of 16 bits, without places, as they came.
+    #[expect(
+        clippy::box_collection,
+        reason = "most nodes have no list, and each has room for it"
+    )]
     Listed(Box<Vec<u16>>),
     Bitmap(Box<Bits>),
     Split(Box<[Node; 256]>),
