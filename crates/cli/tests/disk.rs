@@ -113,7 +113,7 @@ fn a_server_on_a_full_disk() {
     assert_eq!(server.code("campaign/getInfo", &[("id", &id)]), 0);
     let told = std::fs::read_to_string(&log).unwrap();
     assert!(
-        told.contains("its disk is full or broken, or a limit on the size of files"),
+        told.contains("its disk is full, broken or read-only, or a limit on the size of files"),
         "{told}"
     );
     assert!(!told.contains("38097") && !told.contains("38067"), "{told}");

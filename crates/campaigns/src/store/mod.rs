@@ -321,7 +321,7 @@ impl From<rusqlite::Error> for Error {
         let advice = match error.sqlite_error_code() {
             Some(ErrorCode::DiskFull) => "; make room on its disk",
             Some(ErrorCode::SystemIoFailure) => {
-                "; its disk is full or broken, or a limit on the size of files was met"
+                "; its disk is full, broken or read-only, or a limit on the size of files was met"
             }
             Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => {
                 "; the file and its folder must be readable and writable for the user who runs this"
