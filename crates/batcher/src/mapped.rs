@@ -11,7 +11,8 @@ use std::io::{self, Read, Write};
 use std::path::Path;
 
 /// Opens a file that [`write_number_set`] has written, without loading it: it is mapped into
-/// memory, checked as a whole, and looked up where it is. `None` if it is another kind of file.
+/// memory, checked as a whole by so many threads (0 is one for each core), and looked up where it is.
+/// `None` if it is another kind of file.
 ///
 /// The file must not be changed while the set is in use; put a new one in its place by renaming it,
 /// as `recipients stoplist build` does.
@@ -19,7 +20,7 @@ use std::path::Path;
 /// # Errors
 ///
 /// If the file cannot be read, or is damaged.
-pub fn open_number_set(path: &Path) -> io::Result<Option<NumberSet>> {
+pub fn open_number_set(path: &Path, threads: usize) -> io::Result<Option<NumberSet>> {
     let mut file = File::open(path)?;
     if !file.metadata()?.is_file() {
         return Ok(None);
@@ -36,7 +37,9 @@ pub fn open_number_set(path: &Path) -> io::Result<Option<NumberSet>> {
     // is as long as it is mapped. Nothing is read through the map but plain bytes, every place in
     // them is checked against its length, and no decision about memory rests on them.
     let map = unsafe { Mmap::map(&file)? };
-    NumberSet::open(map).map(Some).map_err(io::Error::other)
+    NumberSet::open_on(map, threads)
+        .map(Some)
+        .map_err(io::Error::other)
 }
 
 /// Writes a set for [`open_number_set`].
@@ -60,7 +63,7 @@ mod tests {
         let number = |n| Msisdn::from_u64(n).unwrap();
         let set: NumberSet = (0..1000).map(|n| number(79_000_000_000 + 3 * n)).collect();
         write_number_set(&set, &mut File::create(&path).unwrap()).unwrap();
-        let opened = open_number_set(&path).unwrap().unwrap();
+        let opened = open_number_set(&path, 2).unwrap().unwrap();
         assert!(
             opened.contains(number(79_000_000_003)) && !opened.contains(number(79_000_000_004))
         );
@@ -68,10 +71,10 @@ mod tests {
         let mut bytes = set.as_bytes().to_vec();
         bytes.pop();
         std::fs::write(&path, &bytes).unwrap();
-        assert!(open_number_set(&path).is_err());
+        assert!(open_number_set(&path, 2).is_err());
         std::fs::write(&path, "79000000003\n").unwrap();
-        assert!(open_number_set(&path).unwrap().is_none());
+        assert!(open_number_set(&path, 2).unwrap().is_none());
         std::fs::write(&path, "").unwrap();
-        assert!(open_number_set(&path).unwrap().is_none());
+        assert!(open_number_set(&path, 2).unwrap().is_none());
     }
 }

@@ -21,7 +21,7 @@ pub(crate) fn load(
     threads: usize,
 ) -> Result<LoadedStopList, Failure> {
     if path != Path::new("-") {
-        let built = open_number_set(path)
+        let built = open_number_set(path, threads)
             .map_err(|error| Failure::Unreadable(format!("{}: {error}", path.display())))?;
         if let Some(set) = built {
             return Ok(LoadedStopList {

@@ -26,6 +26,7 @@ use std::collections::binary_heap::PeekMut;
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
+use std::thread;
 
 const MAGIC: [u8; 8] = *b"RCPTSET\x01";
 const HEADER: usize = 40;
@@ -244,6 +245,19 @@ impl NumberSet {
     ///
     /// If they are no such set, of another version, or damaged.
     pub fn open(bytes: impl AsRef<[u8]> + Send + Sync + 'static) -> Result<NumberSet, Error> {
+        NumberSet::open_on(bytes, 1)
+    }
+
+    /// [`NumberSet::open`], the bytes checked by so many threads (0 is one for each core), if there are
+    /// enough of them.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`NumberSet::open`].
+    pub fn open_on(
+        bytes: impl AsRef<[u8]> + Send + Sync + 'static,
+        threads: usize,
+    ) -> Result<NumberSet, Error> {
         let refuse = |why| Err(Error::new(ErrorKind::NoNumberSet(why)));
         let all = bytes.as_ref();
         if all.len() < HEADER || !all.starts_with(NumberSet::MAGIC) {
@@ -252,14 +266,19 @@ impl NumberSet {
         if all[7] != MAGIC[7] {
             return refuse("it was made by another version of this program; build it again");
         }
-        let crc = |at: usize, of: &[u8]| crc32fast::hash(of).to_le_bytes() == all[at..at + 4];
-        if !crc(36, &all[..36]) || !crc(32, &all[HEADER..]) {
+        let told = |at: usize, crc: u32| crc.to_le_bytes() == all[at..at + 4];
+        let threads = match threads {
+            0 => thread::available_parallelism().map_or(1, usize::from),
+            threads => threads,
+        };
+        if !told(36, crc32fast::hash(&all[..36])) || !told(32, crc(&all[HEADER..], threads)) {
             return refuse("it is damaged: its checksum does not match");
         }
         let Some(parts) = Parts::read(all) else {
             return refuse("it is damaged: its parts do not have the sizes that it tells");
         };
-        if !is_sound(all, &parts) {
+        let check = |blocks| is_sound(all, &parts, blocks);
+        if !in_pieces(parts.blocks, 1 << 10, threads, check).all(|sound| sound) {
             return refuse("it is damaged: its numbers are not in order");
         }
         Ok(NumberSet {
@@ -380,17 +399,69 @@ fn entry<'b>(bytes: &'b [u8], parts: &Parts, block: usize) -> (u64, Option<Dista
     (first, Distances::read(distances, start, log_size, count))
 }
 
-/// Whether the numbers ascend within 15 digits, every block begins where it should, and the filter
-/// lets each of them through.
-fn is_sound(bytes: &[u8], parts: &Parts) -> bool {
+/// Work on so many things in pieces of at least `least`, side by side; what came of it, in order.
+fn in_pieces<T: Send>(
+    len: usize,
+    least: usize,
+    threads: usize,
+    work: impl Fn(Range<usize>) -> T + Sync,
+) -> impl Iterator<Item = T> {
+    let pieces = threads.min(len / least).max(1);
+    let ends = |at: usize| (len as u128 * at as u128 / pieces as u128) as usize;
+    let piece = |at: usize| work(ends(at)..ends(at + 1));
+    let mut done: Vec<Option<T>> = (0..pieces).map(|_| None).collect();
+    thread::scope(|scope| {
+        let (own, others) = done.split_first_mut().expect("at least one piece");
+        for (at, done) in (1..).zip(others) {
+            let piece = &piece;
+            // What no thread can be had for is done below.
+            let _ = thread::Builder::new().spawn_scoped(scope, move || *done = Some(piece(at)));
+        }
+        *own = Some(piece(0));
+    });
+    let done = done.into_iter().enumerate();
+    let done = done.map(|(at, done)| done.unwrap_or_else(|| piece(at)));
+    done.collect::<Vec<T>>().into_iter()
+}
+
+fn crc(bytes: &[u8], threads: usize) -> u32 {
+    let piece = |piece| {
+        let mut hasher = crc32fast::Hasher::new();
+        hasher.update(&bytes[piece]);
+        hasher
+    };
+    let pieces = in_pieces(bytes.len(), 1 << 20, threads, piece);
+    let whole = pieces.reduce(|mut whole, next| {
+        whole.combine(&next);
+        whole
+    });
+    whole.map_or(0, crc32fast::Hasher::finalize)
+}
+
+/// Whether the numbers of these blocks ascend within 15 digits from the number before them, every
+/// block begins where it should, the next one included, and the filter lets each number through.
+fn is_sound(bytes: &[u8], parts: &Parts, blocks: Range<usize>) -> bool {
     let filter = Filter::of(bytes, parts);
-    let (mut at, mut last) = (HEADER as u64, 0);
-    for block in 0..parts.blocks {
-        let place = word(bytes, parts.index + ENTRY * block + 8);
+    let place = |block: usize| word(bytes, parts.index + ENTRY * block + 8);
+    let (mut at, mut last) = (0, 0);
+    if let Some(before) = blocks.start.checked_sub(1) {
+        let (first, Some(distances)) = entry(bytes, parts, before) else {
+            return false;
+        };
+        // That it begins there is checked with the blocks before.
+        (at, last) = (place(blocks.start) >> 2, first);
+        distances.for_each(|distance| last = first.saturating_add(distance));
+    }
+    let end = match blocks.end < parts.blocks {
+        true => place(blocks.end) >> 2,
+        false => (parts.index - HEADER) as u64,
+    };
+    for block in blocks {
+        let place = place(block);
         let (first, Some(distances)) = entry(bytes, parts, block) else {
             return false;
         };
-        let mut sound = place >> 2 == at - HEADER as u64;
+        let mut sound = place >> 2 == at;
         let mut check = |number: u64| {
             let passes = Msisdn::from_u64(number).is_some_and(|n| filter.lets_through(n));
             sound &= number > last && passes;
@@ -404,7 +475,7 @@ fn is_sound(bytes: &[u8], parts: &Parts) -> bool {
         let count = (parts.len - (block * BLOCK) as u64).min(BLOCK as u64) - 1;
         at += count << (place & 3);
     }
-    at == parts.index as u64
+    at == end
 }
 
 /// The numbers of ascending iterators, ascending, each once.
@@ -544,7 +615,24 @@ mod tests {
                 let crc = crc32fast::hash(&bytes[..36]);
                 bytes[36..40].copy_from_slice(&crc.to_le_bytes());
             }
-            match NumberSet::open(bytes) {
+            // However many check it, they come to the same.
+            let parts = Parts::read(&bytes).filter(|_| mended);
+            let sound = parts.map(|parts| {
+                let in_pieces = |threads| {
+                    let check = |blocks| is_sound(&bytes, &parts, blocks);
+                    in_pieces(parts.blocks, 1, threads, check).all(|sound| sound)
+                };
+                prop_assert_eq!(in_pieces(1), in_pieces(2));
+                prop_assert_eq!(in_pieces(1), in_pieces(parts.blocks));
+                Ok(in_pieces(1))
+            });
+            let sound = sound.transpose()?;
+            prop_assert_eq!(crc(&bytes, 3), crc32fast::hash(&bytes));
+            let opened = NumberSet::open(bytes);
+            if let Some(sound) = sound {
+                prop_assert_eq!(sound, opened.is_ok());
+            }
+            match opened {
                 // A bit more in the filter lets more strangers ask.
                 Ok(set) => prop_assert!(mended && set.iter().count() as u64 == set.len()),
                 Err(error) => prop_assert!(!error.to_string().is_empty()),
