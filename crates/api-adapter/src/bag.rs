@@ -122,10 +122,12 @@ impl Map {
         let at = match self.place(&key) {
             Some(at) => at,
             None => {
+                // What is beyond PHP's integers is a name like others.
                 if let Ok(number) = key.parse::<u64>()
+                    && number < i64::MAX as u64
                     && number.to_string() == key
                 {
-                    self.next = self.next.max(number.saturating_add(1));
+                    self.next = self.next.max(number + 1);
                 }
                 let at = self.entries.len();
                 if at == FEW {
@@ -383,7 +385,12 @@ impl<'de> Visitor<'de> for Seed<'_> {
     }
 
     fn visit_f64<E>(self, number: f64) -> Result<Option<Value>, E> {
-        Ok(Some(Value::Text(Json::from(number).to_string())))
+        // As PHP writes it, whose clients know nothing of `.0`.
+        let is_whole = number.fract() == 0.0 && number.abs() < 1e15;
+        Ok(Some(Value::Text(match is_whole {
+            true => (number as i64).to_string(),
+            false => Json::from(number).to_string(),
+        })))
     }
 
     fn visit_str<E>(self, text: &str) -> Result<Option<Value>, E> {
@@ -490,6 +497,10 @@ mod tests {
                 json!({"r": {"5": "a", "2": "b", "6": "c"}}),
             ),
             (
+                "r[18446744073709551615]=a&r[]=b&r[]=c",
+                json!({"r": {"18446744073709551615": "a", "0": "b", "1": "c"}}),
+            ),
+            (
                 "r[][recipient]=1&r[][name]=x",
                 json!({"r": {"0": {"recipient": "1"}, "1": {"name": "x"}}}),
             ),
@@ -544,6 +555,12 @@ mod tests {
         assert!(bag.get("x").is_none());
         let items: Vec<Json> = bag.get("r").unwrap().items().map(to_json).collect();
         assert_eq!(items, [json!("1"), json!(""), json!({"recipient": "2.5"})]);
+        bag.add_json(br#"{"id": 22.0, "r": 3.80971112233e11, "big": 1e99}"#)
+            .unwrap();
+        assert_eq!(
+            (bag.text("id"), bag.text("r"), bag.text("big")),
+            (Some("22"), Some("380971112233"), Some("1e+99"))
+        );
         for bad in ["[1]", "{", "", "{\"a\": 1} x"] {
             assert_eq!(
                 bag.add_json(bad.as_bytes()),

@@ -9,12 +9,12 @@ use crate::audit::Act;
 use crate::campaign::Count;
 use crate::contact::{CARD_FIELDS, CardField, MOBILE, MOST_VALUE, normal};
 use crate::error::{Error, Field, Flaw};
-use crate::import::Task;
+use crate::import::{MOST_TEXT, Task};
 use crate::rejects::{Failure, Rejects, check_rows};
 use crate::{ADDRESS_FIELDS, Campaigns, TURN};
 use recipients_batcher::{Checked, FileInfo, Format, Pipeline, Rows, Sink, Wants, annotate};
 use recipients_core::{Checker, Policy, Territory};
-use recipients_ingest::{Options, SheetProcess, Source};
+use recipients_ingest::{Limits, Options, SheetProcess, Source};
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::path::Path;
@@ -162,6 +162,10 @@ pub(crate) fn open(
 ) -> Result<Source, recipients_ingest::Error> {
     let options = Options::auto()
         .annotations(annotate::COLUMNS)
+        .limits(Limits {
+            text_bytes: MOST_TEXT,
+            ..Limits::default()
+        })
         .sheet_process(process.clone());
     Source::open(path, &options)
 }

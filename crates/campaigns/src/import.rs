@@ -19,7 +19,7 @@ use crate::status::{CampaignStatus, TaskStatus};
 use crate::store::{Change, Look, NewTask};
 use recipients_batcher::{Checked, FileInfo, Format, Pipeline, Rows, Sink, Wants};
 use recipients_core::{Code, Reason, Verdict};
-use recipients_ingest::{Choice, Column, Encoding, SheetProcess, Source};
+use recipients_ingest::{Choice, Column, Encoding, Limits, SheetProcess, Source};
 use recipients_template::{Missing, Template};
 use serde::{Deserialize, Serialize};
 use std::fs::File;
@@ -30,6 +30,12 @@ use std::sync::{Arc, PoisonError};
 
 /// The campaign of tasks that are of none.
 const NO_CAMPAIGN: i64 = 0;
+
+/// Bytes of a list, unpacked: one of nothing but blank lines is read for some seconds, and others wait.
+pub(crate) const MOST_TEXT: u64 = 1 << 30;
+
+/// The same for a campaign of one message, whose list is read in the request.
+const MOST_SINGLE_TEXT: u64 = 16 << 20;
 
 /// How often one task may be asked about.
 const ASK: Millis = 1000;
@@ -60,8 +66,8 @@ pub enum Import {
         /// Its name.
         name: String,
     },
-    /// Contact groups, by their ids.
-    Groups(Vec<i64>),
+    /// Contact groups, by their ids; `None` for what is no id.
+    Groups(Vec<Option<i64>>),
 }
 
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -171,7 +177,15 @@ impl Job {
     ) -> Result<Source, recipients_ingest::Error> {
         let encoding = self.encoding.parse().unwrap_or(Encoding::Utf8);
         let is_template = kind == Kind::Template;
+        let limits = Limits {
+            text_bytes: match kind {
+                Kind::Single => MOST_SINGLE_TEXT,
+                _ => MOST_TEXT,
+            },
+            ..Limits::default()
+        };
         let options = recipients_ingest::Options::api()
+            .limits(limits)
             .sheet_process(process.clone())
             .encoding(Choice::Given(encoding))
             .delimiter(Choice::Given(Some(self.delimiter)))
@@ -228,6 +242,11 @@ impl Campaigns {
         let mut flaws = Vec::new();
         let how = params.how(&mut flaws);
         let mut job = Job::new(params, how, &mut flaws);
+        if let Import::Groups(groups) = import
+            && groups.contains(&None)
+        {
+            flaws.push((Field::Groups, Flaw::Malformed));
+        }
         if !flaws.is_empty() {
             return Err(Error::Invalid(flaws));
         }
@@ -243,7 +262,7 @@ impl Campaigns {
             return Err(Error::Incorrect(Flaw::TooMany(MOST_GROUPS)));
         }
         match import {
-            Import::Groups(groups) => job.groups.clone_from(groups),
+            Import::Groups(groups) => job.groups = groups.iter().flatten().copied().collect(),
             Import::File { path, name } => {
                 let in_folder = path
                     .file_name()
@@ -271,8 +290,8 @@ impl Campaigns {
             };
             let task = change.add_task(&new, now)?;
             change.record(&account.hand(), Act::AddRecipients, Some(id), now)?;
-            if let Import::Groups(groups) = import {
-                let cards = change.add_task_cards(task, account.id, groups)?;
+            if let Import::Groups(_) = import {
+                let cards = change.add_task_cards(task, account.id, &job.groups)?;
                 if cards > free {
                     return Err(Error::Incorrect(Flaw::SingleRecipient));
                 }
@@ -412,8 +431,16 @@ impl Campaigns {
             let header = source.header().unwrap_or_default();
             recipients_batcher::check_header(header).map_err(|error| flaw(error.to_string()))?;
         }
-        if campaign.kind == Kind::Single && source.into_rows().take(free + 1).count() > free {
-            return Err(Error::Incorrect(Flaw::SingleRecipient));
+        if campaign.kind == Kind::Single {
+            let mut rows = source.into_rows();
+            for _ in 0..free {
+                if let Some(Err(error)) = rows.next() {
+                    return Err(flaw(shown(&error, path, job)));
+                }
+            }
+            if rows.next().is_some() {
+                return Err(Error::Incorrect(Flaw::SingleRecipient));
+            }
         }
         Ok(())
     }

@@ -141,7 +141,7 @@ fn schedule(seed: u64) -> u32 {
             }
             1 => {
                 let import = match group {
-                    Some(group) => Import::Groups(vec![groups[group].0]),
+                    Some(group) => Import::Groups(vec![Some(groups[group].0)]),
                     None => file(campaigns.folder().unwrap(), &list, turn),
                 };
                 campaigns.import(&account, id, &import, &params)?;

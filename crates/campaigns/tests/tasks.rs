@@ -238,7 +238,7 @@ fn groups_are_imported_as_they_were() {
         ..campaign("Dear {name}, {recipient}")
     };
     let id = campaigns.create(&world.account, &new).unwrap();
-    let import = Import::Groups(groups.to_vec());
+    let import = Import::Groups(groups.iter().copied().map(Some).collect());
     let task = campaigns
         .import(&world.account, id, &import, &AddParams::default())
         .unwrap();
@@ -335,7 +335,7 @@ fn d10_groups() {
             placeholders: Some(flag.to_owned()),
             ..AddParams::default()
         };
-        let import = Import::Groups(vec![group]);
+        let import = Import::Groups(vec![Some(group)]);
         let task = campaigns
             .import(&world.account, id, &import, &params)
             .unwrap();

@@ -689,8 +689,8 @@ for room, then get 503), a field of a \
 multipart form 1 MiB, an uploaded file 256 MiB; 40,000 values in a request, nested 8 deep; 163,840 \
 bytes of address and query; 1024 connections; 15 seconds for headers, for each further part of a body \
 and for each part of an answer, and 30 for every 60 KiB of a body; 8 files at a time of callers \
-whose key comes behind the file; 500 recipients or groups in a request, 20 million rows in a file, of \
-which 500,000 that are rejected are written down.
+whose key comes behind the file; 500 recipients or groups in a request, 20 million rows in a file and 1 GiB unpacked (16 MiB for a \
+campaign of one message); of the rejected rows 500,000 are written down.
 
 Exit codes: 0 ended as told; 2 wrong usage; 4 the address or the database cannot be used.
 
@@ -1205,8 +1205,8 @@ count here. A number that a card has already brings that card up to date, and em
 so the same list can be imported again. Rows whose number cannot be used, or has come before, are \
 rejected. The server may run meanwhile.
 
-Limits: a value has at most 1000 characters; 20 million rows, of which 500,000 that are rejected are \
-written down; cards join at most 10 groups at a time.
+Limits: a value has at most 1000 characters; 20 million rows, 1 GiB unpacked, of which 500,000 that are \
+rejected are written down; cards join at most 10 groups at a time.
 
 Exit codes: 0 all rows became cards; 1 some did not; 2 wrong usage; 3 none did; 4 the list or the \
 database cannot be read or written.

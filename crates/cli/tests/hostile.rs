@@ -265,6 +265,163 @@ fn more_than_can_be_held() {
     assert_eq!(server.ok("user/getownbalance", &[])["currency"], "USD");
 }
 
+/// What multipart bodies and headers may do, and what they may not.
+#[test]
+fn parts_and_headers() {
+    const KIND: &str = "multipart/form-data; boundary=b";
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::new(folder.path(), &[]);
+    let part = |head: &str, text: &str| {
+        format!("--b\r\nContent-Disposition: form-data; {head}\r\n\r\n{text}\r\n")
+    };
+    let text = |name: &str, text: &str| part(&format!("name=\"{name}\""), text);
+    let head = |length: usize| {
+        let path = "/service/campaign/list";
+        format!(
+            "POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: {KIND}\r\nContent-Length: {length}\r\n\r\n"
+        )
+    };
+    // Long names are held as texts are.
+    let names: String = (0..120)
+        .map(|n| text(&format!("n{n}{}", "x".repeat(200_000)), "v"))
+        .collect();
+    let body = names + "--b--\r\n";
+    let request = [head(body.len()).as_bytes(), body.as_bytes()].concat();
+    assert!(server.raw(&request).contains("413"));
+    #[cfg(target_os = "linux")]
+    assert!(server.peak() < 120, "{} MiB", server.peak());
+    // Whoever says beforehand that too much comes, and sends all of it, gets to know.
+    let mut stream = TcpStream::connect(&server.address).unwrap();
+    let length = 17usize << 20;
+    let head = format!(
+        "POST /service/campaign/get HTTP/1.1\r\nHost: x\r\nContent-Type: {FORM}\r\nContent-Length: {length}\r\n\r\n"
+    );
+    stream.write_all(head.as_bytes()).unwrap();
+    stream.write_all(&vec![b'a'; length]).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 413"), "{answer}");
+    // Whoever asks first is told without sending it.
+    let head = head.replace("Host: x", "Host: x\r\nExpect: 100-continue");
+    assert!(server.raw(head.as_bytes()).contains("413"));
+
+    // A placeholder may be called as the parameter of a file is.
+    let new = [("data[type]", "3"), ("data[text]", "{filename} of {name}")];
+    let id = server.ok("campaign/create", &new);
+    let id = id.as_str().unwrap();
+    let add = |parts: &[String]| {
+        let body = parts.concat() + "--b--\r\n";
+        server.post(&server.url("campaign/addrecipients"), KIND, body.as_bytes())
+    };
+    let answer = add(&[
+        text("id", id),
+        text("recipients[0][recipient]", "380971112233"),
+        text("recipients[0][filename]", "x.csv"),
+        text("recipients[0][name]", "Bob"),
+    ]);
+    assert_eq!(answer["code"], 0, "{answer}");
+    let shown = server.ok(
+        "campaign/getinfo",
+        &[("id", id), ("getFilledTplCampaignText", "1")],
+    );
+    assert_eq!(shown["text"], "x.csv of Bob");
+    // A form in which no file was chosen.
+    let chosen = "name=\"recipientsFile\"; filename=\"\"";
+    let answer = add(&[
+        text("id", id),
+        text("recipients[0][recipient]", "380971112234"),
+        text("recipients[0][filename]", "y"),
+        text("recipients[0][name]", "Ann"),
+        part(chosen, ""),
+    ]);
+    assert_eq!(answer["code"], 0, "{answer}");
+    assert_eq!(add(&[text("id", id), part(chosen, "")])["code"], 12);
+
+    // No header is a parameter.
+    let request = format!(
+        "GET /service/user/getownbalance HTTP/1.1\r\nHost: x\r\nX-Long-Query: apiKey={}\r\n\
+         Connection: close\r\n\r\n",
+        server.key
+    );
+    let mut stream = TcpStream::connect(&server.address).unwrap();
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.contains("\"code\":8"), "{answer}");
+}
+
+/// A list of nothing but blank lines, which count as no rows, keeps nobody waiting for long.
+#[test]
+fn a_list_of_blank_lines() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::new(folder.path(), &[]);
+    let id = server.ok(
+        "campaign/create",
+        &[("data[text]", "a"), ("data[type]", "1")],
+    );
+    let body = format!(
+        "--b\r\nContent-Disposition: form-data; name=\"id\"\r\n\r\n{}\r\n\
+         --b\r\nContent-Disposition: form-data; name=\"recipientsFile\"; filename=\"l.csv\"\r\n\r\n{}\r\n--b--\r\n",
+        id.as_str().unwrap(),
+        "\n".repeat(17 << 20)
+    );
+    let kind = "multipart/form-data; boundary=b";
+    let answer = server.post(&server.url("campaign/addrecipients"), kind, body.as_bytes());
+    assert_eq!(answer["code"], 1, "{answer}");
+    let told = answer["data"].to_string();
+    assert!(
+        told.contains("16777216") && told.contains("part it"),
+        "{told}"
+    );
+}
+
+/// Ids that are none are named where they stand, and come after what they belong to.
+#[test]
+fn ids_that_are_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::new(folder.path(), &[]);
+    let link = server.ok("link/create", &[("data[fullLink]", "https://example.com/")]);
+    let link = link["id"].as_str().unwrap();
+    let both = format!("abc,{link}");
+    let stats = server.ok("link/getstats", &[("ids", &both)]);
+    assert!(stats["totals"].get("totalClicks1").is_some(), "{stats}");
+    let twice = format!("{link},{link},abc");
+    let deleted = server.ok("link/delete", &[("ids", &twice)]);
+    assert_eq!(
+        deleted,
+        json!({"processed": [link], "notProcessed": ["abc"]})
+    );
+    // D26: the campaign comes before the parameters.
+    let code = |id: &str| {
+        let fields = [("id", id), ("recipientGroups", "abc")];
+        server.call("campaign/addrecipients", &fields)["code"].clone()
+    };
+    let id = server.ok(
+        "campaign/create",
+        &[("data[text]", "a"), ("data[type]", "2")],
+    );
+    let id = id.as_str().unwrap();
+    assert_eq!((code("999"), code(id)), (json!(2), json!(1)));
+    let new = [("id", id), ("recipients[]", "380971112233")];
+    server.ok("campaign/addrecipients", &new);
+    server.ok("campaign/send", &[("id", id)]);
+    assert_eq!(code(id), 10);
+    // A list is no text.
+    for (method, field) in [
+        ("contactgroup/create", "data[name][]"),
+        ("link/create", "data[comment][]"),
+        ("message/sendsmsmessage", "params[name][]"),
+    ] {
+        let fields = [
+            (field, "x"),
+            ("data[fullLink]", "https://example.com/"),
+            ("recipient", "380971112233"),
+            ("text", "x"),
+        ];
+        assert_eq!(server.call(method, &fields)["code"], 1, "{method}");
+    }
+}
+
 /// Maps where texts should be, and the other way round, in every method.
 #[test]
 fn values_of_the_wrong_kind() {

@@ -65,6 +65,11 @@ pub enum ErrorKind {
         /// The limit in bytes.
         limit: usize,
     },
+    /// The text is longer than the limit ([`crate::Limits::text_bytes`]).
+    TextTooLong {
+        /// The limit in bytes.
+        limit: u64,
+    },
     /// A quote is opened and never closed.
     UnclosedQuote {
         /// The enclosure.
@@ -140,6 +145,7 @@ impl Error {
         matches!(
             self.0.kind,
             ErrorKind::RowTooLong { .. }
+                | ErrorKind::TextTooLong { .. }
                 | ErrorKind::ReaderStopped
                 | ErrorKind::TooLarge { .. }
                 | ErrorKind::UnclosedQuote { limit: Some(_), .. }
@@ -190,6 +196,11 @@ impl fmt::Display for Error {
                 f,
                 "the row that starts here is longer than {limit} bytes; \
                  is this a list with line breaks between its rows?"
+            ),
+            ErrorKind::TextTooLong { limit } => write!(
+                f,
+                "the list is longer than {limit} bytes (unpacked, if it is packed); part it into \
+                 several files"
             ),
             ErrorKind::UnclosedQuote { quote, limit } => {
                 write!(f, "a quote {quote} is opened here and not closed ")?;

@@ -38,6 +38,8 @@ pub enum Column {
 pub struct Limits {
     /// Bytes of one row of text, decoded, and of one cell of a sheet. The default is 1 MiB.
     pub row_bytes: usize,
+    /// Bytes of a text, unpacked. The default is no limit: nothing of it is held.
+    pub text_bytes: u64,
     /// Bytes of a workbook on disk. The default is 256 MiB.
     pub workbook_bytes: u64,
     /// Bytes of one unpacked part of a workbook that is read piece by piece (an XML sheet). The
@@ -57,6 +59,7 @@ impl Default for Limits {
     fn default() -> Limits {
         Limits {
             row_bytes: 1 << 20,
+            text_bytes: u64::MAX,
             workbook_bytes: 256 << 20,
             part_bytes: 1 << 30,
             held_part_bytes: 128 << 20,

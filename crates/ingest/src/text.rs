@@ -21,6 +21,9 @@ pub(crate) struct Pieces {
     compressed: bool,
     encoding: Encoding,
     size: usize,
+    /// Bytes that may still be read; `None` once there were more.
+    left: Option<u64>,
+    limit: u64,
     /// Bytes that were read and not handed out yet, from `start` on.
     pending: Vec<u8>,
     start: usize,
@@ -50,6 +53,8 @@ impl Pieces {
             compressed,
             encoding,
             size: options.chunk_bytes.0,
+            left: options.limits.text_bytes.checked_sub(head.len() as u64),
+            limit: options.limits.text_bytes,
             pending: head,
             start: 0,
             at_end: false,
@@ -112,8 +117,19 @@ impl Pieces {
             };
             self.pending.truncate(known + count);
             self.at_end = count == 0;
+            self.left = self.left.and_then(|left| left.checked_sub(count as u64));
         }
-        Ok(())
+        match self.left {
+            Some(_) => Ok(()),
+            None => {
+                let limit = self.limit;
+                Err(Error::new(
+                    &self.file,
+                    None,
+                    ErrorKind::TextTooLong { limit },
+                ))
+            }
+        }
     }
 }
 

@@ -114,6 +114,28 @@ fn limits_and_errors_name_the_line() {
 }
 
 #[test]
+fn a_text_has_a_limit_where_one_is_set() {
+    let text = b"380971112233\n380971112234\n".repeat(20_000);
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), Default::default());
+    std::io::Write::write_all(&mut packed, &text).unwrap();
+    let packed = packed.finish().unwrap();
+    let read = |bytes: &[u8], text_bytes: usize| {
+        let limits = Limits {
+            text_bytes: text_bytes as u64,
+            ..Limits::default()
+        };
+        let options = Options::auto().chunk_bytes(512).limits(limits);
+        numbers(bytes.to_vec(), &options)
+    };
+    for bytes in [&text, &packed] {
+        assert_eq!(read(bytes, text.len()).unwrap().len(), 40_000);
+        let error = read(bytes, text.len() - 1).err().expect("it is too long");
+        assert!(matches!(error.kind(), ErrorKind::TextTooLong { .. }) && error.is_limit());
+        assert_eq!(read(&bytes[..0], 0).map(|rows| rows.len()).ok(), Some(0));
+    }
+}
+
+#[test]
 fn rows_one_by_one_end_after_an_error() {
     let list = b"phone\n1\n2\n\xff\n3\n".to_vec();
     let long = [b"1\n".repeat(2_000_000).as_slice(), b"\xff\n3\n"].concat();

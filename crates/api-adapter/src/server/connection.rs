@@ -4,17 +4,25 @@
 //! 65,534 bytes. The query of a longer line is moved into a header of our own before the library
 //! sees it. A client that takes nothing of an answer for a while loses its connection.
 
+use std::collections::hash_map::RandomState;
+use std::hash::BuildHasher;
 use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Sleep;
 
-/// The header that carries a long query.
-pub(super) const LONG_QUERY: &str = "x-long-query";
+/// The header that carries a long query; no client knows its name.
+pub(super) fn long_query() -> &'static str {
+    static NAME: OnceLock<String> = OnceLock::new();
+    NAME.get_or_init(|| {
+        let unknown = || RandomState::new().hash_one(0u8);
+        format!("x-long-query-{:016x}{:016x}", unknown(), unknown())
+    })
+}
 
 /// Lines up to here are left to the library.
 const SHORT: usize = 32 << 10;
@@ -139,7 +147,7 @@ fn parted(held: &[u8]) -> Option<Vec<u8>> {
         &line[..query],
         &line[version..],
         b"\r\n",
-        LONG_QUERY.as_bytes(),
+        long_query().as_bytes(),
         b": ",
         &line[query + 1..version],
         b"\r\n",
@@ -239,8 +247,10 @@ mod tests {
     #[test]
     fn long_queries_become_a_header() {
         let query = format!("a=%20?{}", "b".repeat(SHORT));
-        let expected =
-            format!("GET /service/a/b HTTP/1.1\r\nx-long-query: {query}\r\nHost: x\r\n\r\nrest");
+        let expected = format!(
+            "GET /service/a/b HTTP/1.1\r\n{}: {query}\r\nHost: x\r\n\r\nrest",
+            long_query()
+        );
         assert_eq!(parted(&request(&query)).unwrap(), expected.as_bytes());
         for whole in [
             request("a=1"),

@@ -9,7 +9,7 @@ use recipients_campaigns::{
     MessageFilter, MessageKey, NewCampaign, NewLink, NewMessage, Page, Period, Range,
 };
 use serde_json::{Value as Json, json};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
@@ -345,7 +345,7 @@ impl Call<'_> {
     }
 
     /// A text within a map. A list or a map in its place is no value that anything can have, so
-    /// that it is not taken for absent.
+    /// that it is not taken for absent; see [`Call::texts_only`] for what takes any text.
     fn own(&self, map: &str, key: &str) -> Option<String> {
         let value = self.bag.get(map)?.get(key)?;
         Some(value.text().unwrap_or(NO_TEXT).to_owned())
@@ -431,10 +431,14 @@ fn texts(value: &Value) -> Vec<String> {
 }
 
 fn ids(value: Option<&Value>) -> Option<Vec<i64>> {
-    let texts = texts(value?);
-    let ids: Vec<i64> = texts.iter().filter_map(|text| text.parse().ok()).collect();
-    // Ids that are none are asked for, and not found.
-    (!texts.is_empty()).then_some(ids)
+    let ids: Vec<i64> = texts(value?).iter().map(|text| id_of(text)).collect();
+    (!ids.is_empty()).then_some(ids)
+}
+
+/// The id that a text is. What is none is asked for, and not found.
+fn id_of(text: &str) -> i64 {
+    const NO_ID: i64 = 0;
+    text.parse().unwrap_or(NO_ID)
 }
 
 fn is_sent(value: &Value) -> bool {
@@ -629,11 +633,7 @@ fn add_recipients(call: &Call<'_>, account: &Account) -> Result<Envelope, Error>
         });
     }
     if let Some(groups) = groups {
-        let ids = texts(groups).iter().map(|id| id.parse()).collect();
-        let Ok(ids) = ids else {
-            let flaws = vec![(Field::Groups, Flaw::Malformed)];
-            return Err(Error::Invalid(flaws));
-        };
+        let ids = texts(groups).iter().map(|id| id.parse().ok()).collect();
         return background(Import::Groups(ids));
     }
     let given = match (numbers, contacts) {
@@ -766,6 +766,7 @@ fn send_message(call: &Call<'_>, account: &Account) -> Result<Envelope, Error> {
             .filter(|text| !text.trim().is_empty())
             .ok_or(Error::Missing(name))
     };
+    call.texts_only("params", &[Field::Name])?;
     let new = NewMessage {
         recipient: filled("recipient")?,
         campaign: NewCampaign {
@@ -878,6 +879,7 @@ fn create_link(call: &Call<'_>, account: &Account) -> Result<Envelope, Error> {
     let Some(Value::Map(_)) = call.bag.get("data") else {
         return Err(Error::Missing("data"));
     };
+    call.texts_only("data", &[Field::Comment])?;
     let link = call.campaigns.create_link(account, &new_link(call))?;
     Ok(Envelope::ok(render::new_link(
         &link,
@@ -905,17 +907,29 @@ fn update_link(call: &Call<'_>, account: &Account) -> Result<Envelope, Error> {
     let Some(Value::Map(_)) = call.bag.get("data") else {
         return Err(Error::Missing("data"));
     };
+    call.texts_only("data", &[Field::Comment])?;
     call.campaigns.update_link(account, &by, &new_link(call))?;
     Ok(Envelope::ok(true))
 }
 
 fn delete_links(call: &Call<'_>, account: &Account) -> Result<Envelope, Error> {
-    let ids = ids(call.bag.first(&["ids", "id"])).ok_or(Error::Missing("ids"))?;
+    let mut given = texts(
+        call.bag
+            .first(&["ids", "id"])
+            .ok_or(Error::Missing("ids"))?,
+    );
+    if given.is_empty() {
+        return Err(Error::Missing("ids"));
+    }
+    // One that is named twice is deleted once.
+    let mut named = HashSet::new();
+    given.retain(|text| named.insert(text.parse::<i64>().map_err(|_| text.clone())));
+    let ids: Vec<i64> = given.iter().map(|text| id_of(text)).collect();
     let deleted = call.campaigns.delete_links(account, &ids)?;
-    let part = |wanted: bool| -> Vec<String> {
-        let all = ids.iter().zip(&deleted);
+    let part = |wanted: bool| -> Vec<&String> {
+        let all = given.iter().zip(&deleted);
         all.filter(|(_, deleted)| **deleted == wanted)
-            .map(|(id, _)| id.to_string())
+            .map(|(text, _)| text)
             .collect()
     };
     Ok(Envelope::ok(
@@ -991,6 +1005,7 @@ fn create_group(call: &Call<'_>, account: &Account) -> Result<Envelope, Error> {
     let Some(Value::Map(_)) = call.bag.get("data") else {
         return Err(Error::Missing("data"));
     };
+    call.texts_only("data", &[Field::Name])?;
     let name = call.own("data", "name").unwrap_or_default();
     Ok(Envelope::ok(
         call.campaigns.create_group(account, &name)?.to_string(),
@@ -1002,6 +1017,7 @@ fn rename_group(call: &Call<'_>, account: &Account) -> Result<Envelope, Error> {
     let Some(Value::Map(_)) = call.bag.get("data") else {
         return Err(Error::Missing("data"));
     };
+    call.texts_only("data", &[Field::Name])?;
     let name = call.own("data", "name").unwrap_or_default();
     call.campaigns.rename_group(account, id, &name)?;
     Ok(Envelope::ok(true))

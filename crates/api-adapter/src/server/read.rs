@@ -1,7 +1,7 @@
 //! What a request brings: its parameters and its file, within limits of size and time.
 
 use super::ServerOptions;
-use super::connection::LONG_QUERY;
+use super::connection::long_query;
 use super::http::{Server, fault, response};
 use crate::{ApiCode, Bag, Envelope, Output, TooMuch};
 use axum::body::{Body, Bytes, HttpBody};
@@ -39,6 +39,9 @@ const LARGE: usize = 64 << 10;
 
 /// Bytes of a multipart body that may come before a part begins or goes on: the parser holds them.
 const MOST_BEHIND: usize = 256 << 10;
+
+/// What a part of a multipart body weighs, besides its name and its text.
+const PART: usize = 32;
 
 /// Bytes of a refused body that are read past, so that its sender gets to know.
 const DISCARDED: usize = 32 << 20;
@@ -197,7 +200,7 @@ pub(super) async fn read(server: &Server, request: Request) -> Result<Read, Refu
     let query = request.uri().query().unwrap_or_default();
     reader.hold(query.len()).await?;
     bag.add_query(query)?;
-    if let Some(query) = request.headers().get(LONG_QUERY) {
+    if let Some(query) = request.headers().get(long_query()) {
         reader.hold(query.len()).await?;
         bag.add_form(query.as_bytes())?;
     }
@@ -210,12 +213,14 @@ pub(super) async fn read(server: &Server, request: Request) -> Result<Read, Refu
     let is_multipart = kind.to_ascii_lowercase().starts_with("multipart/form-data");
     let options = &server.options;
     let most = options.body_bytes as u64 + if is_multipart { options.file_bytes } else { 0 };
+    let asks_first = request.headers().contains_key(header::EXPECT);
     let mut body = Shared::new(request.into_body());
-    // Nothing that says so beforehand is waited for.
-    if HttpBody::size_hint(&body).lower() > most {
+    let is_too_large = HttpBody::size_hint(&body).lower() > most;
+    if is_too_large && asks_first {
         return Err(Refused::TooLarge);
     }
     let file = match is_multipart {
+        _ if is_too_large => Err(Refused::TooLarge),
         true => multipart(&mut reader, &mut bag, &body, &kind).await,
         false => whole(&mut reader, &mut bag, &mut body, &kind).await,
     };
@@ -301,23 +306,32 @@ async fn multipart(
         behind: Arc::clone(&behind),
     });
     let mut parts = multer::Multipart::with_constraints(body.into_data_stream(), boundary, limits);
-    let mut file = None;
+    // All bytes that come show that the client is not slow, those around the parts too.
+    let went_on = |reader: &mut Reader<'_>| reader.came(behind.swap(0, Ordering::Relaxed));
+    let mut file: Option<(Upload, std::fs::File)> = None;
     loop {
         let part = reader.wait(parts.next_field()).await?;
-        behind.store(0, Ordering::Relaxed);
+        went_on(reader);
         let Some(mut part) = part.map_err(wrong)? else {
-            return Ok(file);
+            break;
         };
         let name = part.name().unwrap_or_default().to_owned();
+        reader.hold(name.len() + PART).await?;
         let mut sink = match is_file(&part) {
             true if FILES.contains(&name.as_str()) => {
                 reader.meet(bag)?;
-                let own = part.file_name().unwrap_or(UNNAMED);
+                let own = part.file_name();
+                let is_chosen = own != Some("");
+                let own = own.unwrap_or(UNNAMED);
                 let (upload, out) = new_file(server, own, name.clone()).map_err(|error| {
                     tracing::error!(%error, "an upload could not be stored");
                     Refused::Ours
                 })?;
-                Into::File(upload, out)
+                Into::File {
+                    upload,
+                    out,
+                    is_there: is_chosen,
+                }
             }
             // Other files, a contact's photo say, are read past, and named.
             true => Into::Nothing { is_empty: true },
@@ -325,11 +339,10 @@ async fn multipart(
         };
         loop {
             let chunk = reader.wait(part.chunk()).await?;
-            behind.store(0, Ordering::Relaxed);
+            went_on(reader);
             let Some(chunk) = chunk.map_err(wrong)? else {
                 break;
             };
-            reader.came(chunk.len());
             match &mut sink {
                 Into::Nothing { is_empty } => *is_empty &= chunk.is_empty(),
                 Into::Text(text) => {
@@ -339,7 +352,8 @@ async fn multipart(
                     reader.hold(chunk.len()).await?;
                     text.extend_from_slice(&chunk);
                 }
-                Into::File(_, out) => {
+                Into::File { out, is_there, .. } => {
+                    *is_there |= !chunk.is_empty();
                     if let Err(error) = out.write_all(&chunk) {
                         tracing::error!(%error, "an upload could not be stored");
                         return Err(Refused::Ours);
@@ -351,15 +365,22 @@ async fn multipart(
             Into::Nothing { is_empty: true } => {}
             Into::Nothing { .. } => bag.add(&name, "file".to_owned())?,
             Into::Text(text) => bag.add(&name, String::from_utf8_lossy(&text).into_owned())?,
-            Into::File(upload, mut out) => {
-                let synced =
-                    tokio::task::block_in_place(|| out.flush().and_then(|()| out.sync_all()));
-                if let Err(error) = synced {
-                    tracing::error!(%error, "an upload could not be stored");
-                    return Err(Refused::Ours);
-                }
-                file = Some(upload);
-            }
+            // A form in which no file was chosen sends one without name and bytes.
+            Into::File {
+                is_there: false, ..
+            } => {}
+            Into::File { upload, out, .. } => file = Some((upload, out)),
+        }
+    }
+    let Some((upload, mut out)) = file else {
+        return Ok(None);
+    };
+    let synced = tokio::task::block_in_place(|| out.flush().and_then(|()| out.sync_all()));
+    match synced {
+        Ok(()) => Ok(Some(upload)),
+        Err(error) => {
+            tracing::error!(%error, "an upload could not be stored");
+            Err(Refused::Ours)
         }
     }
 }
@@ -367,11 +388,24 @@ async fn multipart(
 /// Whether a part holds a file. Names in an old code page are no text to the parser.
 fn is_file(part: &multer::Field<'_>) -> bool {
     let disposition = part.headers().get(header::CONTENT_DISPOSITION);
-    let names_a_file = |value: &header::HeaderValue| {
-        let lower = value.as_bytes().to_ascii_lowercase();
-        memchr::memmem::find(&lower, b"filename").is_some()
-    };
-    part.file_name().is_some() || disposition.is_some_and(names_a_file)
+    part.file_name().is_some() || disposition.is_some_and(|value| names_a_file(value.as_bytes()))
+}
+
+/// Whether one of the parameters of a disposition is a file's name.
+fn names_a_file(disposition: &[u8]) -> bool {
+    let (mut is_quoted, mut is_escaped) = (false, false);
+    let parameters = disposition.split(|&byte| {
+        let was_escaped = is_escaped;
+        is_escaped = is_quoted && byte == b'\\' && !was_escaped;
+        is_quoted ^= byte == b'"' && !was_escaped;
+        byte == b';' && !is_quoted
+    });
+    parameters.skip(1).any(|parameter| {
+        let name = parameter.split(|&byte| byte == b'=').next();
+        let name = name.unwrap_or_default().trim_ascii();
+        let name = name.strip_suffix(b"*").unwrap_or(name);
+        name.eq_ignore_ascii_case(b"filename")
+    })
 }
 
 /// A body that can be read on when the parser has given up.
@@ -431,9 +465,16 @@ impl HttpBody for Watched {
 }
 
 enum Into {
-    Nothing { is_empty: bool },
+    Nothing {
+        is_empty: bool,
+    },
     Text(Vec<u8>),
-    File(Upload, std::fs::File),
+    File {
+        upload: Upload,
+        out: std::fs::File,
+        /// It has a name or bytes.
+        is_there: bool,
+    },
 }
 
 fn wrong(error: multer::Error) -> Refused {
@@ -468,4 +509,25 @@ fn new_file(server: &Server, own: &str, field: String) -> Result<(Upload, std::f
         field,
     };
     Ok((upload, out))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_is_a_file_by_its_own_parameter() {
+        for (disposition, is_file) in [
+            (&b"form-data; name=\"recipients[0][filename]\""[..], false),
+            (b"form-data; name=\"a\\\"; filename=\\\"b\"", false),
+            (b"form-data; name=recipientsFile", false),
+            (b"form-data; name=\"f\"; filename=\"\"", true),
+            (b"form-data; name=\"f\"; FileName = list.csv", true),
+            (b"form-data; name=\"f\"; filename*=windows-1251''%CF", true),
+            (b"form-data; name=\"f\"; filename=\"\xcf\xee.csv\"", true),
+        ] {
+            let shown = String::from_utf8_lossy(disposition);
+            assert_eq!(names_a_file(disposition), is_file, "{shown}");
+        }
+    }
 }

@@ -104,7 +104,7 @@ fn nothing_goes_through_a_table_that_grows() {
         ..AddParams::default()
     };
     campaigns
-        .import(&account, id, &Import::Groups(vec![1]), &replacing)
+        .import(&account, id, &Import::Groups(vec![Some(1)]), &replacing)
         .unwrap();
     while campaigns.work().unwrap() {}
     let other = campaigns.create(&account, &new).unwrap();

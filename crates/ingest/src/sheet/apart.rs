@@ -93,6 +93,8 @@ pub(super) fn read(
 fn request(limits: &Limits, wanted: Option<&Sheet>) -> String {
     let Limits {
         row_bytes,
+        // Of workbooks there is none.
+        text_bytes: _,
         workbook_bytes,
         part_bytes,
         held_part_bytes,
@@ -120,6 +122,7 @@ fn parse(request: &str) -> Option<(Limits, Option<Sheet>)> {
         held_part_bytes: number()?,
         sheet_cells: number()?,
         sheet_text: number()?,
+        ..Limits::default()
     };
     let wanted = match words.next()?.split_once(' ') {
         None => None,
