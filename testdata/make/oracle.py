@@ -9,6 +9,7 @@ step names the rule that it carries out.
         "territory": "UA", "kind": "mobile", "cleaned": True}
 """
 
+import re
 import sys
 import unicodedata
 
@@ -354,18 +355,19 @@ def take_digits(text):
 
 def excel_form(text, region):
     """-> None (no such form), ("reason", why) or ("number", digits with the plus)."""
-    text = fold_digits(text.strip())
+    text = fold_digits(re.sub(r"^[^\w+]+|\W+$", "", text))
+    loose = loose_fraction(text, region)
     plus = ""
     if text.startswith("+"):
         plus, text = "+", text[1:]
     whole, rest = take_digits(text)
     if whole == "":
-        return None
+        return loose
     fraction = ""
     if rest[:1] in (".", ","):
         fraction, rest = take_digits(rest[1:])
         if fraction == "":
-            return None
+            return loose
     if rest[:1] in ("e", "E"):                                    # form (a)
         rest = rest[1:]
         sign = ""
@@ -373,7 +375,7 @@ def excel_form(text, region):
             sign, rest = rest[0], rest[1:]
         size, rest = take_digits(rest)
         if size == "" or rest != "":
-            return None
+            return loose
         exponent = int(sign + size)
         if exponent > len(fraction):
             return ("reason", "precision_lost")
@@ -390,6 +392,39 @@ def excel_form(text, region):
             return ("number", plus + whole)
         if reads_as_number(plus + whole, region):
             return ("reason", "fraction")
+    return loose
+
+
+FRACTION = re.compile(
+    r"""(?:.*?\d\s*[.,]\d                # a group of one digit is no group
+      |.*?\d{4}\s*[.,]00               # two zeros behind a long group
+      |.*?\d{7}\s*[.,]\d{2,}           # anything behind a very long one
+      |\+?\d{1,3}(?:,\d{3})+\s*\.\d{2,}|\+?\d{1,3}(?:\.\d{3})+\s*,\d{2,})$""",
+    re.X | re.S)
+
+
+def loose_fraction(text, region):
+    """form (c): a fraction behind a number that is not bare digits."""
+    rest, problem = split_label(text)
+    if problem is not None:
+        return None
+    labelled = rest != text
+    text = re.sub(r"^[^\w+]+", "", rest)
+    if not FRACTION.match(text):
+        return None
+    whole, fraction = re.fullmatch(r"(.*)[.,](\d+)", text, re.S).groups()
+    digits = re.sub(r"\D", "", whole)
+    if len(digits) < 7:
+        return None
+    plus = "+" if "+" in whole else ""
+    if labelled and not reads_as_number(plus + digits, region):
+        return None
+    if fraction.strip("0") == "":
+        if FRACTION.match(whole.rstrip()):
+            return ("reason", "fraction")
+        return ("number", plus + digits)
+    if reads_as_number(plus + digits, region):
+        return ("reason", "fraction")
     return None
 
 

@@ -80,7 +80,15 @@ fn single(
     text: &str,
     is_number: &impl Fn(&Written) -> bool,
 ) -> Result<Found, Reason> {
-    spreadsheet_form(folded, is_number).unwrap_or_else(|| one_number(text, is_number))
+    let chars: String = folded.iter().map(|f| f.0).collect();
+    // What stands around a number does not change what it is (D4).
+    let is_around = |c: char| !c.is_alphanumeric();
+    let core = chars
+        .trim_start_matches(|c| is_around(c) && c != '+')
+        .trim_end_matches(is_around);
+    spreadsheet_form(core, is_number)
+        .or_else(|| with_fraction(core, text, is_number))
+        .unwrap_or_else(|| one_number(text, is_number))
 }
 
 /// D14: pieces that each read as a number by themselves, or `None`.
@@ -147,11 +155,9 @@ fn one_number(text: &str, is_number: &impl Fn(&Written) -> bool) -> Result<Found
 
 /// D13: what Excel writes into text when it took a number for a quantity. `None`: no such form.
 fn spreadsheet_form(
-    folded: &[Folded],
+    text: &str,
     is_number: &impl Fn(&Written) -> bool,
 ) -> Option<Result<Found, Reason>> {
-    let text: String = folded.iter().map(|f| f.0).collect();
-    let text = text.trim();
     let (plus, text) = match text.strip_prefix('+') {
         Some(rest) => (true, rest),
         None => (false, text),
@@ -210,6 +216,64 @@ fn spreadsheet_form(
     }
 }
 
+/// D13: a fraction behind a number that is not bare digits, as `+43 664 1234567.0`. Points and commas
+/// part groups of digits, too, so it is one only where no group would be written like that.
+fn with_fraction(
+    core: &str,
+    text: &str,
+    is_number: &impl Fn(&Written) -> bool,
+) -> Option<Result<Found, Reason>> {
+    let (whole, fraction) = parted(core)?;
+    let read = text::read(text.as_bytes()).ok()?;
+    let digits = whole.bytes().filter(u8::is_ascii_digit);
+    if digits.clone().count() < 7 {
+        return None;
+    }
+    let is_international = read.notes().plus();
+    let found = Found {
+        written: Written::of_digits(digits, is_international, true),
+        form: Form::Spreadsheet,
+    };
+    if read.notes().labelled() && !is_number(&found.written) {
+        return None;
+    }
+    match fraction.bytes().all(|digit| digit == b'0') {
+        // One more of them: nobody knows what was meant.
+        true if parted(whole).is_some() => Some(Err(Reason::Fraction)),
+        true => Some(Ok(found)),
+        false => is_number(&found.written).then_some(Err(Reason::Fraction)),
+    }
+}
+
+/// A number and its fraction, if it has one.
+fn parted(core: &str) -> Option<(&str, &str)> {
+    let (whole, fraction) = core.rsplit_once(['.', ','])?;
+    let is_digits = |text: &str| !text.is_empty() && text.bytes().all(|c| c.is_ascii_digit());
+    let whole = whole.trim_end();
+    let group = whole.bytes().rev().take_while(u8::is_ascii_digit).count();
+    if !is_digits(fraction) || group == 0 {
+        return None;
+    }
+    let is_zero = fraction.bytes().all(|digit| digit == b'0');
+    // 436,641,234,586.00: the other character between thousands.
+    let point = core[whole.len()..].trim_start().chars().next();
+    let mut thousands = whole.split(match point {
+        Some(',') => '.',
+        _ => ',',
+    });
+    let first = thousands.next().is_some_and(is_digits);
+    let is_quantity = first && group == 3 && {
+        let mut groups = thousands.peekable();
+        groups.peek().is_some() && groups.all(|group| group.len() == 3 && is_digits(group))
+    };
+    let is_fraction = match fraction.len() {
+        1 => true,
+        2 if is_zero => group >= 4 || is_quantity,
+        _ => group >= 7 || is_quantity,
+    };
+    is_fraction.then_some((whole, fraction))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -264,6 +328,50 @@ mod tests {
         assert_eq!(read_all("380971112233.0").as_deref(), Ok("380971112233"));
         assert_eq!(read_all("380971112233,50"), Err(Reason::Fraction));
         assert_eq!(read_all("7910.1112233").as_deref(), Ok("79101112233"));
+    }
+
+    #[test]
+    fn d13_whatever_stands_around() {
+        for text in [
+            "'380971112233.0",
+            "\"380971112233.00\"",
+            "=\"380971112233.0\"",
+            "+380 97 1112233.0",
+            "+380-97-1112233,00",
+            "380 971 112 233,0",
+            "380\u{a0}971\u{a0}112\u{a0}233,0",
+            "(380971112233.0)",
+            "tel:+380971112233.0",
+            "380971112233.0;",
+            "+380971112233 .0",
+            "380,971,112,233.00",
+            "380.971.112.233,00",
+            "'3.80971112233E+11",
+            "=\"3.80971112233E+11\"",
+        ] {
+            assert_eq!(read_all(text).as_deref(), Ok("380971112233"), "{text}");
+        }
+        for text in [
+            "'380971112233.5",
+            "+380 97 1112233.5",
+            "+380 97 1112233,50",
+            "380971112233.0.0",
+            "380,971,112,233.50",
+        ] {
+            assert_eq!(read_all(text), Err(Reason::Fraction), "{text}");
+        }
+        assert_eq!(read_all("'3.80971E+11"), Err(Reason::PrecisionLost));
+        // Groups of digits.
+        for text in [
+            "+380 97 111.22.33",
+            "380.97.111.22.33",
+            "+380 97 111 22.33",
+            "+380 (97) 111-22.33",
+            "380971112.233",
+        ] {
+            assert_eq!(read_all(text).as_deref(), Ok("380971112233"), "{text}");
+        }
+        assert_eq!(read_all("+380 97 111.22.00").as_deref(), Ok("380971112200"));
     }
 
     #[test]
