@@ -164,19 +164,6 @@ pub(crate) fn refuse_confusion(
         &args.policy.seen,
     ];
     refuse_reading_twice(args.files.iter().chain(lists.into_iter().flatten()))?;
-    // A result need not be there yet; its folder is.
-    let place = |path: &Path| -> PathBuf {
-        let whole = path.canonicalize();
-        let beside = || {
-            let folder = path.parent().filter(|folder| *folder != Path::new(""));
-            let folder = folder.unwrap_or(Path::new(".")).canonicalize().ok()?;
-            Some(folder.join(path.file_name()?))
-        };
-        whole
-            .ok()
-            .or_else(beside)
-            .unwrap_or_else(|| path.to_owned())
-    };
     let read: Vec<PathBuf> = args
         .files
         .iter()
@@ -194,7 +181,7 @@ pub(crate) fn refuse_confusion(
         let grows = grows == Some(result.as_path());
         let place = place(result);
         if read.contains(&place) || seen.contains(&place) && !grows {
-            return refuse("the results would replace a file that is read; give another name");
+            return refuse(WOULD_REPLACE);
         }
         if places.contains(&place) {
             return refuse("two kinds of results cannot go into one file");
@@ -202,6 +189,24 @@ pub(crate) fn refuse_confusion(
         places.push(place);
     }
     Ok(())
+}
+
+/// What is said to results that go where the lists come from.
+pub(crate) const WOULD_REPLACE: &str =
+    "the results would replace a file that is read; give another name";
+
+/// A file by the one name that all names of it have in common. It need not be there yet; its folder is.
+pub(crate) fn place(path: &Path) -> PathBuf {
+    let whole = path.canonicalize();
+    let beside = || {
+        let folder = path.parent().filter(|folder| *folder != Path::new(""));
+        let folder = folder.unwrap_or(Path::new(".")).canonicalize().ok()?;
+        Some(folder.join(path.file_name()?))
+    };
+    whole
+        .ok()
+        .or_else(beside)
+        .unwrap_or_else(|| path.to_owned())
 }
 
 /// Rows are written as text.

@@ -53,6 +53,7 @@ fn main() -> ExitCode {
             tell(info);
         }
     }));
+    output::outlive_file_limits();
     let result = match cli.command {
         Command::Check(args) => check::run(&args),
         Command::Upload(args) => upload::upload(&args),

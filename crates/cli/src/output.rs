@@ -46,6 +46,16 @@ pub(crate) fn clean_up_on_interrupt() -> Result<(), Failure> {
     .map_err(|error| Failure::Output(io::Error::other(error)))
 }
 
+/// A limit on the size of files fails the writing, as a full disk does, instead of ending the program.
+pub(crate) fn outlive_file_limits() {
+    #[cfg(unix)]
+    {
+        let too_large = signal_hook::consts::SIGXFSZ;
+        // Without it everything else works.
+        let _ = signal_hook::flag::register(too_large, Arc::default());
+    }
+}
+
 /// Whether a person is being asked, so that there is nothing to come to an end.
 static ASKING: AtomicBool = AtomicBool::new(false);
 
@@ -134,7 +144,13 @@ impl Pending {
         let file = tempfile::Builder::new()
             .prefix(&beginning)
             .tempfile_in(folder)
-            .map_err(|error| refuse(error.kind().into()))?;
+            .map_err(|error| match error.kind() {
+                io::ErrorKind::NotFound => refuse(io::Error::other(format!(
+                    "there is no folder {}",
+                    folder.display()
+                ))),
+                kind => refuse(kind.into()),
+            })?;
         // Held as long as it is written; where files cannot be locked, none is swept away.
         let _ = file.as_file().try_lock();
         unfinished.paths.push(file.path().to_owned());

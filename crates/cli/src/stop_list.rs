@@ -1,7 +1,7 @@
 //! Stop lists: as people have them, and packed (`recipients stoplist build`).
 
 use crate::args::StoplistBuildArgs;
-use crate::check::{open_one, refuse_reading_twice};
+use crate::check::{WOULD_REPLACE, open_one, place, refuse_reading_twice};
 use crate::failure::{ACCEPTED, Failure, unless_broken_pipe};
 use crate::output::{self, Pending};
 use recipients::ingest::Options;
@@ -50,7 +50,13 @@ pub(crate) fn build(args: &StoplistBuildArgs) -> Result<ExitCode, Failure> {
     let mut file = Pending::create(&args.output)?;
     let mut all = StopList::default();
     let mut bad = 0;
+    let output = place(&args.output);
     for path in &args.files {
+        // A packed one may grow in its place; what people have written is not to be had from it.
+        if place(path) == output && !is_packed(path) {
+            let why = format!("{}: {WOULD_REPLACE}", args.output.display());
+            return Err(Failure::Usage(why));
+        }
         let loaded = load(path, &reader, args.allow_bad_stop_lines, 0)?;
         bad += loaded.bad.len();
         all.merge(loaded.list);
@@ -73,6 +79,10 @@ pub(crate) fn build(args: &StoplistBuildArgs) -> Result<ExitCode, Failure> {
     .and_then(|()| out.flush())
     .or_else(unless_broken_pipe)?;
     Ok(ExitCode::from(ACCEPTED))
+}
+
+fn is_packed(path: &Path) -> bool {
+    open_number_set(path, 0).is_ok_and(|set| set.is_some())
 }
 
 fn bad_stop_lines(path: &Path, bad: &[recipients::BadLine]) -> Failure {

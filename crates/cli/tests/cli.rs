@@ -78,6 +78,21 @@ fn d9_a_stop_list_that_was_built_stops_what_the_lists_stop() {
     assert_eq!(from_lists["reasons"]["own_stop_list"], 2);
     assert_eq!(check(&["--stop-list", "stop.set"]), from_lists);
 
+    // It may grow in its place; a list that someone has written is not replaced.
+    let grown = build(&["stop.set", "a.txt"]);
+    assert_eq!(exit(&grown), 0, "{}", said(&grown));
+    assert!(said(&grown).contains("3 numbers"), "{}", said(&grown));
+    let args = ["stoplist", "build", "--output", "./a.txt", "a.txt"];
+    let refused = recipients(folder.path(), &args);
+    assert_eq!(exit(&refused), 2, "{}", said(&refused));
+    assert!(
+        said(&refused).contains("would replace"),
+        "{}",
+        said(&refused)
+    );
+    let text = fs::read_to_string(folder.path().join("a.txt")).unwrap();
+    assert!(text.starts_with("# mine"));
+
     let path = folder.path().join("stop.set");
     let mut bytes = fs::read(&path).unwrap();
     bytes[50] ^= 1;
@@ -91,6 +106,28 @@ fn d9_a_stop_list_that_was_built_stops_what_the_lists_stop() {
         said(&damaged).contains("stop.set: it is damaged"),
         "{}",
         said(&damaged)
+    );
+}
+
+/// Names that a spreadsheet program would run come back as they were, and are found.
+#[test]
+fn names_of_columns_that_look_like_formulas() {
+    let folder = folder(&[("l.csv", "@phone;=note\n380971112233;x\n1;=y\n")]);
+    let check = |list: &str, rejected: &str| {
+        let args = ["check", "--column", "@phone", "--rejected", rejected, list];
+        let checked = recipients(folder.path(), &args);
+        let text = fs::read_to_string(folder.path().join(rejected));
+        text.unwrap_or_else(|_| panic!("{}", said(&checked)))
+    };
+    let first = check("l.csv", "r1.csv");
+    assert!(first.starts_with("\"'@phone\";'=note;"), "{first}");
+    assert_eq!(check("r1.csv", "r2.csv"), first);
+    let args = ["check", "--rejected", "nowhere/r.csv", "l.csv"];
+    let refused = recipients(folder.path(), &args);
+    assert!(
+        said(&refused).contains("there is no folder nowhere"),
+        "{}",
+        said(&refused)
     );
 }
 

@@ -159,10 +159,13 @@ pub(crate) fn dialect(
     delimiter: Choice<Option<char>>,
     enclosure: Choice<Option<char>>,
 ) -> (Dialect, Confidence, Confidence) {
-    let sample = head_of(sample);
     let (quote, quote_confidence) = match enclosure {
         Choice::Given(quote) => (quote, Confidence::Given),
-        Choice::Auto => guess_enclosure(sample),
+        Choice::Auto => match guess_enclosure(head_of(sample)) {
+            // What is opened may close further down.
+            (None, _) => guess_enclosure(sample),
+            found => found,
+        },
     };
     let (delimiter, confidence) = match delimiter {
         Choice::Given(delimiter) => (delimiter, Confidence::Given),
@@ -191,7 +194,7 @@ pub(crate) fn annotated(
     enclosure: Choice<Option<char>>,
     annotations: &[&str],
 ) -> Option<Annotated> {
-    let sample = head_of(sample).trim_start_matches(['\r', '\n']);
+    let sample = sample.trim_start_matches(['\r', '\n']);
     let delimiters = match delimiter {
         Choice::Given(Some(delimiter)) => vec![delimiter],
         // A list of one column gets one when columns are added.
@@ -331,14 +334,23 @@ fn guess_delimiter(sample: &str, whole: bool, quote: Option<char>) -> (Option<ch
     }
 }
 
-/// The rows that the sample holds whole.
+/// The rows that the beginning of the sample holds whole, or, if it is hardly one, all of it.
 pub(crate) fn rows(sample: &str, whole: bool, dialect: Dialect) -> Vec<Vec<String>> {
-    let sample_is_cut = sample.len() > TEXT;
-    let sample = head_of(sample);
-    let last = whole && !sample_is_cut;
+    /// A header, a row, and one more to tell which of them is odd.
+    const FEW: usize = 3;
+    let head = head_of(sample);
+    let is_all = head.len() == sample.len();
+    let rows = rows_of(head, whole && is_all, dialect);
+    match is_all || rows.len() >= FEW {
+        true => rows,
+        false => rows_of(sample, whole, dialect),
+    }
+}
+
+fn rows_of(sample: &str, whole: bool, dialect: Dialect) -> Vec<Vec<String>> {
     let mut batch = Batch::new();
     batch.set_text(sample.to_owned());
-    let edge = if last { Edge::Last } else { Edge::Open };
+    let edge = if whole { Edge::Last } else { Edge::Open };
     let split = dialect.split(&mut batch, edge, SourceLen::Same, usize::MAX, ROWS);
     if batch.is_empty() && split.done < sample.len() {
         // One row, longer than the sample or with an open quote: it is all there is to go by.

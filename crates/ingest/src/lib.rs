@@ -36,6 +36,7 @@ mod compress;
 mod detect;
 mod encoding;
 mod error;
+mod formula;
 mod options;
 mod rows;
 mod sheet;
@@ -47,6 +48,7 @@ mod write;
 pub use batch::{Batch, Row};
 pub use encoding::Encoding;
 pub use error::{Error, ErrorKind, Position};
+pub use formula::{escape, unescape};
 pub use options::{Choice, Column, Limits, Options, Sheet};
 pub use sheet::{SheetProcess, WorkbookInput, answer_sheet_request, in_contained_code};
 pub use source::{

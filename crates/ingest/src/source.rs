@@ -5,6 +5,7 @@ use crate::batch::Batch;
 use crate::compress::Compression;
 use crate::detect;
 use crate::error::{Error, ErrorKind};
+use crate::formula::unescape;
 use crate::options::{Choice, Column, Options};
 use crate::rows::RowFeed;
 use crate::sheet::{SheetCells, Workbook, WorkbookInput};
@@ -15,7 +16,7 @@ use std::io::{self, Cursor, Read as _, Seek, SeekFrom};
 use std::path::Path;
 
 /// Bytes of a file that are looked at before it is decided what it is.
-const HEAD: usize = 1 << 20;
+const HEAD: usize = (1 << 20) + (1 << 16);
 
 /// How sure a property of the file is.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -376,6 +377,15 @@ impl Source {
             }
             None => detect::has_header(sample, options.skip_header),
         };
+        let unescaped: Vec<String>;
+        let first = match layout.annotations {
+            // What an earlier run has put in front of names.
+            Some(_) => {
+                unescaped = first.iter().map(|name| unescape(name).to_owned()).collect();
+                &unescaped
+            }
+            None => first,
+        };
         let rows = match layout.has_header {
             true => sample.get(1..).unwrap_or_default(),
             false => sample,
@@ -390,7 +400,7 @@ impl Source {
             }
         };
         let header = match layout.has_header {
-            true => sample.first().map(Vec::as_slice),
+            true => (!sample.is_empty()).then_some(first),
             false => None,
         };
         let columns = layout.annotations.unwrap_or(layout.width);
@@ -450,7 +460,14 @@ impl Source {
         if !self.fill(&mut first)? {
             return Ok(());
         }
-        self.header = Some(first.row(0).fields().map(str::to_owned).collect());
+        let names = first
+            .row(0)
+            .fields()
+            .map(|name| match self.layout.annotations {
+                Some(_) => unescape(name).to_owned(),
+                None => name.to_owned(),
+            });
+        self.header = Some(names.collect());
         self.header_row = first.row(0).number();
         first.take_first();
         self.first = Some(first);

@@ -113,6 +113,38 @@ fn limits_and_errors_name_the_line() {
     assert!(matches!(error.kind(), ErrorKind::Binary));
 }
 
+/// Rows of any length that is allowed tell how many columns a list has.
+#[test]
+fn first_rows_that_are_long() {
+    let rest = "380971112233,n,Kyiv\n".repeat(100);
+    let long = |length: usize| format!("380971112233,{},Kyiv\n", "x".repeat(length));
+    let wide = |cell: &str| vec![cell; 100_000].join(",") + "\n";
+    let header = "phone,note,city\n";
+    for (text, width, count) in [
+        (long(300_000) + &rest, 3, 101),
+        (long((1 << 20) - 100) + &rest, 3, 101),
+        (header.to_owned() + &long(300_000) + &rest, 3, 101),
+        (
+            format!("phone,note{},city\n{rest}", "x".repeat(300_000)),
+            3,
+            100,
+        ),
+        (
+            format!("phone,{}380971112233,{}", wide("c"), wide("x")),
+            100_001,
+            1,
+        ),
+    ] {
+        let source = Source::from_bytes("l", text.into_bytes(), &Options::auto()).unwrap();
+        assert_eq!(
+            (source.layout().width, source.layout().column),
+            (width, 0),
+            "{count}"
+        );
+        assert_eq!(source.into_rows().map(Result::unwrap).count(), count);
+    }
+}
+
 #[test]
 fn a_text_has_a_limit_where_one_is_set() {
     let text = b"380971112233\n380971112234\n".repeat(20_000);

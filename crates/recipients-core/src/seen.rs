@@ -81,7 +81,7 @@ const BITMAP_LISTED: usize = BITMAP_SLOTS;
 
 /// The same while the whole set is small: then what is quicker is better than what is smaller.
 const BURST_EARLY: u32 = 128;
-const BITMAP_EARLY: u32 = 16;
+const BITMAP_EARLY: u32 = 64;
 const BITMAP_LISTED_EARLY: usize = 1 << 9;
 
 enum Node {
@@ -390,6 +390,8 @@ fn most_listed(early: bool) -> usize {
 /// Room for so many more in a list; how many bytes more that takes.
 fn make_room(numbers: &mut Vec<u16>, more: usize) -> isize {
     let before = numbers.capacity();
+    // There are no more of a leaf, however often they come.
+    let more = more.min((1 << LEAF_BITS) - numbers.len());
     if before - numbers.len() < more {
         numbers.reserve_exact(more.max(numbers.len() / 3));
     }
