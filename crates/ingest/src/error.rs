@@ -97,7 +97,7 @@ pub enum ErrorKind {
     NoSheet {
         /// What was asked for.
         wanted: String,
-        /// The sheets of the workbook.
+        /// The sheets of the workbook; none if it is a text.
         sheets: Vec<String>,
     },
     /// There is no such column; the names that there are.
@@ -226,6 +226,10 @@ impl fmt::Display for Error {
             ErrorKind::ReaderStopped => f.write_str(
                 "reading the workbook took more memory or time than it may, and was stopped; open it \
                  in a spreadsheet program and save it again, or export it as CSV",
+            ),
+            ErrorKind::NoSheet { wanted, sheets } if sheets.is_empty() => write!(
+                f,
+                "there is no sheet `{wanted}`: this is a text, not a workbook"
             ),
             ErrorKind::NoSheet { wanted, sheets } => write!(
                 f,

@@ -6,7 +6,7 @@ use crate::compress::Compression;
 use crate::detect;
 use crate::error::{Error, ErrorKind};
 use crate::formula::unescape;
-use crate::options::{Choice, Column, Options};
+use crate::options::{Choice, Column, Options, Sheet};
 use crate::rows::RowFeed;
 use crate::sheet::{SheetCells, Workbook, WorkbookInput};
 use crate::text::{self, Joiner, Parsed, Parser, Piece, Pieces, TextReader};
@@ -290,6 +290,14 @@ impl Source {
                 what: what.into(),
                 advice: advice.into(),
             }));
+        }
+        if let Some(sheet) = &options.sheet {
+            let wanted = match sheet {
+                Sheet::Number(number) => number.to_string(),
+                Sheet::Named(name) => name.clone(),
+            };
+            let sheets = Vec::new();
+            return Err(fail(ErrorKind::NoSheet { wanted, sheets }));
         }
         let (encoding, bom, encoding_confidence) =
             detect::encoding(&head, whole, options.encoding).map_err(fail)?;

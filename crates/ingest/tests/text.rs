@@ -1,7 +1,7 @@
 //! Text files as a whole: what once went wrong, limits, and where rows stand.
 
 use recipients_ingest::{
-    Batch, Choice, Column, Encoding, Error, ErrorKind, Limits, Options, Source,
+    Batch, Choice, Column, Encoding, Error, ErrorKind, Limits, Options, Sheet, Source,
 };
 
 fn numbers(bytes: Vec<u8>, options: &Options) -> Result<Vec<(u64, u64, usize)>, Error> {
@@ -111,6 +111,16 @@ fn limits_and_errors_name_the_line() {
     );
     let error = numbers(b"1\n2\0".to_vec(), &fixed).unwrap_err();
     assert!(matches!(error.kind(), ErrorKind::Binary));
+}
+
+#[test]
+fn a_text_has_no_sheets() {
+    let options = Options::auto().sheet(Some(Sheet::Named("May".to_owned())));
+    let error = Source::from_bytes("l.csv", b"380971112233\n".to_vec(), &options).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "l.csv: there is no sheet `May`: this is a text, not a workbook"
+    );
 }
 
 /// Rows of any length that is allowed tell how many columns a list has.
