@@ -247,7 +247,10 @@ impl<'a> Adder<'a> {
                 None => *self.next.insert(change.next_message()?),
             };
             let whole = text.as_deref().unwrap_or(&self.campaign.text);
-            match self.campaigns.personal(self.links, whole, next) {
+            // Nobody could follow one of a link that was deleted.
+            let works = self.links.iter().all(|link| link.deleted.is_none());
+            let own = || self.campaigns.personal(self.links, whole, next);
+            match works.then(own).flatten() {
                 Some(own) => text = Some(Cow::Owned(own)),
                 // A link is made for no duplicate (D1).
                 None => {

@@ -726,6 +726,26 @@ fn codes_51_and_99() {
 }
 
 #[test]
+fn a_deleted_link_has_none_of_recipients_own() {
+    let world = world(&Settings::default());
+    let new = NewLink {
+        target: Some("example.com".to_owned()),
+        ..NewLink::default()
+    };
+    let link = world.campaigns.create_link(&world.account, &new).unwrap();
+    let text = format!("See {}", world.campaigns.link_address(&link.code));
+    let tracked = NewCampaign {
+        track: Some("1".to_owned()),
+        ..campaign(&text)
+    };
+    let id = world.campaigns.create(&world.account, &tracked).unwrap();
+    assert_eq!(codes(&add(&world, id, &[A])), [0]);
+    let deleted = world.campaigns.delete_links(&world.account, &[link.id]);
+    assert_eq!(deleted.unwrap(), [true]);
+    assert_eq!(codes(&add(&world, id, &[A, B])), [4, 51]);
+}
+
+#[test]
 fn links_are_followed_and_counted() {
     let world = world(&Settings::default());
     let new = NewLink {
