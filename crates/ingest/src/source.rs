@@ -9,6 +9,7 @@ use crate::formula::unescape;
 use crate::options::{Choice, Column, Options, Sheet};
 use crate::rows::RowFeed;
 use crate::sheet::{SheetCells, Workbook, WorkbookInput};
+use crate::split::RunOver;
 use crate::text::{self, Joiner, Parsed, Parser, Piece, Pieces, TextReader};
 use std::fmt;
 use std::fs::File;
@@ -101,6 +102,14 @@ pub enum Note {
         /// That many.
         rows: u64,
     },
+    /// Rows with an enclosed field of several lines behind which there is more text than a delimiter:
+    /// probably a quote was opened there by mistake, and what came up to the next quote is in one field.
+    OpenQuotes {
+        /// That many.
+        rows: u64,
+        /// The line where the first of them begins.
+        first: u64,
+    },
     /// Read as ISO-8859-1, but it has bytes that only windows-1252 gives a shape to.
     ProbablyWindows1252,
 }
@@ -112,6 +121,12 @@ impl fmt::Display for Note {
                 f,
                 "the sheet ends at row {rows}, the most that its format can hold: the list was \
                  probably cut there; export the source as CSV or XLSX"
+            ),
+            Note::OpenQuotes { rows, first } => write!(
+                f,
+                "in {rows} of its rows, first in line {first}, a quote is opened that ends in another \
+                 line and is followed by more text: probably it should not be there, and rows up to \
+                 the next quote are missing"
             ),
             Note::ProbablyWindows1252 => f.write_str(
                 "it has bytes that ISO-8859-1 does not show; it is probably WINDOWS-1252",
@@ -612,8 +627,14 @@ impl Source {
         match (&mut parsed.0, &mut self.body) {
             (Read::Text(parsed), Body::Text(text)) => {
                 let changed = text.joiner.join(&text.parser, parsed)?;
-                if text.joiner.has_c1 && self.notes.is_empty() {
-                    self.notes.push(Note::ProbablyWindows1252);
+                let (notes, joiner) = (&mut self.notes, &text.joiner);
+                if joiner.has_c1 && !notes.contains(&Note::ProbablyWindows1252) {
+                    notes.push(Note::ProbablyWindows1252);
+                }
+                if let RunOver { rows: 1.., first } = joiner.run_over {
+                    let rows = joiner.run_over.rows;
+                    notes.retain(|note| !matches!(note, Note::OpenQuotes { .. }));
+                    notes.push(Note::OpenQuotes { rows, first });
                 }
                 Ok(changed)
             }

@@ -60,8 +60,28 @@ pub(crate) struct Split {
     pub(crate) source: u64,
     /// Lines without bytes.
     pub(crate) blank: u64,
+    pub(crate) run_over: RunOver,
     /// The file cannot be read further.
     pub(crate) fault: Option<Fault>,
+}
+
+/// Rows with an enclosed field of several lines behind whose end there is more text: as a quote that
+/// was opened by mistake makes them, which runs to the next quote.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) struct RunOver {
+    pub(crate) rows: u64,
+    /// The line where the first of them begins, from 1.
+    pub(crate) first: u64,
+}
+
+impl RunOver {
+    /// Adds what comes behind so many lines.
+    pub(crate) fn add(&mut self, before: u64, other: RunOver) {
+        if self.rows == 0 {
+            self.first = before + other.first;
+        }
+        self.rows += other.rows;
+    }
 }
 
 /// Why text cannot be split further, and where that is told.
@@ -119,6 +139,8 @@ struct Splitter<'t> {
     edge: Edge,
     /// Fields that cannot stay as they stand in the text.
     unescaped: String,
+    /// The row at hand is one of [`RunOver`].
+    runs_over: bool,
 }
 
 impl Dialect {
@@ -203,6 +225,7 @@ impl Dialect {
             lines: memchr_iter(b'\n', bytes).count() as u64,
             source: source.of(text),
             blank: inner as u64 + u64::from(bytes.first().is_some_and(is_end)),
+            run_over: RunOver::default(),
             fault: None,
         })
     }
@@ -304,6 +327,7 @@ impl<'t> Splitter<'t> {
             quote: Mark::of(dialect.enclosure),
             edge,
             unescaped: String::new(),
+            runs_over: false,
         }
     }
 
@@ -313,6 +337,7 @@ impl<'t> Splitter<'t> {
         while split.done < text.len() && batch.len() < most {
             let start = split.done;
             let (fields, unescaped) = (batch.fields_len(), self.unescaped.len());
+            self.runs_over = false;
             match self.row(start, batch, &mut |_| {}) {
                 RowEnd::Found { at, .. } if at - start > limit => {
                     split.fault = Some(Fault::TooLong(start));
@@ -329,6 +354,11 @@ impl<'t> Splitter<'t> {
                         split.blank += 1;
                     } else {
                         batch.end_row(split.lines + 1, split.source);
+                    }
+                    if self.runs_over {
+                        split
+                            .run_over
+                            .add(split.lines, RunOver { rows: 1, first: 1 });
                     }
                     split.lines += inner_lines + u64::from(terminator > 0);
                     split.done = at + terminator;
@@ -443,7 +473,9 @@ impl<'t> Splitter<'t> {
         };
         let after = closed + quote.len;
         let end = self.field_end(after);
-        *lines += count_lines(&text[open..after]);
+        let inner = count_lines(&text[open..after]);
+        *lines += inner;
+        self.runs_over |= inner > 0 && !text[after..end].trim_ascii().is_empty();
         if self.unescaped.len() == kept && end == after {
             batch.push_field(part, closed);
         } else {

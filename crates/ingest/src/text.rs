@@ -9,7 +9,7 @@ use crate::batch::Batch;
 use crate::encoding::{Decoder, SourceLen, Undecodable};
 use crate::error::{Error, ErrorKind, Position};
 use crate::options::Options;
-use crate::split::{Dialect, Edge, Fault, Offsets, Split, count_lines};
+use crate::split::{Dialect, Edge, Fault, Offsets, RunOver, Split, count_lines};
 use crate::{Encoding, detect};
 use std::io::{ErrorKind as IoKind, Read};
 use std::sync::Arc;
@@ -336,6 +336,7 @@ pub(crate) struct Joiner {
     bytes: u64,
     pub(crate) skipped_blank: u64,
     pub(crate) has_c1: bool,
+    pub(crate) run_over: RunOver,
 }
 
 impl Joiner {
@@ -348,6 +349,7 @@ impl Joiner {
             bytes: bom as u64,
             skipped_blank: 0,
             has_c1: false,
+            run_over: RunOver::default(),
         }
     }
 
@@ -385,6 +387,9 @@ impl Joiner {
         }
         if let Some(kind) = parsed.fault.take() {
             return Err(self.error(parsed, parsed.len, kind));
+        }
+        if split.run_over.rows > 0 {
+            self.run_over.add(self.lines, split.run_over);
         }
         self.lines += split.lines;
         self.bytes += split.source;

@@ -1,7 +1,7 @@
 //! Text files as a whole: what once went wrong, limits, and where rows stand.
 
 use recipients_ingest::{
-    Batch, Choice, Column, Encoding, Error, ErrorKind, Limits, Options, Sheet, Source,
+    Batch, Choice, Column, Encoding, Error, ErrorKind, Limits, Note, Options, Sheet, Source,
 };
 
 fn numbers(bytes: Vec<u8>, options: &Options) -> Result<Vec<(u64, u64, usize)>, Error> {
@@ -111,6 +111,30 @@ fn limits_and_errors_name_the_line() {
     );
     let error = numbers(b"1\n2\0".to_vec(), &fixed).unwrap_err();
     assert!(matches!(error.kind(), ErrorKind::Binary));
+}
+
+#[test]
+fn a_quote_that_swallows_rows_is_told() {
+    let row = |n: u64, note: &str| format!("{},{note}\n", 380_971_112_000 + n);
+    let plain: String = (0..60).map(|n| row(n, "n")).collect();
+    let good = row(60, "\"two\nlines\"") + &row(61, "\"n\" ") + &row(62, "\"n\" or so");
+    let bad = row(63, "\"open") + &row(64, "\"n \"\"1\"\" x\"") + &row(65, "n");
+    for chunk in [7, 64, 1 << 18] {
+        let options = Options::auto().chunk_bytes(chunk);
+        let read = |text: String| {
+            let mut source = Source::from_bytes("l", text.into_bytes(), &options).unwrap();
+            let mut batch = Batch::new();
+            let mut rows = 0;
+            while source.fill(&mut batch).unwrap() {
+                rows += batch.len();
+            }
+            (rows, source.notes().to_vec())
+        };
+        assert_eq!(read(plain.clone() + &good), (63, vec![]));
+        let note = Note::OpenQuotes { rows: 2, first: 65 };
+        let text = plain.clone() + &good + &bad + &bad;
+        assert_eq!(read(text), (63 + 4, vec![note]), "{chunk}");
+    }
 }
 
 #[test]
