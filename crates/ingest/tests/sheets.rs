@@ -161,6 +161,67 @@ fn ods(head: &str, rows: &str) -> Vec<u8> {
     zip.finish().unwrap().into_inner()
 }
 
+/// An XLSX of one sheet with these rows.
+fn xlsx(rows: &str) -> Vec<u8> {
+    use std::io::Write as _;
+    let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    let main = "http://schemas.openxmlformats.org/spreadsheetml/2006/main";
+    let relations = "http://schemas.openxmlformats.org/officeDocument/2006/relationships";
+    for (name, text) in [
+        (
+            "[Content_Types].xml",
+            "<Types xmlns=\"http://schemas.openxmlformats.org/package/2006/content-types\"/>"
+                .to_owned(),
+        ),
+        (
+            "_rels/.rels",
+            format!(
+                "<Relationships xmlns=\"http://schemas.openxmlformats.org/package/2006/relationships\">\
+                 <Relationship Id=\"rId1\" Type=\"{relations}/officeDocument\" Target=\"xl/workbook.xml\"/>\
+                 </Relationships>"
+            ),
+        ),
+        (
+            "xl/workbook.xml",
+            format!(
+                "<workbook xmlns=\"{main}\" xmlns:r=\"{relations}\"><sheets>\
+                 <sheet name=\"S\" sheetId=\"1\" r:id=\"rId1\"/></sheets></workbook>"
+            ),
+        ),
+        (
+            "xl/_rels/workbook.xml.rels",
+            format!(
+                "<Relationships xmlns=\"http://schemas.openxmlformats.org/package/2006/relationships\">\
+                 <Relationship Id=\"rId1\" Type=\"{relations}/worksheet\" Target=\"worksheets/sheet1.xml\"/>\
+                 </Relationships>"
+            ),
+        ),
+        (
+            "xl/worksheets/sheet1.xml",
+            format!("<worksheet xmlns=\"{main}\"><sheetData>{rows}</sheetData></worksheet>"),
+        ),
+    ] {
+        let options = zip::write::SimpleFileOptions::default();
+        zip.start_file(name, options).unwrap();
+        zip.write_all(text.as_bytes()).unwrap();
+    }
+    zip.finish().unwrap().into_inner()
+}
+
+#[test]
+fn d18_rows_that_no_sheet_has() {
+    let read = |row: u64| {
+        let row = format!("<row r=\"{row}\"><c r=\"A{row}\"><v>380971112233</v></c></row>");
+        Source::from_bytes("x.xlsx", xlsx(&row), &Options::auto())
+    };
+    let rows: Vec<_> = read(1_048_576).unwrap().into_rows().collect();
+    assert_eq!(rows[0].as_ref().unwrap().number, 1_048_576);
+    for row in [1_048_577, 4_000_000_000, 99_999_999_999] {
+        let error = read(row).unwrap_err();
+        assert!(matches!(error.kind(), ErrorKind::Workbook(_)), "{error:?}");
+    }
+}
+
 /// Entities that name each other: a text of a few bytes that would unfold to gigabytes.
 #[test]
 fn d19_entities_are_not_unfolded() {

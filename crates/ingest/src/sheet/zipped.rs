@@ -17,6 +17,9 @@ pub(super) type Archive = zip::ZipArchive<Box<dyn ReadSeek>>;
 const LONGEST_RUN: u64 = 8 << 20;
 /// Texts in the table that the sheets share. A million rows with three different texts each.
 const MOST_TEXTS: u64 = 4_000_000;
+/// Rows of an XLSX sheet.
+const MOST_ROWS: u32 = 1 << 20;
+
 pub(super) fn damaged(error: impl ToString) -> ErrorKind {
     ErrorKind::Workbook(error.to_string())
 }
@@ -306,6 +309,12 @@ fn xlsx(
     let mut found = Cells::new(limits, is_1904);
     let mut reader = workbook.worksheet_cells_reader(&name).map_err(damaged)?;
     while let Some(cell) = reader.next_cell().map_err(damaged)? {
+        // Larger numbers of rows come round to small ones in the parser.
+        if cell.get_position().0 >= MOST_ROWS {
+            let row = u64::from(cell.get_position().0) + 1;
+            let words = format!("a cell stands in row {row}, behind the last that there can be");
+            return Err(damaged(words));
+        }
         push(&mut found, cell.get_position(), cell.get_value())?;
     }
     found.finish("XLSX", name)
