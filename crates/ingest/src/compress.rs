@@ -1,6 +1,6 @@
 //! Compressed files, told by their first bytes.
 
-use flate2::read::MultiGzDecoder;
+use flate2::bufread::GzDecoder;
 use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
 use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 use std::io::{self, BufRead, BufReader, Read};
@@ -33,9 +33,36 @@ impl Compression {
     pub(crate) fn reader(self, packed: Box<dyn Read + Send>) -> Box<dyn Read + Send> {
         let packed = BufReader::with_capacity(1 << 16, packed);
         match self {
-            Compression::Gzip => Box::new(MultiGzDecoder::new(packed)),
+            Compression::Gzip => Box::new(Gzip(Some(GzDecoder::new(packed)))),
             Compression::Zstd => Box::new(Zstd::new(packed)),
         }
+    }
+}
+
+/// A gzip file may hold several members one after the other, and zeros behind the last that fill a block
+/// of a tape or a disk.
+struct Gzip<R>(Option<GzDecoder<R>>);
+
+impl<R: BufRead> Read for Gzip<R> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        while let Some(member) = &mut self.0 {
+            let count = member.read(buf)?;
+            if count > 0 || buf.is_empty() {
+                return Ok(count);
+            }
+            let Some(mut packed) = self.0.take().map(GzDecoder::into_inner) else {
+                break;
+            };
+            while packed.fill_buf()?.first() == Some(&0) {
+                let zeros = packed.fill_buf()?.iter().take_while(|&&byte| byte == 0);
+                let zeros = zeros.count();
+                packed.consume(zeros);
+            }
+            if !packed.fill_buf()?.is_empty() {
+                self.0 = Some(GzDecoder::new(packed));
+            }
+        }
+        Ok(0)
     }
 }
 
@@ -139,6 +166,33 @@ mod tests {
             .read_to_string(&mut text)
             .unwrap();
         assert_eq!(text, "one two");
+    }
+
+    #[test]
+    fn zeros_behind_gzip_are_no_damage() {
+        let member = |text: &[u8]| {
+            let mut encoder = flate2::write::GzEncoder::new(Vec::new(), Default::default());
+            encoder.write_all(text).unwrap();
+            encoder.finish().unwrap()
+        };
+        let read = |packed: Vec<u8>| {
+            let mut text = String::new();
+            let mut reader = Compression::Gzip.reader(Box::new(io::Cursor::new(packed)));
+            reader.read_to_string(&mut text).map(|_| text)
+        };
+        let padded = [
+            member(b"one "),
+            member(b""),
+            member(b"two"),
+            vec![0; 100_000],
+        ]
+        .concat();
+        assert_eq!(read(padded.clone()).unwrap(), "one two");
+        assert!(read([padded, b"three".to_vec()].concat()).is_err());
+        let whole = member(b"one two");
+        for cut in 1..whole.len() {
+            assert!(read(whole[..cut].to_vec()).is_err(), "{cut}");
+        }
     }
 
     #[test]
