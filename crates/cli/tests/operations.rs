@@ -65,11 +65,25 @@ fn done_before(db: &Path, days: i64) -> String {
     id.to_string()
 }
 
+/// A server whose database has such a campaign; it starts afterwards, as it would do some of the sending.
+fn server_with_done(folder: &Path, days: i64, options: &[&str]) -> (Server, String) {
+    let db = folder.join("test.db");
+    let key = add_account(&db, "test", &[]);
+    let id = done_before(&db, days);
+    let (process, address) = start_with(&db, options, folder);
+    let server = Server {
+        process,
+        address,
+        db,
+        key,
+    };
+    (server, id)
+}
+
 #[test]
 fn people_are_forgotten_while_the_server_runs() {
     let folder = tempfile::tempdir().unwrap();
-    let server = Server::new(folder.path(), &[]);
-    let id = done_before(&server.db, 1);
+    let (server, id) = server_with_done(folder.path(), 1, &[]);
     let nothing =
         "The people of 0 messages in 0 campaigns, and 0 lists of rejected rows: forgotten\n";
     assert_eq!(
@@ -103,12 +117,7 @@ fn people_are_forgotten_while_the_server_runs() {
 #[test]
 fn a_server_forgets_by_itself() {
     let folder = tempfile::tempdir().unwrap();
-    let mut server = Server::new(folder.path(), &[]);
-    let id = done_before(&server.db, 3);
-    let _ = server.process.kill();
-    server.process.wait().unwrap();
-    let options = ["--forget-after", "3"];
-    (server.process, server.address) = start_with(&server.db, &options, folder.path());
+    let (server, id) = server_with_done(folder.path(), 3, &["--forget-after", "3"]);
     let patience = Instant::now() + Duration::from_secs(20);
     loop {
         let list = server.ok("message/list", &[("criteria[campaignId]", &id)]);
