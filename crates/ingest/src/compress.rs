@@ -50,17 +50,23 @@ impl<R: BufRead> Read for Gzip<R> {
             if count > 0 || buf.is_empty() {
                 return Ok(count);
             }
-            let Some(mut packed) = self.0.take().map(GzDecoder::into_inner) else {
-                break;
-            };
-            while packed.fill_buf()?.first() == Some(&0) {
-                let zeros = packed.fill_buf()?.iter().take_while(|&&byte| byte == 0);
-                let zeros = zeros.count();
+            // The member has ended, and stays ended if reading on is interrupted.
+            let packed = member.get_mut();
+            loop {
+                let bytes = packed.fill_buf()?;
+                let zeros = bytes.iter().take_while(|&&byte| byte == 0).count();
+                if bytes.is_empty() {
+                    return Ok(0);
+                }
+                if zeros == 0 {
+                    break;
+                }
                 packed.consume(zeros);
             }
-            if !packed.fill_buf()?.is_empty() {
-                self.0 = Some(GzDecoder::new(packed));
-            }
+            self.0 = self
+                .0
+                .take()
+                .map(|ended| GzDecoder::new(ended.into_inner()));
         }
         Ok(0)
     }
@@ -189,6 +195,23 @@ mod tests {
         .concat();
         assert_eq!(read(padded.clone()).unwrap(), "one two");
         assert!(read([padded, b"three".to_vec()].concat()).is_err());
+        // Interruptions at any place change nothing.
+        struct Interrupted(io::Cursor<Vec<u8>>, bool);
+        impl Read for Interrupted {
+            fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+                self.1 = !self.1;
+                match self.1 {
+                    true => Err(io::ErrorKind::Interrupted.into()),
+                    false => self.0.read(&mut buf[..1]),
+                }
+            }
+        }
+        let twice = [member(b"one "), vec![0; 3], member(b"two"), vec![0; 3]].concat();
+        let mut text = String::new();
+        let packed = Interrupted(io::Cursor::new(twice), false);
+        let mut reader = Compression::Gzip.reader(Box::new(packed));
+        reader.read_to_string(&mut text).unwrap();
+        assert_eq!(text, "one two");
         let whole = member(b"one two");
         for cut in 1..whole.len() {
             assert!(read(whole[..cut].to_vec()).is_err(), "{cut}");
