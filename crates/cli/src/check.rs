@@ -15,10 +15,8 @@ use recipients::{
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, Read as _, Write};
-use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::thread;
 
 pub(crate) fn run(args: &CheckArgs) -> Result<ExitCode, Failure> {
     let text = message(&args.list)?;
@@ -29,25 +27,12 @@ pub(crate) fn run(args: &CheckArgs) -> Result<ExitCode, Failure> {
         &args.save_seen,
     ];
     refuse_confusion(&args.list, &results, args.save_seen.as_deref(), &[])?;
-    let threads = usize::from(args.list.threads);
-    let rules = || rules(&args.list.policy, threads);
-    let open = || open(&args.list, text.as_ref());
-    let (rules, sources) = match threads {
-        1 => (rules(), open()),
-        // What is found out about the files takes as long as a packed stop list.
-        _ => thread::scope(|scope| {
-            let sources = scope.spawn(open);
-            let rules = rules();
-            let sources = sources.join();
-            (rules, sources.unwrap_or_else(|panic| resume_unwind(panic)))
-        }),
-    };
     let Rules {
         checker,
         seen,
         lists,
-    } = rules?;
-    let sources = sources?;
+    } = rules(&args.list.policy, usize::from(args.list.threads))?;
+    let sources = open(&args.list, text.as_ref())?;
     output::clean_up_on_interrupt()?;
     let pipeline =
         pipeline(&args.list, &checker, text.as_ref()).keep_accepted(args.save_seen.is_some());
