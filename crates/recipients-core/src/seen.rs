@@ -1004,7 +1004,7 @@ mod tests {
                 }
                 prop_assert!(bits.iter().all(|&word| word == 0));
                 prop_assert_eq!(seen.len(), model.len() as u64);
-                let taken = 4 * size_of::<Node>()
+                let taken = 4 * size_of::<Node>() * seen.nodes.len()
                     + seen.nodes.iter().map(Node::bytes_of_all).sum::<usize>();
                 prop_assert_eq!(seen.memory(), taken);
             }
