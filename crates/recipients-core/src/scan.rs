@@ -86,7 +86,7 @@ fn single(
     let core = chars
         .trim_start_matches(|c| is_around(c) && c != '+')
         .trim_end_matches(is_around);
-    spreadsheet_form(core, is_number)
+    with_exponent(core)
         .or_else(|| with_fraction(core, text, is_number))
         .unwrap_or_else(|| one_number(text, is_number))
 }
@@ -153,11 +153,8 @@ fn one_number(text: &str, is_number: &impl Fn(&Written) -> bool) -> Result<Found
     }
 }
 
-/// D13: what Excel writes into text when it took a number for a quantity. `None`: no such form.
-fn spreadsheet_form(
-    text: &str,
-    is_number: &impl Fn(&Written) -> bool,
-) -> Option<Result<Found, Reason>> {
+/// D13: what Excel writes into text when it took a number for a large quantity. `None`: no such form.
+fn with_exponent(text: &str) -> Option<Result<Found, Reason>> {
     let (plus, text) = match text.strip_prefix('+') {
         Some(rest) => (true, rest),
         None => (false, text),
@@ -177,47 +174,45 @@ fn spreadsheet_form(
         }
         None => ("", rest),
     };
-    let found = |digits: &str| Found {
-        written: Written::of_digits(digits.bytes(), plus, true),
-        form: Form::Spreadsheet,
+    let exponent = rest.strip_prefix('e')?;
+    let (negative, exponent) = match exponent.strip_prefix('-') {
+        Some(rest) => (true, rest),
+        None => (false, exponent.strip_prefix('+').unwrap_or(exponent)),
     };
-    let is_zero = |digits: &str| digits.bytes().all(|d| d == b'0');
-    if let Some(exponent) = rest.strip_prefix('e') {
-        let (negative, exponent) = match exponent.strip_prefix('-') {
-            Some(rest) => (true, rest),
-            None => (false, exponent.strip_prefix('+').unwrap_or(exponent)),
-        };
-        if exponent.is_empty() || digits_len(exponent) != exponent.len() {
-            return None;
-        }
-        // An exponent that does not fit is larger than any mantissa could carry.
-        let exponent = exponent.parse::<usize>().unwrap_or(usize::MAX);
-        let mantissa = format!("{whole}{fraction}");
-        let point = match negative {
-            true => whole.len().saturating_sub(exponent),
-            false => whole.len().saturating_add(exponent),
-        };
-        let Some((integer, remainder)) = mantissa.split_at_checked(point) else {
-            return Some(Err(Reason::PrecisionLost));
-        };
-        if !is_zero(remainder) {
-            return Some(Err(Reason::Fraction));
-        }
-        return Some(Ok(found(if integer.is_empty() { "0" } else { integer })));
-    }
-    if !rest.is_empty() || fraction.is_empty() || whole.len() < 7 {
+    if exponent.is_empty() || digits_len(exponent) != exponent.len() {
         return None;
     }
-    let whole = found(whole);
-    if is_zero(fraction) {
-        Some(Ok(whole))
-    } else {
-        is_number(&whole.written).then_some(Err(Reason::Fraction))
+    // An exponent that does not fit is larger than any mantissa could carry.
+    let exponent = exponent.parse::<usize>().unwrap_or(usize::MAX);
+    let mantissa = format!("{whole}{fraction}");
+    let point = match negative {
+        true => whole.len().saturating_sub(exponent),
+        false => whole.len().saturating_add(exponent),
+    };
+    let Some((integer, remainder)) = mantissa.split_at_checked(point) else {
+        return Some(Err(Reason::PrecisionLost));
+    };
+    if !is_zero(remainder) {
+        return Some(Err(Reason::Fraction));
+    }
+    let digits = if integer.is_empty() { "0" } else { integer };
+    Some(Ok(spreadsheet(digits.bytes(), plus)))
+}
+
+/// A number that a spreadsheet has written as a quantity.
+fn spreadsheet(digits: impl Iterator<Item = u8>, plus: bool) -> Found {
+    Found {
+        written: Written::of_digits(digits, plus, true),
+        form: Form::Spreadsheet,
     }
 }
 
-/// D13: a fraction behind a number that is not bare digits, as `+43 664 1234567.0`. Points and commas
-/// part groups of digits, too, so it is one only where no group would be written like that.
+fn is_zero(digits: &str) -> bool {
+    digits.bytes().all(|digit| digit == b'0')
+}
+
+/// D13: a fraction behind a number, as `380971112233.0` and `+43 664 1234567.0`. Points and commas part
+/// groups of digits, too, so it is one only where no group would be written like that.
 fn with_fraction(
     core: &str,
     text: &str,
@@ -229,15 +224,11 @@ fn with_fraction(
     if digits.clone().count() < 7 {
         return None;
     }
-    let is_international = read.notes().plus();
-    let found = Found {
-        written: Written::of_digits(digits, is_international, true),
-        form: Form::Spreadsheet,
-    };
+    let found = spreadsheet(digits, read.notes().plus());
     if read.notes().labelled() && !is_number(&found.written) {
         return None;
     }
-    match fraction.bytes().all(|digit| digit == b'0') {
+    match is_zero(fraction) {
         // One more of them: nobody knows what was meant.
         true if parted(whole).is_some() => Some(Err(Reason::Fraction)),
         true => Some(Ok(found)),
@@ -254,7 +245,6 @@ fn parted(core: &str) -> Option<(&str, &str)> {
     if !is_digits(fraction) || group == 0 {
         return None;
     }
-    let is_zero = fraction.bytes().all(|digit| digit == b'0');
     // 436,641,234,586.00: the other character between thousands.
     let point = core[whole.len()..].trim_start().chars().next();
     let mut thousands = whole.split(match point {
@@ -268,7 +258,7 @@ fn parted(core: &str) -> Option<(&str, &str)> {
     };
     let is_fraction = match fraction.len() {
         1 => true,
-        2 if is_zero => group >= 4 || is_quantity,
+        2 if is_zero(fraction) => group >= 4 || is_quantity,
         _ => group >= 7 || is_quantity,
     };
     is_fraction.then_some((whole, fraction))
