@@ -20,16 +20,31 @@ pub(crate) fn load(
     allow_bad: bool,
     threads: usize,
 ) -> Result<LoadedStopList, Failure> {
-    if path != Path::new("-") {
-        let built = open_number_set(path, threads)
-            .map_err(|error| Failure::Unreadable(format!("{}: {error}", path.display())))?;
-        if let Some(set) = built {
-            return Ok(LoadedStopList {
-                list: StopList::from(set),
-                bad: Vec::new(),
-            });
-        }
+    match packed(path, threads)? {
+        Some(list) => Ok(list),
+        None => read(path, reader, allow_bad, threads),
     }
+}
+
+/// Opens a list that was built; `None` if it is another kind of file.
+fn packed(path: &Path, threads: usize) -> Result<Option<LoadedStopList>, Failure> {
+    if path == Path::new("-") {
+        return Ok(None);
+    }
+    let set = open_number_set(path, threads)
+        .map_err(|error| Failure::Unreadable(format!("{}: {error}", path.display())))?;
+    Ok(set.map(|set| LoadedStopList {
+        list: StopList::from(set),
+        bad: Vec::new(),
+    }))
+}
+
+fn read(
+    path: &Path,
+    reader: &Checker,
+    allow_bad: bool,
+    threads: usize,
+) -> Result<LoadedStopList, Failure> {
     let loaded = load_stop_list(open_one(path, &Options::auto())?, reader, threads)?;
     match loaded.bad.is_empty() || allow_bad {
         true => Ok(loaded),
@@ -52,12 +67,15 @@ pub(crate) fn build(args: &StoplistBuildArgs) -> Result<ExitCode, Failure> {
     let mut bad = 0;
     let output = place(&args.output);
     for path in &args.files {
-        // A packed one may grow in its place; what people have written is not to be had from it.
-        if place(path) == output && !is_packed(path) {
-            let why = format!("{}: {WOULD_REPLACE}", args.output.display());
-            return Err(Failure::Usage(why));
-        }
-        let loaded = load(path, &reader, args.allow_bad_stop_lines, 0)?;
+        let loaded = match packed(path, 0)? {
+            Some(list) => list,
+            // A packed one may grow in its place; what people have written is not to be had from it.
+            None if place(path) == output => {
+                let why = format!("{}: {WOULD_REPLACE}", args.output.display());
+                return Err(Failure::Usage(why));
+            }
+            None => read(path, &reader, args.allow_bad_stop_lines, 0)?,
+        };
         bad += loaded.bad.len();
         all.merge(loaded.list);
     }
@@ -79,10 +97,6 @@ pub(crate) fn build(args: &StoplistBuildArgs) -> Result<ExitCode, Failure> {
     .and_then(|()| out.flush())
     .or_else(unless_broken_pipe)?;
     Ok(ExitCode::from(ACCEPTED))
-}
-
-fn is_packed(path: &Path) -> bool {
-    open_number_set(path, 0).is_ok_and(|set| set.is_some())
 }
 
 fn bad_stop_lines(path: &Path, bad: &[recipients::BadLine]) -> Failure {
