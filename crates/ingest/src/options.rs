@@ -23,6 +23,16 @@ pub enum Sheet {
     Named(String),
 }
 
+impl Sheet {
+    /// As it was asked for.
+    pub(crate) fn wanted(&self) -> String {
+        match self {
+            Sheet::Number(number) => number.to_string(),
+            Sheet::Named(name) => name.clone(),
+        }
+    }
+}
+
 /// Which column holds the recipients.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Column {

@@ -6,7 +6,7 @@ use crate::compress::Compression;
 use crate::detect;
 use crate::error::{Error, ErrorKind};
 use crate::formula::unescape;
-use crate::options::{Choice, Column, Options, Sheet};
+use crate::options::{Choice, Column, Options};
 use crate::rows::RowFeed;
 use crate::sheet::{SheetCells, Workbook, WorkbookInput};
 use crate::split::RunOver;
@@ -307,11 +307,7 @@ impl Source {
             }));
         }
         if let Some(sheet) = &options.sheet {
-            let wanted = match sheet {
-                Sheet::Number(number) => number.to_string(),
-                Sheet::Named(name) => name.clone(),
-            };
-            let sheets = Vec::new();
+            let (wanted, sheets) = (sheet.wanted(), Vec::new());
             return Err(fail(ErrorKind::NoSheet { wanted, sheets }));
         }
         let (encoding, bom, encoding_confidence) =
@@ -400,15 +396,7 @@ impl Source {
             }
             None => detect::has_header(sample, options.skip_header),
         };
-        let unescaped: Vec<String>;
-        let first = match layout.annotations {
-            // What an earlier run has put in front of names.
-            Some(_) => {
-                unescaped = first.iter().map(|name| unescape(name).to_owned()).collect();
-                &unescaped
-            }
-            None => first,
-        };
+        let first = &layout.names(first.iter().map(String::as_str))[..];
         let rows = match layout.has_header {
             true => sample.get(1..).unwrap_or_default(),
             false => sample,
@@ -483,14 +471,7 @@ impl Source {
         if !self.fill(&mut first)? {
             return Ok(());
         }
-        let names = first
-            .row(0)
-            .fields()
-            .map(|name| match self.layout.annotations {
-                Some(_) => unescape(name).to_owned(),
-                None => name.to_owned(),
-            });
-        self.header = Some(names.collect());
+        self.header = Some(self.layout.names(first.row(0).fields()));
         self.header_row = first.row(0).number();
         first.take_first();
         self.first = Some(first);
@@ -843,6 +824,15 @@ impl fmt::Debug for Source {
 }
 
 impl Layout {
+    /// The names in a header, without what an earlier run has put before them.
+    fn names<'n>(&self, fields: impl Iterator<Item = &'n str>) -> Vec<String> {
+        let name = |name: &str| match self.annotations {
+            Some(_) => unescape(name).to_owned(),
+            None => name.to_owned(),
+        };
+        fields.map(name).collect()
+    }
+
     fn empty() -> Layout {
         Layout {
             format: Format::Text,

@@ -21,8 +21,8 @@ pub(crate) struct Pieces {
     compressed: bool,
     encoding: Encoding,
     size: usize,
-    /// Bytes that may still be read; `None` once there were more.
-    left: Option<u64>,
+    /// Bytes that were read, and how many may be.
+    read: u64,
     limit: u64,
     /// Bytes that were read and not handed out yet, from `start` on.
     pending: Vec<u8>,
@@ -53,7 +53,7 @@ impl Pieces {
             compressed,
             encoding,
             size: options.chunk_bytes.0,
-            left: options.limits.text_bytes.checked_sub(head.len() as u64),
+            read: head.len() as u64,
             limit: options.limits.text_bytes,
             pending: head,
             start: 0,
@@ -117,19 +117,14 @@ impl Pieces {
             };
             self.pending.truncate(known + count);
             self.at_end = count == 0;
-            self.left = self.left.and_then(|left| left.checked_sub(count as u64));
+            self.read += count as u64;
         }
-        match self.left {
-            Some(_) => Ok(()),
-            None => {
-                let limit = self.limit;
-                Err(Error::new(
-                    &self.file,
-                    None,
-                    ErrorKind::TextTooLong { limit },
-                ))
-            }
+        if self.read > self.limit {
+            let limit = self.limit;
+            let kind = ErrorKind::TextTooLong { limit };
+            return Err(Error::new(&self.file, None, kind));
         }
+        Ok(())
     }
 }
 
@@ -388,9 +383,7 @@ impl Joiner {
         if let Some(kind) = parsed.fault.take() {
             return Err(self.error(parsed, parsed.len, kind));
         }
-        if split.run_over.rows > 0 {
-            self.run_over.add(self.lines, split.run_over);
-        }
+        self.run_over.add(self.lines, split.run_over);
         self.lines += split.lines;
         self.bytes += split.source;
         self.skipped_blank += split.blank;

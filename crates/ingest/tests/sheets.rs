@@ -140,72 +140,65 @@ fn d19_a_hostile_size_is_refused_before_memory_is_taken() {
     assert!(read("gallery/xls-corners.xls", Limits::default()).is_ok());
 }
 
-/// An ODS workbook of one sheet with these rows, whose content begins so.
-fn ods(head: &str, rows: &str) -> Vec<u8> {
+/// A workbook of these parts.
+fn zipped(parts: &[(&str, &str)]) -> Vec<u8> {
     use std::io::Write;
     let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
-    let options = zip::write::SimpleFileOptions::default();
-    zip.start_file("mimetype", options).unwrap();
-    zip.write_all(b"application/vnd.oasis.opendocument.spreadsheet")
-        .unwrap();
-    zip.start_file("META-INF/manifest.xml", options).unwrap();
-    zip.write_all(b"<manifest:manifest/>").unwrap();
-    zip.start_file("content.xml", options).unwrap();
-    write!(
-        zip,
+    for (name, text) in parts {
+        let options = zip::write::SimpleFileOptions::default();
+        zip.start_file(*name, options).unwrap();
+        zip.write_all(text.as_bytes()).unwrap();
+    }
+    zip.finish().unwrap().into_inner()
+}
+
+/// An ODS workbook of one sheet with these rows, whose content begins so.
+fn ods(head: &str, rows: &str) -> Vec<u8> {
+    let content = format!(
         "{head}<office:document-content><office:body><office:spreadsheet><table:table \
          table:name=\"S\">{rows}</table:table></office:spreadsheet></office:body>\
          </office:document-content>"
-    )
-    .unwrap();
-    zip.finish().unwrap().into_inner()
+    );
+    zipped(&[
+        ("mimetype", "application/vnd.oasis.opendocument.spreadsheet"),
+        ("META-INF/manifest.xml", "<manifest:manifest/>"),
+        ("content.xml", &content),
+    ])
 }
 
 /// An XLSX of one sheet with these rows.
 fn xlsx(rows: &str) -> Vec<u8> {
-    use std::io::Write as _;
-    let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
-    let main = "http://schemas.openxmlformats.org/spreadsheetml/2006/main";
-    let relations = "http://schemas.openxmlformats.org/officeDocument/2006/relationships";
-    for (name, text) in [
+    const SCHEMAS: &str = "http://schemas.openxmlformats.org";
+    let relation = |kind: &str, target: &str| {
+        format!(
+            "<Relationships xmlns=\"{SCHEMAS}/package/2006/relationships\"><Relationship Id=\"rId1\" \
+             Type=\"{SCHEMAS}/officeDocument/2006/relationships/{kind}\" Target=\"{target}\"/></Relationships>"
+        )
+    };
+    let main = format!("xmlns=\"{SCHEMAS}/spreadsheetml/2006/main\"");
+    let workbook = format!(
+        "<workbook {main} xmlns:r=\"{SCHEMAS}/officeDocument/2006/relationships\"><sheets>\
+         <sheet name=\"S\" sheetId=\"1\" r:id=\"rId1\"/></sheets></workbook>"
+    );
+    zipped(&[
         (
             "[Content_Types].xml",
-            "<Types xmlns=\"http://schemas.openxmlformats.org/package/2006/content-types\"/>"
-                .to_owned(),
+            &format!("<Types xmlns=\"{SCHEMAS}/package/2006/content-types\"/>"),
         ),
         (
             "_rels/.rels",
-            format!(
-                "<Relationships xmlns=\"http://schemas.openxmlformats.org/package/2006/relationships\">\
-                 <Relationship Id=\"rId1\" Type=\"{relations}/officeDocument\" Target=\"xl/workbook.xml\"/>\
-                 </Relationships>"
-            ),
+            &relation("officeDocument", "xl/workbook.xml"),
         ),
-        (
-            "xl/workbook.xml",
-            format!(
-                "<workbook xmlns=\"{main}\" xmlns:r=\"{relations}\"><sheets>\
-                 <sheet name=\"S\" sheetId=\"1\" r:id=\"rId1\"/></sheets></workbook>"
-            ),
-        ),
+        ("xl/workbook.xml", &workbook),
         (
             "xl/_rels/workbook.xml.rels",
-            format!(
-                "<Relationships xmlns=\"http://schemas.openxmlformats.org/package/2006/relationships\">\
-                 <Relationship Id=\"rId1\" Type=\"{relations}/worksheet\" Target=\"worksheets/sheet1.xml\"/>\
-                 </Relationships>"
-            ),
+            &relation("worksheet", "worksheets/sheet1.xml"),
         ),
         (
             "xl/worksheets/sheet1.xml",
-            format!("<worksheet xmlns=\"{main}\"><sheetData>{rows}</sheetData></worksheet>"),
+            &format!("<worksheet {main}><sheetData>{rows}</sheetData></worksheet>"),
         ),
-    ] {
-        let options = zip::write::SimpleFileOptions::default();
-        zip.start_file(name, options).unwrap();
-        zip.write_all(text.as_bytes()).unwrap();
-    }
-    zip.finish().unwrap().into_inner()
+    ])
 }
 
 #[test]

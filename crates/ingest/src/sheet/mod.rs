@@ -86,21 +86,18 @@ impl Workbook {
 /// The sheet that is wanted among those that there are.
 fn choose(wanted: Option<&Sheet>, sheets: &[String]) -> Result<usize, ErrorKind> {
     let by_number = |number: usize| number.checked_sub(1).filter(|&at| at < sheets.len());
-    let (found, wanted) = match wanted {
-        None => (by_number(1), "1".to_owned()),
-        Some(Sheet::Number(number)) => (by_number(*number), number.to_string()),
-        Some(Sheet::Named(name)) => (
-            sheets
-                .iter()
-                .position(|sheet| sheet == name)
-                .or_else(|| by_number(name.parse().ok()?)),
-            name.clone(),
-        ),
+    let wanted = wanted.unwrap_or(&Sheet::Number(1));
+    let found = match wanted {
+        Sheet::Number(number) => by_number(*number),
+        Sheet::Named(name) => sheets
+            .iter()
+            .position(|sheet| sheet == name)
+            .or_else(|| by_number(name.parse().ok()?)),
     };
     found.ok_or_else(|| match sheets {
         [] => ErrorKind::Workbook("it has no sheets".to_owned()),
         _ => ErrorKind::NoSheet {
-            wanted,
+            wanted: wanted.wanted(),
             sheets: sheets.to_vec(),
         },
     })
