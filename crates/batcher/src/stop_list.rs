@@ -123,10 +123,10 @@ impl Reader<'_> {
                 }
             },
         );
+        self.part(entries);
     }
-}
 
-impl Reader<'_> {
+    /// Parts the numbers that were read.
     fn part(&self, entries: &mut Entries) {
         let part = |&number: &Msisdn| self.parting.part_of_range(range_of(number));
         entries.parted.sort(&entries.numbers, part);
@@ -145,10 +145,7 @@ impl Judge for Reader<'_> {
     ) -> ParsedChunk {
         let parsed = parser.parse_lines(chunk);
         match parsed.lines() {
-            Some(lines) => {
-                self.lines(lines, entries);
-                self.part(entries);
-            }
+            Some(lines) => self.lines(lines, entries),
             None => self.again(file, parsed.batch(), entries),
         }
         parsed

@@ -73,11 +73,8 @@ const ROOT_BITS: u32 = 32;
 /// Numbers that a table of 32 or of 24 bits holds before it bursts.
 const BURST: [u32; 2] = [1 << 15, 1 << 13];
 
-/// Slots of a table of 16 bits that take as much as a bitmap.
+/// Slots of a table, or numbers of a list, of 16 bits that take as much as a bitmap.
 const BITMAP_SLOTS: usize = (1 << 16) / 8 / 2;
-
-/// Numbers of a list of 16 bits that take as much as a bitmap.
-const BITMAP_LISTED: usize = BITMAP_SLOTS;
 
 /// The same while the whole set is small: then what is quicker is better than what is smaller.
 const BURST_EARLY: u32 = 128;
@@ -383,7 +380,7 @@ fn set_bit(bits: &mut Bits, number: u16) -> bool {
 fn most_listed(early: bool) -> usize {
     match early {
         true => BITMAP_LISTED_EARLY,
-        false => BITMAP_LISTED,
+        false => BITMAP_SLOTS,
     }
 }
 
