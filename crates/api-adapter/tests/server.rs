@@ -225,6 +225,34 @@ fn slow_clients() {
     assert_eq!(server.call("user/getownbalance", &[])["code"], 0);
 }
 
+/// A form of many short fields comes as fast as its bytes do, those between the values included.
+#[test]
+fn a_slow_form_of_short_fields() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = ServerOptions {
+        patience: Duration::from_millis(1500),
+        ..ServerOptions::default()
+    };
+    let slowest = options.slowest;
+    let server = Server::with(folder.path(), &Arc::default(), options);
+    let part =
+        |n: usize| format!("--b\r\nContent-Disposition: form-data; name=\"f{n:03}\"\r\n\r\nv\r\n");
+    // Three times as fast as must be, for four times as long as is waited for one stretch.
+    let parts = 3 * slowest as usize / 10 / part(0).len() + 1;
+    let pieces: Vec<String> = (0..40).map(|_| (0..parts).map(part).collect()).collect();
+    let length = pieces.iter().map(String::len).sum::<usize>() + "--b--\r\n".len();
+    let head = format!(
+        "POST /service/user/getownbalance?apiKey={} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\
+         Content-Type: multipart/form-data; boundary=b\r\nContent-Length: {length}\r\n\r\n",
+        server.key
+    );
+    let mut all = vec![head.as_bytes()];
+    all.extend(pieces.iter().map(String::as_bytes));
+    all.push(b"--b--\r\n");
+    let answer = server.dribble(&all, Duration::from_millis(100));
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+}
+
 /// Bodies wait for room, or are sent away, when others fill it.
 #[test]
 fn room_for_bodies() {

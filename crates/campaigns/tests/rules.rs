@@ -703,24 +703,32 @@ impl Faults for Refusing {
     }
 }
 
+/// A link, and a campaign that tracks it, with its text.
+fn tracked(world: &World, new: &NewLink) -> (Link, i64, String) {
+    let link = world.campaigns.create_link(&world.account, new).unwrap();
+    let text = format!("See {}.", world.campaigns.link_address(&link.code));
+    let tracked = NewCampaign {
+        track: Some("1".to_owned()),
+        ..campaign(&text)
+    };
+    let id = world.campaigns.create(&world.account, &tracked).unwrap();
+    (link, id, text)
+}
+
+fn link_to(target: &str) -> NewLink {
+    NewLink {
+        target: Some(target.to_owned()),
+        ..NewLink::default()
+    }
+}
+
 #[test]
 fn codes_51_and_99() {
     let world = world_with(&Settings::default(), |options| {
         options.links = Arc::new(NoCodes);
         options.faults = Arc::new(Refusing);
     });
-    let target = Some("example.com".to_owned());
-    let new = NewLink {
-        target,
-        ..NewLink::default()
-    };
-    let link = world.campaigns.create_link(&world.account, &new).unwrap();
-    let text = format!("See {}", world.campaigns.link_address(&link.code));
-    let tracked = NewCampaign {
-        track: Some("1".to_owned()),
-        ..campaign(&text)
-    };
-    let id = world.campaigns.create(&world.account, &tracked).unwrap();
+    let (_, id, _) = tracked(&world, &link_to("example.com"));
     assert_eq!(codes(&add(&world, id, &[A, B])), [51, 99]);
     assert_eq!(total(&world, id).messages, 0);
 }
@@ -728,17 +736,7 @@ fn codes_51_and_99() {
 #[test]
 fn a_deleted_link_has_none_of_recipients_own() {
     let world = world(&Settings::default());
-    let new = NewLink {
-        target: Some("example.com".to_owned()),
-        ..NewLink::default()
-    };
-    let link = world.campaigns.create_link(&world.account, &new).unwrap();
-    let text = format!("See {}", world.campaigns.link_address(&link.code));
-    let tracked = NewCampaign {
-        track: Some("1".to_owned()),
-        ..campaign(&text)
-    };
-    let id = world.campaigns.create(&world.account, &tracked).unwrap();
+    let (link, id, _) = tracked(&world, &link_to("example.com"));
     assert_eq!(codes(&add(&world, id, &[A])), [0]);
     let deleted = world.campaigns.delete_links(&world.account, &[link.id]);
     assert_eq!(deleted.unwrap(), [true]);
@@ -749,17 +747,10 @@ fn a_deleted_link_has_none_of_recipients_own() {
 fn links_are_followed_and_counted() {
     let world = world(&Settings::default());
     let new = NewLink {
-        target: Some("https://example.com/a?b=c".to_owned()),
         expires: Some("2026-11-24".to_owned()),
-        ..NewLink::default()
+        ..link_to("https://example.com/a?b=c")
     };
-    let link = world.campaigns.create_link(&world.account, &new).unwrap();
-    let text = format!("See {}.", world.campaigns.link_address(&link.code));
-    let tracked = NewCampaign {
-        track: Some("1".to_owned()),
-        ..campaign(&text)
-    };
-    let id = world.campaigns.create(&world.account, &tracked).unwrap();
+    let (link, id, text) = tracked(&world, &new);
     add(&world, id, &[A, B]);
     let own = world.campaigns.filled_text(&world.account, id).unwrap();
     assert_ne!(own, text);

@@ -359,14 +359,8 @@ fn a_list_of_blank_lines() {
         "campaign/create",
         &[("data[text]", "a"), ("data[type]", "1")],
     );
-    let body = format!(
-        "--b\r\nContent-Disposition: form-data; name=\"id\"\r\n\r\n{}\r\n\
-         --b\r\nContent-Disposition: form-data; name=\"recipientsFile\"; filename=\"l.csv\"\r\n\r\n{}\r\n--b--\r\n",
-        id.as_str().unwrap(),
-        "\n".repeat(17 << 20)
-    );
-    let kind = "multipart/form-data; boundary=b";
-    let answer = server.post(&server.url("campaign/addrecipients"), kind, body.as_bytes());
+    let lines = "\n".repeat(17 << 20);
+    let answer = server.upload(id.as_str().unwrap(), "l.csv", lines.as_bytes(), &[]);
     assert_eq!(answer["code"], 1, "{answer}");
     let told = answer["data"].to_string();
     assert!(

@@ -219,10 +219,10 @@ pub(super) async fn read(server: &Server, request: Request) -> Result<Read, Refu
     if is_too_large && asks_first {
         return Err(Refused::TooLarge);
     }
-    let file = match is_multipart {
-        _ if is_too_large => Err(Refused::TooLarge),
-        true => multipart(&mut reader, &mut bag, &body, &kind).await,
-        false => whole(&mut reader, &mut bag, &mut body, &kind).await,
+    let file = match (is_too_large, is_multipart) {
+        (true, _) => Err(Refused::TooLarge),
+        (false, true) => multipart(&mut reader, &mut bag, &body, &kind).await,
+        (false, false) => whole(&mut reader, &mut bag, &mut body, &kind).await,
     };
     match file {
         Ok(file) => Ok(Read {
