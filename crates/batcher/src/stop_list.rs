@@ -204,7 +204,7 @@ mod tests {
 
     #[test]
     fn d9_bad_lines_are_told_and_none_is_skipped_in_silence() {
-        let text = "# my list\n+38 (097) 111-22-33\n\n0038097 111 22 34\nnobody\n49301234\n123\n";
+        let text = "# my list\n+38 (097) 111-22-33\n\n0038097 111 22 34\nnobody\n49301234\n123\n380971112233\n";
         let source = Source::from_bytes("stop", text.into(), &Options::auto()).unwrap();
         let loaded = load_stop_list(source, &Checker::default(), 2).unwrap();
         for number in [380971112233, 380971112234, 49301234] {
@@ -213,6 +213,7 @@ mod tests {
                 "{number}"
             );
         }
+        assert_eq!(loaded.list.len(), 3, "none counts twice");
         let bad: Vec<_> = loaded
             .bad
             .iter()

@@ -601,6 +601,24 @@ mod tests {
             prop_assert!(NumberSet::of_seen(&seen).iter().eq(expected));
         }
 
+        /// Blocks in the wrong order, every one sound by itself, are told wherever pieces begin.
+        #[test]
+        fn blocks_must_ascend(blocks in 2usize..9, at in 0usize..7) {
+            let at = at % (blocks - 1);
+            let numbers = (0..(blocks * BLOCK) as u64).map(|n| 79_000_000_000 + 3 * n);
+            let set: NumberSet = numbers.filter_map(Msisdn::from_u64).collect();
+            let mut bytes = set.as_bytes().to_vec();
+            let parts = Parts::read(&bytes).unwrap();
+            // The numbers lie evenly: blocks whose first numbers are exchanged are exchanged.
+            let first = parts.index + ENTRY * at;
+            (0..8).for_each(|byte| bytes.swap(first + byte, first + ENTRY + byte));
+            for threads in 1..=blocks {
+                let check = |blocks| is_sound(&bytes, &parts, blocks);
+                let sound = in_pieces(parts.blocks, 1, threads, check);
+                prop_assert!(sound.contains(&false), "{} pieces", threads);
+            }
+        }
+
         /// Damaged bytes are refused; and what a hostile hand has given good checksums is refused,
         /// or at least does no harm.
         #[test]

@@ -351,6 +351,8 @@ mod tests {
             assert_eq!(read_all(text), Err(Reason::Fraction), "{text}");
         }
         assert_eq!(read_all("'3.80971E+11"), Err(Reason::PrecisionLost));
+        // A label is one before a number only (D3).
+        assert_eq!(read_all("tel:1234567.0"), Err(Reason::Letters));
         // Groups of digits.
         for text in [
             "+380 97 111.22.33",
