@@ -43,22 +43,22 @@ pub fn load_stop_list(
         parting: Parting::at_random(),
         column: source.layout().column,
     };
-    let mut loader = Loader::default();
-    let crew = Crew::new(pool.clone(), None);
+    let crew = Crew::new(pool, None);
+    let mut loader = Loader {
+        crew: crew.clone(),
+        parts: (0..PARTS).map(|at| (at, Vec::new())).collect(),
+        bad: Vec::new(),
+    };
     drive(&reader, &mut loader, &crew, 0, &mut source)?;
     Ok(LoadedStopList {
-        list: number_set(&loader.numbers, &crew).into(),
+        list: number_set(loader.parts, &crew).into(),
         bad: loader.bad,
     })
 }
 
 /// The set of all numbers. Each part is sorted by itself; those of a range are in one part.
-fn number_set(chunks: &[Parted<Msisdn>], crew: &Crew<'_>) -> NumberSet {
-    let mut parts: Vec<(usize, Vec<Msisdn>)> = (0..PARTS).map(|at| (at, Vec::new())).collect();
-    crew.each(&mut parts, |(at, numbers)| {
-        let slices = || chunks.iter().map(|chunk| chunk.part(*at));
-        numbers.reserve_exact(slices().map(<[Msisdn]>::len).sum());
-        numbers.extend(slices().flatten());
+fn number_set(mut parts: Vec<(usize, Vec<Msisdn>)>, crew: &Crew<'_>) -> NumberSet {
+    crew.each(&mut parts, |(_, numbers)| {
         radsort::sort_by_key(numbers, |number| number.as_u64());
         numbers.dedup();
     });
@@ -71,10 +71,10 @@ fn number_set(chunks: &[Parted<Msisdn>], crew: &Crew<'_>) -> NumberSet {
     NumberSet::from_ascending(len as u64, ranges.into_iter().flatten().copied())
 }
 
-#[derive(Default)]
-struct Loader {
-    /// Chunk by chunk.
-    numbers: Vec<Parted<Msisdn>>,
+struct Loader<'p> {
+    crew: Crew<'p>,
+    /// The numbers of each part, with its place.
+    parts: Vec<(usize, Vec<Msisdn>)>,
     bad: Vec<BadLine>,
 }
 
@@ -93,10 +93,15 @@ struct Entries {
     bad: Vec<BadLine>,
 }
 
-impl Lane<Reader<'_>> for Loader {
+impl Lane<Reader<'_>> for Loader<'_> {
     fn take(&mut self, _: &Reader<'_>, _: usize, slots: &mut [Slot<Entries>]) -> Result<(), Error> {
+        let read = &*slots;
+        self.crew.each(&mut self.parts, |(at, numbers)| {
+            for slot in read {
+                numbers.extend_from_slice(slot.work.parted.part(*at));
+            }
+        });
         for slot in slots {
-            self.numbers.push(std::mem::take(&mut slot.work.parted));
             let before = slot.batch.lines_before();
             let bad = slot.work.bad.drain(..);
             self.bad.extend(bad.map(|line| BadLine {
