@@ -263,7 +263,8 @@ impl Source {
             }
             Input::Reader(reader) => (None, reader),
         };
-        let mut head = read_up_to(&mut reader, 16).map_err(|e| fail(ErrorKind::Io(e)))?;
+        let mut head = Vec::with_capacity(HEAD);
+        read_up_to(&mut reader, 16, &mut head).map_err(|e| fail(ErrorKind::Io(e)))?;
         let compression = Compression::of(&head);
         let io_kind = |error| match compression {
             Some(_) => ErrorKind::Compressed(error),
@@ -271,11 +272,10 @@ impl Source {
         };
         if let Some(compression) = compression {
             reader = compression.reader(Box::new(Cursor::new(head).chain(reader)));
-            head = Vec::new();
+            head = Vec::with_capacity(HEAD);
             file = None;
         }
-        let more = read_up_to(&mut reader, HEAD - head.len()).map_err(|e| fail(io_kind(e)))?;
-        head.extend(more);
+        read_up_to(&mut reader, HEAD, &mut head).map_err(|e| fail(io_kind(e)))?;
         let whole = head.len() < HEAD;
         let compression_name = compression.map(Compression::name);
         if let Some(workbook) = Workbook::of(&head) {
@@ -855,11 +855,11 @@ impl Layout {
     }
 }
 
-/// Reads until there is `most` or the end.
-fn read_up_to(reader: &mut dyn io::Read, most: usize) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    reader.take(most as u64).read_to_end(&mut bytes)?;
-    Ok(bytes)
+/// Reads until there are `most` bytes, or the end.
+fn read_up_to(reader: &mut dyn io::Read, most: usize, bytes: &mut Vec<u8>) -> io::Result<()> {
+    let missing = (most - bytes.len()) as u64;
+    reader.take(missing).read_to_end(bytes)?;
+    Ok(())
 }
 
 fn check_size(size: u64, limit: u64) -> Result<(), ErrorKind> {

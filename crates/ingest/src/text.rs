@@ -11,7 +11,7 @@ use crate::error::{Error, ErrorKind, Position};
 use crate::options::Options;
 use crate::split::{Dialect, Edge, Fault, Offsets, RunOver, Split, count_lines};
 use crate::{Encoding, detect};
-use std::io::{ErrorKind as IoKind, Read};
+use std::io::Read;
 use std::sync::Arc;
 
 /// The file, cut into pieces. A piece is not empty, but for the last one.
@@ -67,24 +67,24 @@ impl Pieces {
         if self.finished {
             return Ok(None);
         }
-        buffer.clear();
         let mut size = self.size;
         loop {
-            self.read_ahead(size)?;
-            let known = &self.pending[self.start..];
-            let window = &known[..known.len().min(size)];
-            let (len, edge) = match self.at_end && window.len() == known.len() {
+            buffer.clear();
+            self.fill(&mut buffer, size)?;
+            let window = &buffer[..buffer.len().min(size)];
+            let (len, edge) = match self.at_end && window.len() == self.at_hand(&buffer) {
                 true => (window.len(), Edge::Last),
                 false => cut(window, self.encoding),
             };
             if len == 0 && edge != Edge::Last {
                 // Not one character yet.
+                self.put_back(&buffer);
                 size += 4;
                 continue;
             }
             self.finished = edge == Edge::Last;
-            buffer.extend_from_slice(&window[..len]);
-            self.start += len;
+            self.put_back(&buffer[len..]);
+            buffer.truncate(len);
             return Ok(Some(Piece {
                 bytes: buffer,
                 edge,
@@ -92,39 +92,59 @@ impl Pieces {
         }
     }
 
-    /// Has so many bytes and one more at hand, unless the file ends before: only then it is known
-    /// that a piece is not the last.
-    fn read_ahead(&mut self, size: usize) -> Result<(), Error> {
-        while !self.at_end && self.pending.len() - self.start <= size {
-            self.pending.drain(..self.start);
+    /// How many bytes have been read and not handed out, a buffer's included.
+    fn at_hand(&self, buffer: &[u8]) -> usize {
+        buffer.len() + self.pending.len() - self.start
+    }
+
+    /// Moves the next bytes into an empty buffer: `size`, if one more is pending behind them, or else
+    /// one more than `size`, unless the file ends before. Only so it is known that a piece is not the
+    /// last. They are read where they stay, since copies are a good part of what reading costs.
+    fn fill(&mut self, buffer: &mut Vec<u8>, size: usize) -> Result<(), Error> {
+        let known = &self.pending[self.start..];
+        if known.len() > size {
+            buffer.extend_from_slice(&known[..size]);
+            self.start += size;
+        } else {
+            buffer.extend_from_slice(known);
+            self.pending.clear();
             self.start = 0;
-            let known = self.pending.len();
-            self.pending.resize(known + size.max(1 << 12), 0);
-            let read = self.input.read(&mut self.pending[known..]);
-            let count = match read {
-                Ok(count) => count,
-                Err(error) if error.kind() == IoKind::Interrupted => {
-                    self.pending.truncate(known);
-                    continue;
-                }
-                Err(error) => {
-                    let kind = match self.compressed {
-                        true => ErrorKind::Compressed(error),
-                        false => ErrorKind::Io(error),
-                    };
-                    return Err(Error::new(&self.file, None, kind));
-                }
-            };
-            self.pending.truncate(known + count);
-            self.at_end = count == 0;
-            self.read += count as u64;
+            if !self.at_end {
+                self.read(buffer, size + 1 - buffer.len())?;
+            }
         }
+        Ok(())
+    }
+
+    /// Reads so many bytes, unless the file ends before.
+    fn read(&mut self, buffer: &mut Vec<u8>, wanted: usize) -> Result<(), Error> {
+        buffer.reserve(wanted);
+        let mut input = (&mut self.input).take(wanted as u64);
+        let count = input.read_to_end(buffer).map_err(|error| {
+            let kind = match self.compressed {
+                true => ErrorKind::Compressed(error),
+                false => ErrorKind::Io(error),
+            };
+            Error::new(&self.file, None, kind)
+        })?;
+        self.at_end = count < wanted;
+        self.read += count as u64;
         if self.read > self.limit {
             let limit = self.limit;
             let kind = ErrorKind::TextTooLong { limit };
             return Err(Error::new(&self.file, None, kind));
         }
         Ok(())
+    }
+
+    /// What is not handed out yet, the last bytes that were filled in.
+    fn put_back(&mut self, bytes: &[u8]) {
+        if self.pending.is_empty() {
+            self.pending.extend_from_slice(bytes);
+        } else {
+            // They are still where they were.
+            self.start -= bytes.len();
+        }
     }
 }
 
