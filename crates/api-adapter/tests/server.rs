@@ -6,7 +6,7 @@ use recipients_api_adapter::server::{self, ServerOptions, Setup};
 use recipients_campaigns::{Campaigns, Error, Faults, LinkMaker, Moment, Money, Options, Settings};
 use recipients_core::Msisdn;
 use serde_json::{Value, json};
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::sync::Arc;
@@ -223,6 +223,68 @@ fn slow_clients() {
     });
     assert!(started.elapsed() < Duration::from_secs(20));
     assert_eq!(server.call("user/getownbalance", &[])["code"], 0);
+}
+
+/// Connections that say nothing, and new ones in place of each that had to leave, twice as many as
+/// there is room for: a client that asks is answered at once, on a new connection each time, and one
+/// that has been answered keeps its own.
+#[test]
+fn a_flood_of_silent_connections() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = ServerOptions {
+        connections: 16,
+        ..ServerOptions::default()
+    };
+    let server = Server::with(folder.path(), &Arc::default(), options);
+    let address = server.url.strip_prefix("http://").unwrap();
+    let head = format!(
+        "GET /service/user/getownbalance?apiKey={} HTTP/1.1\r\nHost: x\r\n\r\n",
+        server.key
+    );
+    let ask = |stream: &mut TcpStream| {
+        stream.write_all(head.as_bytes()).unwrap();
+        let mut answer = [0; 4096];
+        let length = stream.read(&mut answer).unwrap();
+        assert!(answer.starts_with(b"HTTP/1.1 200"), "{length}");
+    };
+    let connect = || {
+        let stream = TcpStream::connect(address).unwrap();
+        let patience = options.patience / 3;
+        stream.set_read_timeout(Some(patience)).unwrap();
+        stream
+    };
+    let mut kept = connect();
+    ask(&mut kept);
+    let over = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut silent: Vec<TcpStream> =
+                (0..2 * options.connections).map(|_| connect()).collect();
+            for stream in &silent {
+                stream.set_nonblocking(true).unwrap();
+            }
+            while !over.load(Ordering::SeqCst) {
+                for stream in &mut silent {
+                    let is_open = stream
+                        .read(&mut [0])
+                        .is_err_and(|e| e.kind() == ErrorKind::WouldBlock);
+                    if !is_open {
+                        *stream = connect();
+                        stream.set_nonblocking(true).unwrap();
+                    }
+                    std::thread::sleep(Duration::from_millis(1));
+                }
+            }
+        });
+        // Long enough for the room to be full.
+        std::thread::sleep(Duration::from_millis(200));
+        for _ in 0..20 {
+            ask(&mut connect());
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        ask(&mut kept);
+        over.store(true, Ordering::SeqCst);
+    });
 }
 
 /// A form of many short fields comes as fast as its bytes do, those between the values included.

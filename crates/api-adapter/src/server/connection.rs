@@ -4,11 +4,12 @@
 //! 65,534 bytes. The query of a longer line is moved into a header of our own before the library
 //! sees it. A client that takes nothing of an answer for a while loses its connection.
 
+use super::guests::Guest;
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
 use std::io;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -41,8 +42,8 @@ pub(super) struct Connection<T> {
     patience: Duration,
     /// Runs while it takes nothing.
     waits: Option<Pin<Box<Sleep>>>,
-    /// Nothing more is written.
-    cut: Arc<AtomicBool>,
+    /// Whose it is.
+    guest: Arc<Guest>,
 }
 
 enum State {
@@ -53,11 +54,11 @@ enum State {
 }
 
 impl<T> Connection<T> {
-    /// Once `cut` is set, it breaks off.
-    pub(super) fn new(io: T, patience: Duration, cut: Arc<AtomicBool>) -> Connection<T> {
+    /// Once the guest is cut off, it breaks off.
+    pub(super) fn new(io: T, patience: Duration, guest: Arc<Guest>) -> Connection<T> {
         Connection {
             io,
-            cut,
+            guest,
             state: State::Line(Vec::new()),
             patience,
             waits: None,
@@ -108,6 +109,9 @@ impl<T> Connection<T> {
     /// What follows an answer is the next request.
     fn answered(&mut self, bytes: &[u8]) {
         let is_interim = bytes.starts_with(b"HTTP/1.1 1");
+        if !is_interim {
+            self.guest.was_given();
+        }
         if let State::Rest(held, at) = &self.state
             && *at == held.len()
             && !is_interim
@@ -197,7 +201,7 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Connection<T> {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        if self.cut.load(Ordering::Relaxed) {
+        if self.guest.cut.load(Ordering::Relaxed) {
             return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
         }
         let written = Pin::new(&mut self.io).poll_write(context, bytes);
@@ -209,7 +213,7 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Connection<T> {
         context: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        if self.cut.load(Ordering::Relaxed) {
+        if self.guest.cut.load(Ordering::Relaxed) {
             return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
         }
         let written = Pin::new(&mut self.io).poll_write_vectored(context, slices);
@@ -222,7 +226,7 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Connection<T> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if self.cut.load(Ordering::Relaxed) {
+        if self.guest.cut.load(Ordering::Relaxed) {
             return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
         }
         let flushed = Pin::new(&mut self.io).poll_flush(context);

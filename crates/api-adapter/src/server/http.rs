@@ -2,6 +2,7 @@
 
 use super::connection::Connection;
 use super::faults::{Fault, FaultPlan};
+use super::guests::{Guest, Guests};
 use super::methods::{self, Call, Gate};
 use super::metrics::{Gauges, Metrics};
 use super::read::{ROOM_UNIT, read};
@@ -9,7 +10,7 @@ use super::tls::Tls;
 use super::{ServerOptions, Setup};
 use crate::{ApiCode, Envelope, Output};
 use axum::Router;
-use axum::body::Body;
+use axum::body::{Body, HttpBody};
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -19,7 +20,7 @@ use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use recipients_campaigns::{Campaigns, Error};
 use std::io::{self};
-use std::net::{IpAddr, TcpListener};
+use std::net::TcpListener;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -38,6 +39,7 @@ pub(super) struct Server {
     pub(super) options: ServerOptions,
     gate: Arc<Gate>,
     metrics: Arc<Metrics>,
+    guests: Arc<Guests>,
     faults: Arc<FaultPlan>,
     /// Room for bodies.
     pub(super) room: Arc<Semaphore>,
@@ -45,9 +47,12 @@ pub(super) struct Server {
     pub(super) strangers: Arc<Semaphore>,
 }
 
-/// Who is asking, and how the connection is cut off.
+/// Who is asking.
 #[derive(Clone)]
-struct Peer(IpAddr, Arc<AtomicBool>);
+struct Peer(Arc<Guest>);
+
+/// Connections that wait to be accepted, at most: so many that none is turned away while others leave.
+const BACKLOG: i32 = 4096;
 
 pub(super) fn serve(
     campaigns: &Arc<Campaigns>,
@@ -69,6 +74,7 @@ pub(super) fn serve(
         options,
         gate: Arc::default(),
         metrics: Arc::default(),
+        guests: Guests::new(options.connections),
         faults: Arc::new(faults),
         room: Arc::new(Semaphore::new(options.bodies_bytes / ROOM_UNIT)),
         strangers: Arc::new(Semaphore::new(STRANGERS)),
@@ -87,9 +93,10 @@ async fn accept(
 ) -> io::Result<()> {
     let campaigns = Arc::clone(&server.campaigns);
     listener.set_nonblocking(true)?;
+    socket2::SockRef::from(&listener).listen(BACKLOG)?;
     let listener = tokio::net::TcpListener::from_std(listener)?;
     let options = server.options;
-    let slots = Arc::new(Semaphore::new(options.connections));
+    let guests = Arc::clone(&server.guests);
     let router = Router::new()
         .route("/healthz", get(health))
         .route("/metrics", get(metrics))
@@ -97,6 +104,7 @@ async fn accept(
         .route("/l/{code}", get(follow))
         .route("/tasks/{id}/rejects.csv", get(rejects).post(rejects))
         .fallback(service)
+        .layer(axum::middleware::from_fn(admit))
         .with_state(server);
     let graceful = GracefulShutdown::new();
     let mut builder = hyper::server::conn::http1::Builder::new();
@@ -111,48 +119,58 @@ async fn accept(
     let told = told_to_stop(Arc::clone(&stop));
     tokio::pin!(told);
     loop {
-        let slot = tokio::select! {
-            slot = Arc::clone(&slots).acquire_owned() => slot.map_err(io::Error::other)?,
-            () = &mut told => break,
-        };
         let (stream, peer) = tokio::select! {
             accepted = listener.accept() => match accepted {
                 Ok(accepted) => accepted,
                 Err(error) => {
-                    // Out of descriptors, most likely: it passes when connections close.
-                    tracing::error!(%error, "a connection could not be accepted");
-                    tokio::time::sleep(LOOK).await;
+                    // Out of descriptors, most likely: one comes free when a connection closes.
+                    if !guests.send_one_away() {
+                        tracing::error!(%error, "a connection could not be accepted");
+                        tokio::time::sleep(LOOK).await;
+                    }
+                    tokio::task::yield_now().await;
                     continue;
                 }
             },
             () = &mut told => break,
         };
         let _ = stream.set_nodelay(true);
-        let cut = Arc::new(AtomicBool::new(false));
-        let peer = Peer(peer.ip(), Arc::clone(&cut));
-        let router = router.clone().layer(axum::Extension(peer));
+        let seat = tokio::select! {
+            seat = guests.seat(peer.ip()) => seat,
+            () = &mut told => break,
+        };
+        let guest = Arc::clone(&seat.guest);
+        let router = router
+            .clone()
+            .layer(axum::Extension(Peer(Arc::clone(&guest))));
         let (builder, watcher) = (builder.clone(), graceful.watcher());
         let acceptor = acceptor.clone();
         tokio::spawn(async move {
             let service = TowerToHyperService::new(router);
             let patience = options.patience;
             // A client that goes away in the middle is no news.
-            match acceptor {
-                None => {
-                    let stream = TokioIo::new(Connection::new(stream, patience, cut));
-                    let connection = builder.serve_connection(stream, service);
-                    let _ = watcher.watch(connection).await;
-                }
-                Some(acceptor) => {
-                    let greeted = tokio::time::timeout(patience, acceptor.accept(stream));
-                    if let Ok(Ok(stream)) = greeted.await {
-                        let stream = TokioIo::new(Connection::new(stream, patience, cut));
+            let served = async {
+                match acceptor {
+                    None => {
+                        let stream = TokioIo::new(Connection::new(stream, patience, guest));
                         let connection = builder.serve_connection(stream, service);
                         let _ = watcher.watch(connection).await;
                     }
+                    Some(acceptor) => {
+                        let greeted = tokio::time::timeout(patience, acceptor.accept(stream));
+                        if let Ok(Ok(stream)) = greeted.await {
+                            let stream = TokioIo::new(Connection::new(stream, patience, guest));
+                            let connection = builder.serve_connection(stream, service);
+                            let _ = watcher.watch(connection).await;
+                        }
+                    }
                 }
+            };
+            tokio::select! {
+                () = served => {},
+                () = seat.guest.has_to_leave() => {},
             }
-            drop(slot);
+            drop(seat);
         });
     }
     drop(listener);
@@ -186,6 +204,19 @@ async fn told_to_stop(stop: Arc<AtomicBool>) {
     }
 }
 
+/// Tells what a connection is about.
+async fn admit(
+    axum::Extension(Peer(guest)): axum::Extension<Peer>,
+    request: Request,
+    next: axum::middleware::Next,
+) -> Response {
+    guest.asks().await;
+    if request.body().is_end_stream() {
+        guest.is_served().await;
+    }
+    next.run(request).await
+}
+
 async fn health(State(server): State<Server>) -> Response {
     let alive = blocking(move || server.campaigns.find_task(0)).await;
     match alive {
@@ -208,6 +239,8 @@ async fn metrics(State(server): State<Server>) -> Response {
     let gauges = Gauges {
         open_tasks,
         database_bytes,
+        connections: server.guests.len() as u64,
+        sent_away: server.guests.sent_away(),
     };
     let kind = [(header::CONTENT_TYPE, "text/plain; version=0.0.4")];
     (kind, metrics.text(&gauges)).into_response()
@@ -301,7 +334,7 @@ fn ascii(address: &str) -> String {
 async fn rejects(
     State(server): State<Server>,
     axum::extract::Path(id): axum::extract::Path<String>,
-    axum::Extension(peer): axum::Extension<Peer>,
+    axum::Extension(Peer(guest)): axum::Extension<Peer>,
     request: Request,
 ) -> Response {
     let host = host(request.headers());
@@ -309,6 +342,7 @@ async fn rejects(
         Ok(read) => read,
         Err(refused) => return refused.response(Output::Json),
     };
+    guest.is_served().await;
     let answer = blocking(move || {
         // All of it, so that its room is held as long as it is worked with.
         let read = read;
@@ -317,7 +351,7 @@ async fn rejects(
             gate: &server.gate,
             bag: &read.bag,
             file: None,
-            peer: peer.0.to_canonical(),
+            peer: guest.ip,
             host: host.as_deref(),
         };
         methods::rejects(&call, &id)
@@ -349,7 +383,7 @@ async fn rejects(
 /// `/service/Module/Method`.
 async fn service(
     State(server): State<Server>,
-    axum::Extension(peer): axum::Extension<Peer>,
+    axum::Extension(Peer(guest)): axum::Extension<Peer>,
     request: Request,
 ) -> Response {
     let started = Instant::now();
@@ -373,7 +407,7 @@ async fn service(
     let planned = server.faults.next(&module, &method);
     let cut = || {
         // Nothing of this answer gets out.
-        peer.1.store(true, Ordering::Relaxed);
+        guest.cut.store(true, Ordering::Relaxed);
         StatusCode::INTERNAL_SERVER_ERROR.into_response()
     };
     let read = match read(&server, request).await {
@@ -384,6 +418,7 @@ async fn service(
             return refused;
         }
     };
+    guest.is_served().await;
     let output = read.bag.text("output").unwrap_or_default();
     let Some(output) = Output::from_name(output) else {
         let words = "The output format must be json or xml.";
@@ -405,7 +440,7 @@ async fn service(
         Some(Fault::DropBefore) => return cut(),
         Some(Fault::DropAfter) | None => {}
     }
-    let ip = peer.0.to_canonical();
+    let ip = guest.ip;
     let answer = {
         let (module, method) = (module.clone(), method.clone());
         blocking(move || {

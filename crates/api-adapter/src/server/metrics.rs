@@ -35,6 +35,10 @@ pub(super) struct Gauges {
     pub(super) open_tasks: u64,
     /// Bytes of the database and its write-ahead log.
     pub(super) database_bytes: u64,
+    /// Connections that are open.
+    pub(super) connections: u64,
+    /// Connections that had to make room.
+    pub(super) sent_away: u64,
 }
 
 impl Metrics {
@@ -122,10 +126,23 @@ impl Counts {
                 gauges.database_bytes,
                 "Bytes of the database and its write-ahead log.",
             ),
+            (
+                "recipients_connections",
+                gauges.connections,
+                "Connections that are open.",
+            ),
         ] {
             head(out, name, "gauge", help)?;
             writeln!(out, "{name} {value}")?;
         }
+        let name = "recipients_connections_sent_away_total";
+        head(
+            out,
+            name,
+            "counter",
+            "Connections that made room for others, no request of theirs having come.",
+        )?;
+        writeln!(out, "{name} {}", gauges.sent_away)?;
         Ok(())
     }
 }
@@ -144,6 +161,8 @@ mod tests {
         let text = metrics.text(&Gauges {
             open_tasks: 2,
             database_bytes: 5,
+            connections: 3,
+            sent_away: 1,
         });
         for line in [
             "recipients_requests_total{method=\"campaign/get\",code=\"0\"} 3",
@@ -154,6 +173,8 @@ mod tests {
             "recipients_refused_total{status=\"413\"} 1",
             "recipients_open_tasks 2",
             "recipients_database_bytes 5",
+            "recipients_connections 3",
+            "recipients_connections_sent_away_total 1",
         ] {
             assert!(text.lines().any(|found| found == line), "{line}\n{text}");
         }

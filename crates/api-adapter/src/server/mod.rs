@@ -8,6 +8,7 @@
 
 mod connection;
 mod faults;
+mod guests;
 mod hooks;
 mod http;
 mod methods;
@@ -39,7 +40,8 @@ pub struct ServerOptions {
     /// Bytes of all bodies that are held at a time, but for the first 64 KiB of each and files;
     /// others wait. The default is 256 MiB.
     pub bodies_bytes: usize,
-    /// Connections at a time; others wait. The default is 1024.
+    /// Connections at a time. For another one, one leaves that no request is being carried out for;
+    /// if there is none, it waits. The default is 1024.
     pub connections: usize,
     /// How long a client may take for its headers, for each further part of its body, and for
     /// each part of an answer. The default is 15 seconds.
