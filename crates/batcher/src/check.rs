@@ -210,7 +210,8 @@ pub(crate) fn check(
             }
             if let Some(message) = message {
                 judged.segments.push(None);
-                if verdict.is_accepted() {
+                // A text that cannot be made comes before numbers that had one (D1).
+                if verdict.is_accepted() || verdict.code() == Code::Duplicate {
                     fill(message, file, &row, &mut judged, &mut text);
                 }
             }
@@ -322,6 +323,7 @@ fn fill(
         text,
     );
     match filled {
+        Ok(()) if !judged.verdicts[at].is_accepted() => {}
         Ok(()) => {
             let segments = Segments::of(text);
             judged.segments[at] = Some(segments);
