@@ -73,10 +73,16 @@ impl Verdict {
     /// The same recipient with another reason: what is found out later (a placeholder without a
     /// value, a duplicate) replaces an acceptance. A verdict that is no acceptance stays as it
     /// is, because the first reason that applies is the verdict; only a failure of the store (99)
-    /// replaces any verdict (D1).
+    /// replaces any verdict, and a text that cannot be made what is known of an earlier list (D1).
     #[must_use]
     pub const fn but(mut self, reason: Reason) -> Verdict {
-        if self.reason.code().is_accepted() || matches!(reason.code(), Code::Internal) {
+        let replaces = match reason {
+            Reason::MissingPlaceholder | Reason::TextTooLong => {
+                matches!(self.reason.code(), Code::Duplicate)
+            }
+            reason => matches!(reason.code(), Code::Internal),
+        };
+        if replaces || self.reason.code().is_accepted() {
             self.reason = reason;
         }
         self

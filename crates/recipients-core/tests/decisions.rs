@@ -75,6 +75,15 @@ fn d1_the_first_reason_stays() {
         missing.but(Reason::Duplicate).reason(),
         Reason::MissingPlaceholder
     );
+    let seen = accepted.but(Reason::SeenBefore);
+    assert_eq!(
+        seen.but(Reason::MissingPlaceholder).code(),
+        Code::MissingPlaceholder
+    );
+    assert_eq!(
+        seen.but(Reason::ShortLinkUnavailable).code(),
+        Code::Duplicate
+    );
     assert_eq!(
         accepted.but(Reason::ShortLinkUnavailable).code(),
         Code::ShortLinkUnavailable
