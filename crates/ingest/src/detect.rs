@@ -77,7 +77,7 @@ fn guess_encoding(head: &[u8], whole: bool) -> Result<(Encoding, Confidence), Er
         // The sample may end inside a character.
         Err(error) => error.error_len().is_none() && !whole,
     };
-    if utf8 {
+    if utf8 || is_damaged_utf8(head) {
         return Ok((Encoding::Utf8, Confidence::Likely));
     }
     if is_binary(head, head.len()) {
@@ -87,6 +87,20 @@ fn guess_encoding(head: &[u8], whole: bool) -> Result<(Encoding, Confidence), Er
         Some(encoding) => (encoding, Confidence::Likely),
         None => (Encoding::Windows1252, Confidence::Guess),
     })
+}
+
+/// Whether bytes are UTF-8 but for a few, as where a program has cut fields by bytes: what does not
+/// belong is told when it is read. In other encodings hardly any letters make characters of UTF-8.
+fn is_damaged_utf8(head: &[u8]) -> bool {
+    const CHARACTERS_FOR_EACH_FAULT: usize = 10;
+    let (mut characters, mut faults) = (0, 0);
+    for chunk in head.utf8_chunks() {
+        // A character of several bytes has one byte that begins it.
+        let begins = |byte: &&u8| **byte >= 0xc0;
+        characters += chunk.valid().as_bytes().iter().filter(begins).count();
+        faults += usize::from(!chunk.invalid().is_empty());
+    }
+    characters >= CHARACTERS_FOR_EACH_FAULT * faults
 }
 
 /// UCS-2 without a mark: digits, delimiters and line ends have a NUL in every pair, on one side.
@@ -395,7 +409,11 @@ pub(crate) fn has_header(rows: &[Vec<String>], choice: Choice<bool>) -> (bool, C
     if first.iter().any(|cell| phone_likeness(cell) > 0) {
         return (false, Confidence::Likely);
     }
-    if first.iter().any(|cell| names_recipients(cell)) {
+    // `tel: 68271133` is no name.
+    let is_name = |cell: &String| {
+        names_recipients(cell) && cell.chars().filter(|c| c.is_numeric()).count() < FEW_DIGITS
+    };
+    if first.iter().any(is_name) {
         return (true, Confidence::Likely);
     }
     // Names without digits over columns of which one holds numbers. In a list of one column such
@@ -491,6 +509,9 @@ pub(crate) fn phone_likeness(cell: &str) -> usize {
         _ => 0,
     }
 }
+
+/// Names of columns have fewer: `phone 2`.
+const FEW_DIGITS: usize = 5;
 
 /// Words in headings of mobile numbers.
 const MOBILES: [&str; 19] = [
@@ -607,6 +628,9 @@ mod tests {
             Encoding::Windows1252
         );
         assert!(matches!(auto(b"a\0b\0\0c\0\0"), Err(ErrorKind::Binary)));
+        // A field that was cut in the middle of a character makes no other encoding of the rest.
+        let cut = [text.as_bytes(), &"Ольга".as_bytes()[..3], b";79101112244\n"].concat();
+        assert_eq!(auto(&cut).unwrap(), Encoding::Utf8);
     }
 
     #[test]
@@ -670,6 +694,8 @@ mod tests {
         // In a list of one column an odd first row is a row.
         assert_eq!(column("none\n79101112233\n"), (false, 0));
         assert_eq!(column("phone\n79101112233\n"), (true, 0));
+        assert_eq!(column("phone 2\n79101112233\n"), (true, 0));
+        assert_eq!(column("tel: 68271133\n79101112233\n"), (false, 0));
         assert_eq!(
             column("id;date;contact\n1;2017-10-26;+7 (910) 111-22-33\n"),
             (true, 2)

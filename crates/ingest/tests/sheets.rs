@@ -267,6 +267,103 @@ fn d19_ods_that_would_unfold_is_refused() {
     );
 }
 
+/// What calamine would leave out without a word, or take one cell's text for another's.
+#[test]
+fn d19_ods_that_would_lose_cells_is_refused() {
+    let read = |rows: &str| Source::from_bytes("x.ods", ods("", rows), &Options::auto()).map(drop);
+    let row = |cells: &str| format!("<table:table-row>{cells}</table:table-row>");
+    let cell = |tag: &str, attributes: &str, text: &str| {
+        row(&format!("<table:{tag} {attributes}>{text}</table:{tag}>"))
+    };
+    let number = "<text:p>380971112233</text:p>";
+    let string = "office:value-type=\"string\"";
+    for fine in [
+        cell("table-cell", string, number),
+        cell(
+            "table-cell",
+            "office:value-type=\"float\" office:value=\"380971112233\"",
+            number,
+        ),
+        cell("covered-table-cell", string, number),
+        cell("table-cell", "", ""),
+    ] {
+        read(&fine).unwrap();
+    }
+    for bad in [
+        cell("table-cell", "office:value-type=\"float\"", number),
+        cell(
+            "table-cell",
+            "office:value-type=\"date\" office:value=\"1\"",
+            number,
+        ),
+        cell("covered-table-cell", "", number),
+        cell("table-cell", "", "<text:p>&amp;</text:p>"),
+        cell(
+            "table-cell",
+            string,
+            "<text:p><![CDATA[380971112233]]></text:p>",
+        ),
+        // Sheets of the same name, and of none.
+        format!("</table:table><table:table table:name=\"S\">{}", row("")),
+        format!("</table:table><table:table>{}", row("")),
+    ] {
+        let error = read(&bad).unwrap_err();
+        assert!(
+            matches!(error.kind(), ErrorKind::Unsupported { .. }),
+            "{bad}: {error}"
+        );
+    }
+    let text = cell("table-cell", string, number);
+    let gap = "<table:table-row table:number-rows-repeated=\"1048576\"/>";
+    assert!(read(&format!("{gap}{text}")).unwrap_err().is_limit());
+    let far = "<table:table-cell table:number-columns-repeated=\"16384\"/>";
+    let text = format!("{far}<table:table-cell {string}>{number}</table:table-cell>");
+    assert!(read(&row(&text)).unwrap_err().is_limit());
+    let cut = zipped(&[
+        ("mimetype", "application/vnd.oasis.opendocument.spreadsheet"),
+        ("META-INF/manifest.xml", "<manifest:manifest/>"),
+        (
+            "content.xml",
+            "<office:document-content><office:body><office:spreadsheet><table:table table:name=\"S\"><table:table-row>",
+        ),
+    ]);
+    let error = Source::from_bytes("x.ods", cut, &Options::auto()).unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::Workbook(_)), "{error}");
+}
+
+/// Two cells that say that they stand in the same place.
+#[test]
+fn d18_a_place_has_one_cell() {
+    let read = |second: &str| {
+        let cells = format!("<c r=\"A1\"><v>380971112233</v></c><c r=\"A1\"><v>{second}</v></c>");
+        let rows = format!("<row r=\"1\">{cells}</row>");
+        Source::from_bytes("x.xlsx", xlsx(&rows), &Options::auto()).map(drop)
+    };
+    read("380971112233").unwrap();
+    let error = read("380971112244").unwrap_err().to_string();
+    assert!(error.contains("row 1, column 1"), "{error}");
+    assert!(!error.contains("38097"), "{error}");
+}
+
+/// What a parser quotes of a workbook may be anybody's number.
+#[test]
+fn errors_tell_nothing_of_the_cells() {
+    for cell in [
+        "<c r=\"A1\" t=\"380971112233\"><v>1</v></c>",
+        "<c r=\"A1\" t=\"b\"><v>380971112233</v></c>",
+        "<c r=\"A1\" t=\"e\"><v>380971112233</v></c>",
+        "<c r=\"A1\"><v>380971112233x</v></c>",
+        "<c r=\"A1\" t=\"s\"><v>380971112233</v></c>",
+        "<c r=\"380971112233\"><v>1</v></c>",
+    ] {
+        let bytes = xlsx(&format!("<row r=\"1\">{cell}</row>"));
+        if let Err(error) = Source::from_bytes("x.xlsx", bytes, &Options::auto()) {
+            let told = format!("{error} {error:?}");
+            assert!(!told.contains("38097"), "{cell}: {told}");
+        }
+    }
+}
+
 #[test]
 fn d19_sheets_by_name_and_number_and_the_full_sheet() {
     let open = |name: &str, sheet| Source::open(testdata(name), &Options::auto().sheet(sheet));

@@ -118,7 +118,15 @@ impl<'l> Cells<'l> {
         if !self.cells.is_sorted_by_key(place) {
             self.cells.sort_by_key(place);
         }
-        // Two cells in one place: the first counts.
+        // Two cells in one place: it is not clear which counts, unless they are the same.
+        let text = |cell: &Cell| &self.text[cell.number as usize..cell.end as usize];
+        let is_clash =
+            |pair: &&[Cell]| place(&pair[0]) == place(&pair[1]) && text(&pair[0]) != text(&pair[1]);
+        if let Some(pair) = self.cells.windows(2).find(is_clash) {
+            let (row, column) = (pair[0].row + 1, pair[0].column + 1);
+            let words = format!("two cells stand in row {row}, column {column}");
+            return Err(ErrorKind::Workbook(words));
+        }
         self.cells.dedup_by_key(|cell| (cell.row, cell.column));
         SheetCells::measured(format, sheet, self.text, self.cells, self.limits)
     }

@@ -5,6 +5,7 @@ mod cells;
 mod formats;
 mod xls;
 mod xlsb;
+mod xlsx;
 mod zipped;
 
 use crate::error::ErrorKind;

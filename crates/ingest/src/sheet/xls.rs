@@ -32,6 +32,8 @@ const FORMULA: u16 = 0x0006;
 const STRING: u16 = 0x0207;
 
 const BIFF8: u16 = 0x0600;
+/// What begins: a sheet with cells.
+const WORKSHEET: u16 = 0x0010;
 
 fn damaged(what: &str) -> ErrorKind {
     ErrorKind::Workbook(what.to_owned())
@@ -148,7 +150,10 @@ impl Globals {
             _ => return Err(damaged("it does not begin as a workbook does")),
         }
         let mut globals = Globals::default();
-        while let Some((kind, data)) = records.next()? {
+        loop {
+            let Some((kind, data)) = records.next()? else {
+                return Err(damaged("its list of sheets has no end"));
+            };
             match kind {
                 FILEPASS => return Err(ErrorKind::Encrypted),
                 DATEMODE => globals.is_1904 = u16_at(data, 0) == Some(1),
@@ -189,14 +194,17 @@ impl Globals {
         let mut cells = Cells::new(limits, self.is_1904);
         let mut records = Records { rest: substream };
         match records.next()? {
-            Some((BOF, _)) => {}
+            Some((BOF, data)) if u16_at(data, 2) == Some(WORKSHEET) => {}
             _ => return Err(damaged("a sheet does not begin where it should")),
         }
         // Charts may be embedded as streams of their own.
         let mut depth = 1;
         // The text of a formula comes in the record after it.
         let mut formula = None;
-        while let Some((kind, data)) = records.next()? {
+        loop {
+            let Some((kind, data)) = records.next()? else {
+                return Err(damaged("a sheet has no end"));
+            };
             match kind {
                 BOF => depth += 1,
                 EOF => {
@@ -454,6 +462,29 @@ mod tests {
         assert_eq!(texts, ["abжз", "z"]);
     }
 
+    /// A sheet whose end is missing was cut, and one that begins as a chart has no cells.
+    #[test]
+    fn sheets_begin_and_end() {
+        let record = |kind: u16, data: &[u8]| {
+            [
+                &kind.to_le_bytes()[..],
+                &(data.len() as u16).to_le_bytes(),
+                data,
+            ]
+            .concat()
+        };
+        let limits = Limits::default();
+        let cells = |stream: &[&[u8]]| Globals::default().cells(&stream.concat(), &limits);
+        let (sheet, chart) = (record(BOF, &[0, 6, 0x10, 0]), record(BOF, &[0, 6, 0x20, 0]));
+        let row = record(NUMBER, &[0; 14]);
+        let end = record(EOF, &[]);
+        assert!(cells(&[&sheet, &row, &end]).is_ok());
+        assert!(cells(&[&sheet, &row]).is_err());
+        assert!(cells(&[&sheet, &chart, &end]).is_err());
+        assert!(cells(&[&chart, &row, &end]).is_err());
+        assert!(Globals::read(&record(BOF, &[0, 6, 5, 0]), &limits).is_err());
+    }
+
     proptest! {
         #[test]
         fn hostile_records_never_panic(
@@ -463,11 +494,13 @@ mod tests {
             let record = |kind: u16, data: &[u8]| {
                 [&kind.to_le_bytes()[..], &(data.len() as u16).to_le_bytes(), data].concat()
             };
-            let bof = record(BOF, &[0, 6, 5, 0]);
-            let stream = [bof.clone(), record(kind, &bytes), bytes.clone()].concat();
             let limits = Limits::default();
-            let _ = Globals::read(&stream, &limits);
-            let _ = Globals::default().cells(&stream, &limits);
+            for begins in [5, 0x10] {
+                let bof = record(BOF, &[0, 6, begins, 0]);
+                let stream = [bof, record(kind, &bytes), bytes.clone()].concat();
+                let _ = Globals::read(&stream, &limits);
+                let _ = Globals::default().cells(&stream, &limits);
+            }
         }
     }
 }

@@ -159,7 +159,10 @@ fn cells(
 ) -> Result<(), ErrorKind> {
     let mut records = Records { rest: sheet };
     let (mut row, mut next) = (0, 0);
-    while let Some((kind, mut data)) = records.next()? {
+    loop {
+        let Some((kind, mut data)) = records.next()? else {
+            return Err(damaged("a sheet has no end"));
+        };
         let kind = match kind {
             END_SHEET_DATA => break,
             ROW => {
@@ -292,6 +295,21 @@ impl Data<'_> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn a_sheet_has_an_end() {
+        let limits = Limits::default();
+        let mut found = Cells::new(&limits, false);
+        let mut read = |sheet: &[u8]| cells(sheet, &[], &Formats::default(), &mut found);
+        let end = [
+            END_SHEET_DATA as u8 & 0x7f | 0x80,
+            (END_SHEET_DATA >> 7) as u8,
+            0,
+        ];
+        let row = [ROW as u8, 4, 1, 0, 0, 0];
+        assert!(read(&[&row[..], &end].concat()).is_ok());
+        assert!(read(&row).is_err());
+    }
 
     proptest! {
         #[test]

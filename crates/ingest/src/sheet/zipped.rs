@@ -4,11 +4,13 @@
 //! number of texts, rows and columns. What calamine would take memory for is checked first.
 
 use super::cells::Cells;
+use super::xlsx::{self, MOST_ROWS};
 use super::{ReadSeek, SheetCells, choose, xlsb};
 use crate::error::ErrorKind;
 use crate::options::{Limits, Sheet};
 use calamine::{Data, DataRef, Ods, Reader, SheetType, Xlsx};
 use quick_xml::events::{BytesStart, Event};
+use std::collections::HashSet;
 use std::io::{BufRead, BufReader, Read};
 
 pub(super) type Archive = zip::ZipArchive<Box<dyn ReadSeek>>;
@@ -17,11 +19,25 @@ pub(super) type Archive = zip::ZipArchive<Box<dyn ReadSeek>>;
 const LONGEST_RUN: u64 = 8 << 20;
 /// Texts in the table that the sheets share. A million rows with three different texts each.
 const MOST_TEXTS: u64 = 4_000_000;
-/// Rows of an XLSX sheet.
-const MOST_ROWS: u32 = 1 << 20;
+/// Columns of an ODS sheet that calamine reads.
+const MOST_COLUMNS: u64 = 1 << 14;
 
 pub(super) fn damaged(error: impl ToString) -> ErrorKind {
     ErrorKind::Workbook(error.to_string())
+}
+
+/// What a parser says, up to where it quotes what it found: that may be anybody's number.
+pub(super) fn unreadable(error: impl ToString) -> ErrorKind {
+    let words = error.to_string();
+    let end = words
+        .find(['\'', '"', '`', '(', '{', ':'])
+        .unwrap_or(words.len());
+    let words = words[..end].trim_end();
+    let is_told = words.contains(' ') && !words.bytes().any(|byte| byte.is_ascii_digit());
+    damaged(match is_told {
+        true => words,
+        false => "its parts are not what they should be",
+    })
 }
 
 pub(super) fn read(
@@ -38,6 +54,7 @@ pub(super) fn read(
     let has = |name: &str| names.iter().any(|n| n.eq_ignore_ascii_case(name));
     let read = if has("xl/workbook.xml") {
         measure(&mut archive, limits)?;
+        xlsx::check(&mut archive)?;
         xlsx
     } else if has("xl/workbook.bin") {
         measure(&mut archive, limits)?;
@@ -195,23 +212,48 @@ fn claimed_texts(head: &[u8]) -> u64 {
 }
 
 /// What the sheets of an ODS make once repeated rows and cells are laid out: calamine holds every
-/// cell of the rectangle, with a text of its own.
+/// cell of the rectangle, with a text of its own. And whatever it would lose in silence is refused.
 fn measure_ods(archive: &mut Archive, limits: &Limits) -> Result<(), ErrorKind> {
     let part = archive.by_name("content.xml").map_err(damaged)?;
     let mut xml = quick_xml::Reader::from_reader(BufReader::new(part));
     xml.config_mut().expand_empty_elements = true;
     let mut buf = Vec::new();
+    let mut names = HashSet::new();
+    let mut depth = 0u64;
     // All cells and texts that are laid out, and what the row and the cell at hand add.
     let (mut rows, mut columns, mut text) = (0u64, 0u64, 0u64);
     let (mut pending_rows, mut row_repeat) = (0u64, 1u64);
     let (mut width, mut used_width, mut row_text) = (0u64, 0u64, 0u64);
     let (mut cell_repeat, mut cell_text, mut cell_typed) = (1u64, 0u64, false);
-    let mut in_annotation = false;
+    let (mut in_annotation, mut in_cell) = (false, false);
+    let unusual = |what: &'static str| ErrorKind::Unsupported {
+        what: what.into(),
+        advice: "open it in LibreOffice and save it again".into(),
+    };
+    let too_large = |what: &'static str, size, limit| ErrorKind::TooLarge {
+        what: what.into(),
+        size,
+        limit,
+    };
     loop {
         buf.clear();
-        match xml.read_event_into(&mut buf).map_err(damaged)? {
+        let event = xml.read_event_into(&mut buf).map_err(unreadable)?;
+        match &event {
+            Event::Start(_) => depth += 1,
+            Event::End(_) => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        match event {
             Event::Start(tag) => match tag.name().as_ref() {
-                "table:table" => (rows, columns, pending_rows) = (0, 0, 0),
+                "table:table" => {
+                    (rows, columns, pending_rows) = (0, 0, 0);
+                    let name = attribute(&tag, "table:name").filter(|name| !name.is_empty());
+                    if !name.is_some_and(|name| names.insert(name)) {
+                        return Err(unusual(
+                            "an ODS with sheets that have no names of their own",
+                        ));
+                    }
+                }
                 "office:annotation" => in_annotation = true,
                 "table:table-row" => {
                     row_repeat = repeat(&tag, "table:number-rows-repeated");
@@ -219,25 +261,24 @@ fn measure_ods(archive: &mut Archive, limits: &Limits) -> Result<(), ErrorKind> 
                 }
                 "table:table-cell" | "table:covered-table-cell" => {
                     cell_repeat = repeat(&tag, "table:number-columns-repeated");
-                    cell_typed = tag
-                        .attributes()
-                        .flatten()
-                        .any(|attribute| attribute.key.as_ref() == "office:value-type");
-                    cell_text = 0;
+                    cell_typed = has_value(&tag);
+                    (cell_text, in_cell) = (0, true);
                 }
                 _ => {}
             },
+            Event::CData(_) if in_cell && !in_annotation => {
+                return Err(unusual("an ODS with texts in CDATA sections"));
+            }
             Event::Text(content) if !in_annotation => cell_text += content.len() as u64,
+            Event::GeneralRef(_) if !in_annotation => cell_text += 1,
             Event::End(tag) => match tag.name().as_ref() {
                 "office:annotation" => in_annotation = false,
-                "table:table-cell" if cell_text > 0 && !cell_typed => {
-                    // calamine takes such a cell for empty, and none may be lost in silence.
-                    return Err(ErrorKind::Unsupported {
-                        what: "an ODS whose text cells do not say that they are text".into(),
-                        advice: "open it in LibreOffice and save it again".into(),
-                    });
+                // calamine takes such a cell for empty.
+                "table:table-cell" | "table:covered-table-cell" if cell_text > 0 && !cell_typed => {
+                    return Err(unusual("an ODS whose cells do not say what they hold"));
                 }
                 "table:table-cell" | "table:covered-table-cell" => {
+                    in_cell = false;
                     width = width.saturating_add(cell_repeat);
                     if cell_typed {
                         used_width = width;
@@ -254,34 +295,58 @@ fn measure_ods(archive: &mut Archive, limits: &Limits) -> Result<(), ErrorKind> 
                     columns = columns.max(used_width);
                     text = text.saturating_add(row_text.saturating_mul(row_repeat));
                     let grid = rows.saturating_mul(columns);
-                    let too_many = |what: &'static str, size, limit| {
-                        let what = what.into();
-                        Err(ErrorKind::TooLarge { what, size, limit })
-                    };
-                    if grid > limits.sheet_cells {
-                        const WHAT: &str =
-                            "the sheet has too many cells (empty ones between used ones count)";
-                        return too_many(WHAT, grid, limits.sheet_cells);
-                    }
-                    if text > limits.sheet_text {
-                        const WHAT: &str = "the sheets hold too many bytes of text";
-                        return too_many(WHAT, text, limits.sheet_text);
+                    // Beyond them calamine leaves rows and columns out.
+                    for (what, size, limit) in [
+                        ("the sheet has too many rows", rows, MOST_ROWS),
+                        ("the sheet has too many columns", columns, MOST_COLUMNS),
+                        (
+                            "the sheet has too many cells (empty ones between used ones count)",
+                            grid,
+                            limits.sheet_cells,
+                        ),
+                        (
+                            "the sheets hold too many bytes of text",
+                            text,
+                            limits.sheet_text,
+                        ),
+                    ] {
+                        if size > limit {
+                            return Err(too_large(what, size, limit));
+                        }
                     }
                 }
                 _ => {}
             },
+            Event::Eof if depth > 0 => return Err(damaged("it ends in the middle of a sheet")),
             Event::Eof => return Ok(()),
             _ => {}
         }
     }
 }
 
+/// Whether a cell says what it holds: that it is a text, or the value that it shows.
+fn has_value(tag: &BytesStart<'_>) -> bool {
+    let value = match attribute(tag, "office:value-type").as_deref() {
+        None => return false,
+        Some("float" | "percentage" | "currency") => "office:value",
+        Some("date") => "office:date-value",
+        Some("time") => "office:time-value",
+        Some("boolean") => "office:boolean-value",
+        Some(_) => return true,
+    };
+    attribute(tag, value).is_some()
+}
+
 fn repeat(tag: &BytesStart<'_>, name: &str) -> u64 {
-    tag.attributes()
-        .flatten()
-        .find(|attribute| attribute.key.as_ref() == name)
-        .and_then(|attribute| attribute.value.parse().ok())
+    attribute(tag, name)
+        .and_then(|value| value.parse().ok())
         .unwrap_or(1)
+}
+
+/// An attribute as it is written.
+pub(super) fn attribute(tag: &BytesStart<'_>, name: &str) -> Option<String> {
+    let attribute = tag.try_get_attribute(name).ok().flatten()?;
+    Some(attribute.value.into_owned())
 }
 
 /// The sheets that hold cells, in the order of the workbook.
@@ -301,19 +366,17 @@ fn xlsx(
 ) -> Result<SheetCells, ErrorKind> {
     let mut workbook = Xlsx::new(BufReader::new(reader)).map_err(|error| match error {
         calamine::XlsxError::Password => ErrorKind::Encrypted,
-        error => damaged(error),
+        error => unreadable(error),
     })?;
     let is_1904 = workbook.has_1904_epoch();
     let sheets = worksheets(&workbook);
     let name = sheets[choose(wanted, &sheets)?].clone();
     let mut found = Cells::new(limits, is_1904);
-    let mut reader = workbook.worksheet_cells_reader(&name).map_err(damaged)?;
-    while let Some(cell) = reader.next_cell().map_err(damaged)? {
-        // Larger numbers of rows come round to small ones in the parser.
-        if cell.get_position().0 >= MOST_ROWS {
-            let row = u64::from(cell.get_position().0) + 1;
-            let words = format!("a cell stands in row {row}, behind the last that there can be");
-            return Err(damaged(words));
+    let mut reader = workbook.worksheet_cells_reader(&name).map_err(unreadable)?;
+    while let Some(cell) = reader.next_cell().map_err(unreadable)? {
+        // Rows that do not say where they are.
+        if u64::from(cell.get_position().0) >= MOST_ROWS {
+            return Err(damaged("a sheet has more rows than there can be"));
         }
         push(&mut found, cell.get_position(), cell.get_value())?;
     }
@@ -327,11 +390,11 @@ fn ods(
 ) -> Result<SheetCells, ErrorKind> {
     let mut workbook = Ods::new(BufReader::new(reader)).map_err(|error| match error {
         calamine::OdsError::Password => ErrorKind::Encrypted,
-        error => damaged(error),
+        error => unreadable(error),
     })?;
     let sheets = worksheets(&workbook);
     let name = sheets[choose(wanted, &sheets)?].clone();
-    let range = workbook.worksheet_range(&name).map_err(damaged)?;
+    let range = workbook.worksheet_range(&name).map_err(unreadable)?;
     let (top, left) = range.start().unwrap_or_default();
     let mut found = Cells::new(limits, false);
     for (row, column, value) in range.used_cells() {
