@@ -66,3 +66,56 @@ impl<W: Write> Rejects<W> {
         Ok((self.writer.finish()?, note))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use recipients_batcher::{Pipeline, Rows, Sink};
+    use recipients_core::{Checker, Policy};
+    use recipients_ingest::{Options, Source};
+
+    #[derive(Default)]
+    struct Down(Option<Rejects<Vec<u8>>>);
+
+    impl Sink for &mut Down {
+        type Format = ();
+
+        fn start(&mut self, files: &[FileInfo]) -> io::Result<()> {
+            self.0 = Some(Rejects::new(files, Vec::new())?);
+            Ok(())
+        }
+
+        fn rows(&mut self, rows: &Rows<'_>, (): ()) -> io::Result<()> {
+            let rejects = self.0.as_mut().expect("started");
+            rows.iter().try_for_each(|row| rejects.add(&row))
+        }
+    }
+
+    #[test]
+    fn only_so_many_rejected_rows_are_kept() {
+        for (more, is_told) in [(0, false), (1, true)] {
+            let list = "x\n".repeat(MOST_REJECTS as usize + more);
+            let source = Source::from_bytes("l.csv", list.into_bytes(), &Options::api()).unwrap();
+            let checker = Checker::new(Policy::default());
+            let mut down = Down::default();
+            Pipeline::new(&checker)
+                .run(vec![source], &mut down)
+                .unwrap();
+            let (text, note) = down.0.unwrap().finish().unwrap();
+            let rows = text
+                .split(|byte| *byte == b'\n')
+                .filter(|row| row.starts_with(b"x"));
+            assert_eq!(rows.count() as u64, MOST_REJECTS);
+            assert_eq!(note.is_some_and(|note| note.contains("500000")), is_told);
+        }
+    }
+
+    #[test]
+    fn lists_of_too_many_rows_are_refused() {
+        assert!(check_rows(MOST_ROWS).is_ok());
+        assert!(matches!(
+            check_rows(MOST_ROWS + 1),
+            Err(Failure::Refused(_))
+        ));
+    }
+}

@@ -162,7 +162,12 @@ impl Look<'_> {
                        AND m.generation = c.generation AND instr(m.number, ?) > 0 AND m.number > 0)";
             when.number_part(sql, part);
         }
-        when.campaign(filter.groups.as_deref(), filter.status.as_deref(), now);
+        when.campaign(
+            account,
+            filter.groups.as_deref(),
+            filter.status.as_deref(),
+            now,
+        );
         let order = order(
             sort,
             |key| match key {

@@ -134,6 +134,7 @@ impl Look<'_> {
             }
         }
         when.campaign(
+            account,
             filter.groups.as_deref(),
             filter.campaign_status.as_deref(),
             now,

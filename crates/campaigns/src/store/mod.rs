@@ -31,7 +31,7 @@ use rusqlite::{
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// The schema's versions: the n-th leads from version n to n + 1.
 const MIGRATIONS: &[&str] = &[
@@ -52,6 +52,13 @@ const COPY_GAP: i64 = 1_000_000_000;
 
 /// What a reader keeps of the file, in KiB.
 const READER_CACHE: i64 = 2048;
+
+/// How long anybody may look at one state: a search that takes longer holds a reader, and keeps the log
+/// from being emptied, for nothing.
+const LONGEST_LOOK: Duration = Duration::from_secs(60);
+
+/// Steps of SQLite's machine between two looks at the clock: about a millisecond.
+const STEPS: i32 = 100_000;
 
 /// Readers at a time; others wait.
 const READERS: usize = 64;
@@ -209,7 +216,7 @@ impl Store {
         Ok(reader)
     }
 
-    /// Looks at one state of the data, however long it takes.
+    /// Looks at one state of the data, for as long as [`LONGEST_LOOK`].
     pub(crate) fn read<T>(
         &self,
         look: impl FnOnce(&Look<'_>) -> Result<T, Error>,
@@ -233,6 +240,8 @@ impl Store {
             Some(connection) => connection,
             none => none.insert(self.reader()?),
         };
+        let began = Instant::now();
+        connection.progress_handler(STEPS, Some(move || began.elapsed() > LONGEST_LOOK))?;
         let state = connection.transaction()?;
         look(&Look(&state))
     }
@@ -326,6 +335,7 @@ impl From<rusqlite::Error> for Error {
             Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => {
                 "; the file and its folder must be readable and writable for the user who runs this"
             }
+            Some(ErrorCode::OperationInterrupted) => "; it took longer than a minute",
             Some(ErrorCode::DatabaseCorrupt) => "; it is damaged: go back to a backup",
             Some(ErrorCode::NotADatabase) => {
                 "; this is another file, or a damaged database: then go back to a backup"

@@ -1,6 +1,6 @@
 //! Queries whose conditions depend on what is asked for.
 
-use super::Look;
+use super::{Look, MOST_IDS};
 use crate::campaign::{Found, Page};
 use crate::clock::Millis;
 use crate::error::Error;
@@ -49,16 +49,29 @@ impl Conditions {
         }
     }
 
-    /// What is asked of the campaign `c`: that one of these groups was added to it, and that it
-    /// has the status of this name.
-    pub(super) fn campaign(&mut self, groups: Option<&[i64]>, status: Option<&str>, now: Millis) {
+    /// What is asked of the campaign `c` of an account: that one of these groups was added to it, and
+    /// that it has the status of this name.
+    pub(super) fn campaign(
+        &mut self,
+        account: i64,
+        groups: Option<&[i64]>,
+        status: Option<&str>,
+        now: Millis,
+    ) {
         if let Some(groups) = groups {
-            let ids: Vec<String> = groups.iter().map(i64::to_string).collect();
+            let ids = groups.iter().take(MOST_IDS);
+            let ids: Vec<String> = ids.map(i64::to_string).collect();
+            // Which campaigns those are is found out once, not for each message of theirs.
             self.add(
-                "EXISTS (SELECT 1 FROM json_each(?) \
-                 WHERE instr(',' || c.groups || ',', ',' || value || ',') > 0)",
-                format!("[{}]", ids.join(",")),
+                "c.id IN (SELECT g.id FROM campaign g WHERE g.account = ? AND g.groups <> ''",
+                account,
             );
+            let last = self.sql.last_mut().expect("just added");
+            last.push_str(
+                " AND EXISTS (SELECT 1 FROM json_each(?) \
+                 WHERE instr(',' || g.groups || ',', ',' || value || ',') > 0))",
+            );
+            self.values.push(Box::new(format!("[{}]", ids.join(","))));
         }
         let Some(name) = status else { return };
         match (name, CampaignStatus::from_name(name)) {
