@@ -5,26 +5,31 @@ use super::faults::{Fault, FaultPlan};
 use super::guests::{Guest, Guests};
 use super::methods::{self, Call, Gate};
 use super::metrics::{Gauges, Metrics};
-use super::read::{ROOM_UNIT, read};
+use super::read::{FREE, ROOM_UNIT, Refused, read};
+use super::searches::Searches;
 use super::tls::Tls;
 use super::{ServerOptions, Setup};
 use crate::{ApiCode, Envelope, Output};
 use axum::Router;
-use axum::body::{Body, HttpBody};
+use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use hyper::body::{Frame, SizeHint};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use recipients_campaigns::{Campaigns, Error};
-use std::io::{self};
+use std::convert::Infallible;
+use std::io;
 use std::net::TcpListener;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tower_http::services::ServeFile;
 
 /// How often the flag to stop is looked at.
@@ -40,6 +45,7 @@ pub(super) struct Server {
     gate: Arc<Gate>,
     metrics: Arc<Metrics>,
     guests: Arc<Guests>,
+    searches: Arc<Searches>,
     faults: Arc<FaultPlan>,
     /// Room for bodies.
     pub(super) room: Arc<Semaphore>,
@@ -75,6 +81,7 @@ pub(super) fn serve(
         gate: Arc::default(),
         metrics: Arc::default(),
         guests: Guests::new(options.connections),
+        searches: Arc::default(),
         faults: Arc::new(faults),
         room: Arc::new(Semaphore::new(options.bodies_bytes / ROOM_UNIT)),
         strangers: Arc::new(Semaphore::new(STRANGERS)),
@@ -441,6 +448,24 @@ async fn service(
         Some(Fault::DropAfter) | None => {}
     }
     let ip = guest.ip;
+    let busy = || {
+        let refused = Refused::Busy.response(output);
+        metrics.refused(refused.status().as_u16());
+        refused
+    };
+    let searches = match method.ends_with("list") {
+        true => {
+            let key = read.bag.text("apiKey").unwrap_or_default();
+            let patience = server.options.patience;
+            match server.searches.leave(key, patience).await {
+                None => return busy(),
+                leave => leave,
+            }
+        }
+        false => None,
+    };
+    let (room, patience) = (Arc::clone(&server.room), server.options.patience);
+    let most = (server.options.bodies_bytes / ROOM_UNIT) as u32;
     let answer = {
         let (module, method) = (module.clone(), method.clone());
         blocking(move || {
@@ -453,18 +478,22 @@ async fn service(
                 peer: ip,
                 host: host.as_deref(),
             };
-            methods::answer(&call, &module, &method)
+            let (account, envelope) = methods::answer(&call, &module, &method);
+            // The tree that it is takes several times as much as its text, which has grown by doubling.
+            let mut text = envelope.encode(output);
+            text.shrink_to_fit();
+            (account, envelope.code, text)
         })
         .await
     };
-    let (account, envelope) = answer.unwrap_or_else(|| (None, fault()));
-    let code = envelope.code as u16;
+    let (account, code, text) = answer.unwrap_or_else(|| {
+        let fault = fault();
+        (None, fault.code, fault.encode(output))
+    });
     let ms = started.elapsed().as_millis();
     // Names of modules and methods that do not exist come from outside.
-    let known = !matches!(
-        envelope.code,
-        ApiCode::UnknownModule | ApiCode::UnknownMethod
-    );
+    let known = !matches!(code, ApiCode::UnknownModule | ApiCode::UnknownMethod);
+    let code = code as u16;
     let name = if known {
         format!("{module}/{method}")
     } else {
@@ -475,7 +504,58 @@ async fn service(
     if planned == Some(Fault::DropAfter) {
         return cut();
     }
-    response(&envelope, output)
+    let text = Bytes::from(text);
+    // What has been done is told in any case, and in few words.
+    let units = match searches {
+        Some(_) => text.len().saturating_sub(FREE).div_ceil(ROOM_UNIT) as u32,
+        None => 0,
+    };
+    let held = match units {
+        0 => None,
+        _ => {
+            let held = room.acquire_many_owned(units.min(most));
+            match tokio::time::timeout(patience, held).await {
+                Ok(Ok(held)) => Some(held),
+                _ => return busy(),
+            }
+        }
+    };
+    drop(searches);
+    let headers = [(header::CONTENT_TYPE, output.content_type())];
+    (StatusCode::OK, headers, Body::new(Held { text, held })).into_response()
+}
+
+/// An answer, and the room that it takes until it is written.
+struct Held {
+    text: Bytes,
+    held: Option<OwnedSemaphorePermit>,
+}
+
+impl HttpBody for Held {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        /// Little enough to be written before the next piece is asked for.
+        const PIECE: usize = 1 << 16;
+        let length = self.text.len().min(PIECE);
+        if length == 0 {
+            self.held = None;
+            return Poll::Ready(None);
+        }
+        Poll::Ready(Some(Ok(Frame::data(self.text.split_to(length)))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.text.is_empty()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.text.len() as u64)
+    }
 }
 
 /// The format of the answer to a request that cannot be read.

@@ -16,6 +16,7 @@ mod metrics;
 mod openapi;
 mod read;
 mod render;
+mod searches;
 mod tls;
 
 pub use faults::{FaultPlan, FaultPlanError};
@@ -37,8 +38,8 @@ pub struct ServerOptions {
     pub body_bytes: usize,
     /// Bytes of an uploaded file. The default is 256 MiB.
     pub file_bytes: u64,
-    /// Bytes of all bodies that are held at a time, but for the first 64 KiB of each and files;
-    /// others wait. The default is 256 MiB.
+    /// Bytes of all bodies and answers that are held at a time, but for the first 64 KiB of each and
+    /// files; others wait. The default is 256 MiB.
     pub bodies_bytes: usize,
     /// Connections at a time. For another one, one leaves that no request is being carried out for;
     /// if there is none, it waits. The default is 1024.

@@ -23,8 +23,8 @@ use tokio::sync::OwnedSemaphorePermit;
 /// The longest text of a multipart form: a field is no file.
 const MOST_FIELD: usize = 1 << 20;
 
-/// The first bytes of a body, which any request may bring.
-const FREE: usize = 64 << 10;
+/// The first bytes of a body or an answer, which any request may bring or get.
+pub(super) const FREE: usize = 64 << 10;
 
 /// How many bytes a byte of a body may take once it is parsed, and how many all values of a request
 /// may at most, besides their texts: names, lists and maps, as many as [`crate::Limits`] allows.
