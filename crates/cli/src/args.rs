@@ -440,6 +440,11 @@ pub(crate) struct StoplistBuildArgs {
     #[arg(long, value_name = "CC")]
     pub(crate) region: Option<String>,
 
+    /// The kinds of numbers that lists are checked for: with `possible`, digits that are no number of
+    /// the country's ranges are read by its rules, too
+    #[arg(long, value_enum, default_value_t = LinesArg::Mobile, value_name = "KIND")]
+    pub(crate) lines: LinesArg,
+
     /// Leave out lines that are no numbers instead of refusing the list
     #[arg(long)]
     pub(crate) allow_bad_stop_lines: bool,

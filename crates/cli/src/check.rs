@@ -27,13 +27,13 @@ pub(crate) fn run(args: &CheckArgs) -> Result<ExitCode, Failure> {
         &args.save_seen,
     ];
     refuse_confusion(&args.list, &results, args.save_seen.as_deref(), &[])?;
+    output::clean_up_on_interrupt()?;
     let Rules {
         checker,
         seen,
         lists,
     } = rules(&args.list.policy, usize::from(args.list.threads))?;
     let sources = open(&args.list, text.as_ref())?;
-    output::clean_up_on_interrupt()?;
     let pipeline =
         pipeline(&args.list, &checker, text.as_ref()).keep_accepted(args.save_seen.is_some());
     let mut outputs = Outputs::create(args, &checker, &sources)?;
@@ -171,9 +171,10 @@ pub(crate) fn refuse_confusion(
         .chain(&args.policy.system_stop_list)
         .chain(&args.text_file)
         .chain(also_read.iter().copied().flatten())
-        .map(|path| place(path))
+        .map(|path| place_read(path))
         .collect();
-    let seen: Vec<PathBuf> = args.policy.seen.iter().map(|path| place(path)).collect();
+    let seen = args.policy.seen.iter();
+    let seen: Vec<PathBuf> = seen.map(|path| place_read(path)).collect();
     let mut places: Vec<PathBuf> = Vec::new();
     for result in results.iter().copied().flatten() {
         let refuse = |why: &str| Err(Failure::Usage(format!("{}: {why}", result.display())));
@@ -207,6 +208,14 @@ pub(crate) fn place(path: &Path) -> PathBuf {
         .ok()
         .or_else(beside)
         .unwrap_or_else(|| path.to_owned())
+}
+
+/// [`place`] of what is read: standard input may be a file.
+pub(crate) fn place_read(path: &Path) -> PathBuf {
+    match path == Path::new("-") {
+        true => place(Path::new("/dev/stdin")),
+        false => place(path),
+    }
 }
 
 /// Rows are written as text.

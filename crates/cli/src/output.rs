@@ -2,6 +2,7 @@
 //! and renamed. Ctrl-C takes the unfinished ones away.
 
 use crate::failure::{Failure, INTERRUPTED};
+use std::borrow::Cow;
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -27,6 +28,23 @@ fn unfinished() -> std::sync::MutexGuard<'static, Unfinished> {
     UNFINISHED
         .lock()
         .unwrap_or_else(|poisoned| poisoned.into_inner())
+}
+
+/// Text as a terminal may show it. Names of files, sheets and columns come from strangers, and control
+/// characters could move the cursor, change its title or hide what is there.
+pub(crate) fn shown(text: &str) -> Cow<'_, str> {
+    let is_control = |c: char| c.is_control() && !matches!(c, '\n' | '\t');
+    if !text.contains(is_control) {
+        return text.into();
+    }
+    let mut shown = String::with_capacity(text.len() + 16);
+    for c in text.chars() {
+        match is_control(c) {
+            true => shown.extend(c.escape_default()),
+            false => shown.push(c),
+        }
+    }
+    shown.into()
 }
 
 /// Ends the process on Ctrl-C (and SIGTERM, SIGHUP) without leaving half a result.
@@ -222,6 +240,12 @@ pub(crate) fn publish(files: Vec<Pending>) -> Result<(), Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn control_characters_are_shown_as_text() {
+        assert_eq!(shown("Київ\n\tx"), "Київ\n\tx");
+        assert_eq!(shown("a\u{1b}[31m\u{9b}b\r"), "a\\u{1b}[31m\\u{9b}b\\r");
+    }
 
     /// What a killed run has left goes; what another one is writing stays.
     #[test]

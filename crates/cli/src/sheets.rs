@@ -133,6 +133,9 @@ fn input() -> io::Result<WorkbookInput> {
 #[cfg(unix)]
 fn limit() {
     use rustix::process::{Resource, Rlimit, setrlimit};
+    // Whoever asked is gone: nobody would take the answer.
+    #[cfg(target_os = "linux")]
+    let _ = rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL));
     for (resource, most) in [
         (Resource::As, MEMORY),
         (Resource::Cpu, TIME.as_secs()),

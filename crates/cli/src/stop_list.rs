@@ -1,7 +1,7 @@
 //! Stop lists: as people have them, and packed (`recipients stoplist build`).
 
 use crate::args::StoplistBuildArgs;
-use crate::check::{WOULD_REPLACE, open_one, place, refuse_reading_twice};
+use crate::check::{WOULD_REPLACE, open_one, place, place_read, refuse_reading_twice};
 use crate::failure::{ACCEPTED, Failure, unless_broken_pipe};
 use crate::output::{self, Pending};
 use recipients::ingest::Options;
@@ -60,7 +60,7 @@ pub(crate) fn build(args: &StoplistBuildArgs) -> Result<ExitCode, Failure> {
         .as_deref()
         .map(|code| plan.territory(code))
         .transpose()?;
-    let reader = Checker::new(Policy::default().region(region));
+    let reader = Checker::new(Policy::default().region(region).lines(args.lines.into()));
     output::clean_up_on_interrupt()?;
     let mut file = Pending::create(&args.output)?;
     let mut all = StopList::default();
@@ -70,7 +70,7 @@ pub(crate) fn build(args: &StoplistBuildArgs) -> Result<ExitCode, Failure> {
         let loaded = match packed(path, 0)? {
             Some(list) => list,
             // A packed one may grow in its place; what people have written is not to be had from it.
-            None if place(path) == output => {
+            None if place_read(path) == output => {
                 let why = format!("{}: {WOULD_REPLACE}", args.output.display());
                 return Err(Failure::Usage(why));
             }

@@ -1,6 +1,7 @@
 //! The summary: what people want to look at, and the same as JSON.
 
 use crate::args::{ListArgs, ReadingArgs};
+use crate::output::shown;
 use crate::template::{count_culprits, culprit};
 use recipients::ingest::{Confidence, Format, Layout, Source};
 use recipients::{
@@ -85,7 +86,15 @@ pub(crate) fn layout(
     source: &Source,
     reading: &ReadingArgs,
 ) -> io::Result<()> {
-    tell_layout(out, &List::new(source, reading))
+    let mut text = Vec::new();
+    tell_layout(&mut text, &List::new(source, reading))?;
+    show(out, &text)
+}
+
+/// Prints what was written as text.
+fn show(out: &mut impl Write, text: &[u8]) -> io::Result<()> {
+    let text = String::from_utf8_lossy(text);
+    out.write_all(shown(&text).as_bytes())
 }
 
 fn tell_layout(out: &mut impl Write, list: &List) -> io::Result<()> {
@@ -322,6 +331,12 @@ fn advice(facts: &Facts<'_>, report: &Report, suggestions: &[RegionSuggestion]) 
 }
 
 pub(crate) fn text(out: &mut impl Write, facts: &Facts<'_>, report: &Report) -> io::Result<()> {
+    let mut text = Vec::new();
+    tell(&mut text, facts, report)?;
+    show(out, &text)
+}
+
+fn tell(out: &mut impl Write, facts: &Facts<'_>, report: &Report) -> io::Result<()> {
     const MOST_LISTS: usize = 10;
     for list in facts.lists.iter().take(MOST_LISTS) {
         tell_layout(out, list)?;

@@ -1170,6 +1170,7 @@ fn lists() {
 fn accounts_are_apart() {
     let folder = tempfile::tempdir().unwrap();
     let mut server = Server::new(folder.path(), &[]);
+    let key = server.key.clone();
     let campaign = server.campaign("Hello");
     let added = server.call(
         "campaign/addRecipients",
@@ -1179,7 +1180,8 @@ fn accounts_are_apart() {
     let card = text(&server.ok("contactCard/create", &[("data[mobile][value]", A)])).to_owned();
     let group = text(&server.ok("contactGroup/create", &[("data[name]", "g")])).to_owned();
     let stop = text(&server.ok("numberStopList/create", &[("number", B)])).to_owned();
-    let link = server.ok("link/create", &[("data[fullLink]", "example.com")]);
+    let fields = [("data[fullLink]", "example.com"), ("data[comment]", "mine")];
+    let link = server.ok("link/create", &fields);
     let task =
         server.upload(&server.campaign("Hello"), "l.csv", A.as_bytes(), &[])["data"].to_string();
     server.key = add_account(&server.db, "other", &[]);
@@ -1215,7 +1217,27 @@ fn accounts_are_apart() {
         let fields = [("id", id.as_str()), ("data[name]", "x")];
         assert_eq!(server.code(method, &fields), 2, "{method}");
     }
-    assert_eq!(server.code("link/get", &[("code", text(&link["code"]))]), 2);
+    let (link_id, link_code) = (text(&link["id"]), text(&link["code"]));
+    for (key, value) in [("id", link_id), ("code", link_code)] {
+        let fields = [(key, value), ("data[comment]", "x")];
+        assert_eq!(server.code("link/get", &fields), 2, "{key}");
+        assert_eq!(server.code("link/update", &fields), 2, "{key}");
+    }
+    assert_eq!(
+        server.ok("link/delete", &[("ids", link_id)])["processed"],
+        json!([])
+    );
+    // Clicks on a link of others are those on a link that nobody has.
+    assert_eq!(
+        server.ok("link/getStats", &[("ids", link_id)]),
+        server.ok("link/getStats", &[("ids", "4000000000")])
+    );
+    assert_eq!(
+        server.code("link/getLinks", &[("campaignId", &campaign)]),
+        2
+    );
+    let fields = [("criteria[campaignIds]", campaign.as_str())];
+    assert_eq!(server.ok("message/list", &fields)["totalItemCount"], "0");
     assert_eq!(
         server.ok("contactGroup/delete", &[("id", &group)])["processed"],
         json!([])
@@ -1230,6 +1252,7 @@ fn accounts_are_apart() {
         "contactCard",
         "contactGroup",
         "numberStopList",
+        "link",
     ] {
         assert_eq!(
             server.ok(&format!("{list}/list"), &[])["totalItemCount"],
@@ -1263,6 +1286,14 @@ fn accounts_are_apart() {
             .unwrap()
             .starts_with("{\"code\":2,")
     );
+    // Of a link that they have just tried to change and to delete, the owner has all.
+    let theirs = std::mem::replace(&mut server.key, key);
+    let owned = server.ok("link/get", &[("id", link_id)]);
+    assert_eq!(
+        (&owned["code"], &owned["comment"]),
+        (&link["code"], &json!("mine"))
+    );
+    server.key = theirs;
     // Nor does the other's stop list count.
     let answer = server.call("campaign/addRecipients", &[("id", &id), ("recipients", B)]);
     assert_eq!(codes(&answer), [0]);

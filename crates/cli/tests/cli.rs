@@ -78,6 +78,15 @@ fn d9_a_stop_list_that_was_built_stops_what_the_lists_stop() {
     assert_eq!(from_lists["reasons"]["own_stop_list"], 2);
     assert_eq!(check(&["--stop-list", "stop.set"]), from_lists);
 
+    // Its first line is no heading, however it begins.
+    fs::write(folder.path().join("new.txt"), "tel: 68271133\n").unwrap();
+    let args = [
+        "stoplist", "build", "--output", "new.set", "new.txt", "--region", "UA",
+    ];
+    let built = recipients(folder.path(), &args);
+    assert_eq!(exit(&built), 0, "{}", said(&built));
+    assert!(said(&built).contains("1 numbers"), "{}", said(&built));
+
     // It may grow in its place; a list that someone has written is not replaced.
     let grown = build(&["stop.set", "a.txt"]);
     assert_eq!(exit(&grown), 0, "{}", said(&grown));
@@ -394,6 +403,86 @@ fn results_appear_whole_or_not_at_all() {
         3,
         "nothing is left beside the results"
     );
+}
+
+/// Standard input may be a file, too.
+#[cfg(unix)]
+#[test]
+fn a_list_that_comes_by_standard_input_is_not_replaced() {
+    let folder = folder(&[("l.csv", "380971112233\n380971112244\n")]);
+    let run = |args: &[&str]| {
+        let list = fs::File::open(folder.path().join("l.csv")).unwrap();
+        let output = Command::new(env!("CARGO_BIN_EXE_recipients"))
+            .current_dir(folder.path())
+            .args(args)
+            .stdin(list)
+            .output()
+            .unwrap();
+        assert_eq!(exit(&output), 2, "{}", said(&output));
+        assert!(said(&output).contains("would replace"), "{}", said(&output));
+    };
+    run(&["check", "-", "--accepted", "l.csv"]);
+    run(&["check", "-", "--rejected", "./l.csv"]);
+    run(&["check", "--stop-list", "-", "--output", "l.csv", "l.csv"]);
+    run(&["stoplist", "build", "-", "--output", "l.csv"]);
+    let text = fs::read_to_string(folder.path().join("l.csv")).unwrap();
+    assert_eq!(text, "380971112233\n380971112244\n");
+}
+
+/// Names of files, columns and sheets come from strangers, and a terminal obeys control characters.
+#[cfg(unix)]
+#[test]
+fn names_do_not_reach_the_terminal_as_commands() {
+    let name = "l\u{1b}]0;x\u{7}.csv";
+    let folder = folder(&[
+        (name, "phone;a\u{1b}[2J\n380971112233;x\n"),
+        ("bad\u{1b}c.csv", "a;\"b\n"),
+    ]);
+    for args in [
+        &["check", name][..],
+        &["check", "--column", "nothing", name],
+        &["check", "--enclosure", "\"", "bad\u{1b}c.csv"],
+        &["check", "no\u{1b}c.csv"],
+    ] {
+        let told = said(&recipients(folder.path(), args));
+        assert!(!told.contains(['\u{1b}', '\u{7}']), "{args:?}: {told:?}");
+        assert!(told.contains("\\u{1b}"), "{args:?}: {told:?}");
+    }
+}
+
+/// D1: a text that cannot be made comes before a number that had one.
+#[test]
+fn d1_missing_values_come_before_duplicates() {
+    let folder = folder(&[
+        ("first.csv", "recipient;name\n380971112233;Ann\n"),
+        (
+            "list.csv",
+            "recipient;name\n380971112233;Ann\n380971112244;Bo\n380971112244;Bo\n",
+        ),
+    ]);
+    let seen = ["check", "first.csv", "--save-seen", "seen.set"];
+    assert_eq!(exit(&recipients(folder.path(), &seen)), 0);
+    let args = [
+        "check",
+        "list.csv",
+        "--seen",
+        "seen.set",
+        "--text",
+        "Hi {nick}",
+        "--placeholders",
+        "3",
+        "--output",
+        "v.ndjson",
+    ];
+    let checked = recipients(folder.path(), &args);
+    // Nothing is accepted.
+    assert_eq!(exit(&checked), 3, "{}", said(&checked));
+    let verdicts = fs::read_to_string(folder.path().join("v.ndjson")).unwrap();
+    let codes: Vec<Value> = verdicts
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap()["code"].clone())
+        .collect();
+    assert_eq!(codes, [20, 20, 20]);
 }
 
 /// D9: a line of a stop list that is no number is loud, unless it is allowed.

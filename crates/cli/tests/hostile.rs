@@ -421,14 +421,14 @@ fn ids_that_are_none() {
 fn values_of_the_wrong_kind() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::new(folder.path(), &[]);
-    let methods = "campaign/addrecipients campaign/create campaign/delete campaign/get campaign/getinfo \
+    let methods = "alphaname/list campaign/addrecipients campaign/create campaign/delete campaign/get campaign/getinfo \
         campaign/getlinks campaign/list campaign/send contactcard/create contactcard/delete \
-        contactcard/get contactcard/getgroups contactcard/list contactcard/setgroups \
+        contactcard/get contactcard/getgroups contactcard/import contactcard/list contactcard/setgroups \
         contactcard/update contactgroup/create contactgroup/delete contactgroup/getcardscount \
         contactgroup/list contactgroup/update link/create link/delete link/get link/getlinks \
         link/getstats link/list link/update message/getsmsstatus message/list \
-        message/sendsmsmessage numberstoplist/create numberstoplist/delete numberstoplist/list \
-        taskqueue/getstatus user/getownbalance";
+        message/sendsmsmessage numberstoplist/create numberstoplist/delete numberstoplist/inbound \
+        numberstoplist/list price/listpublic taskqueue/getstatus user/getownbalance";
     let names = [
         "id",
         "ids",
@@ -444,6 +444,8 @@ fn values_of_the_wrong_kind() {
         "number",
         "type",
         "groupIds",
+        "from",
+        "cardsFile",
     ];
     let inner = [
         "",
@@ -545,6 +547,57 @@ fn headers_and_targets() {
         assert_eq!(server.wait(&answer["data"]), 2);
     }
     assert!(!folder.path().join("evil.csv").exists());
+    // Rejected rows, which people open in spreadsheet programs.
+    let list = "phone;name\n=HYPERLINK(\"http://x\");@evil\n";
+    let fields = [
+        ("params[recipientsFileDelimiter]", ";"),
+        ("params[recipientsFileSkipHeader]", "1"),
+    ];
+    let answer = server.upload(&id, "l.csv", list.as_bytes(), &fields);
+    assert_eq!(server.wait(&answer["data"]), 2);
+    let url = format!(
+        "http://{}/tasks/{}/rejects.csv?apiKey={}",
+        server.address, answer["data"], server.key
+    );
+    let rejects = ureq::get(&url).call().unwrap().body_mut().read_to_string();
+    let rejects = rejects.unwrap();
+    assert!(
+        rejects.contains("'=HYPERLINK") && !rejects.contains("\n=") && !rejects.contains(",@"),
+        "{rejects}"
+    );
+}
+
+/// Answers of 12 MB to clients that take none of them: as many are held as there is room for, and what
+/// four of them are made from.
+#[test]
+#[cfg(target_os = "linux")]
+fn answers_that_nobody_takes() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::new(folder.path(), &[]);
+    let id = server.campaign(&"€".repeat(40_000));
+    let numbers: Vec<String> = (0..100u64)
+        .map(|n| (380_971_110_000 + n).to_string())
+        .collect();
+    server.ok(
+        "campaign/addrecipients",
+        &[("id", &id), ("recipients", &numbers.join(","))],
+    );
+    let request = format!(
+        "GET /service/message/list?apiKey={}&output=json&pagination[pageSize]=100 HTTP/1.1\r\nHost: x\r\n\r\n",
+        server.key
+    );
+    let waiting: Vec<TcpStream> = (0..150)
+        .map(|_| {
+            let mut stream = TcpStream::connect(&server.address).unwrap();
+            stream.write_all(request.as_bytes()).unwrap();
+            stream
+        })
+        .collect();
+    std::thread::sleep(Duration::from_secs(8));
+    // Others are served meanwhile.
+    assert_eq!(server.ok("user/getownbalance", &[])["currency"], "USD");
+    assert!(server.peak() < 900, "{} MiB", server.peak());
+    drop(waiting);
 }
 
 /// The log has a line for each thing that happened, whatever requests say, and neither keys nor numbers.
@@ -613,6 +666,19 @@ fn logs_tell_no_secrets() {
     for secret in [&server.key, &wrong, A, "secret text", "\x1b"] {
         assert!(!log.contains(secret), "{secret:?} is in {log}");
     }
+    // Whoever gets hold of the files gets no key.
+    let mut files = 0;
+    for file in std::fs::read_dir(folder.path()).unwrap() {
+        let path = file.unwrap().path();
+        if path.is_file() {
+            let bytes = std::fs::read(&path).unwrap();
+            let key = server.key.as_bytes();
+            let has_key = bytes.windows(key.len()).any(|window| window == key);
+            assert!(!has_key, "{}", path.display());
+            files += 1;
+        }
+    }
+    assert!(files >= 2, "the database and its log");
 }
 
 /// A workbook whose cells would take more than 2 GiB is refused by what is checked before; without that

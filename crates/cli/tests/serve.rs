@@ -4,8 +4,9 @@ mod server;
 
 use serde_json::{Value, json};
 use server::{A, B, Server, codes, form, recipients, start};
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 #[test]
@@ -631,9 +632,16 @@ impl Random {
 /// What is done while a kill comes.
 struct Victim<'a> {
     server: &'a Server,
-    /// Numbers whose adding to `added` was acknowledged.
-    acknowledged: &'a mut Vec<String>,
     added: &'a str,
+    what: &'a mut Added,
+}
+
+/// Numbers that were added to a campaign.
+#[derive(Default)]
+struct Added {
+    acknowledged: Vec<String>,
+    /// Batches whose answer did not come: each may be there or not.
+    unanswered: Vec<Vec<String>>,
 }
 
 impl Victim<'_> {
@@ -653,12 +661,53 @@ impl Victim<'_> {
             let batch: Vec<String> = (first..first + 20).map(|n| n.to_string()).collect();
             let fields = [("id", self.added), ("recipients", &batch.join(","))];
             let Some(answer) = self.call("campaign/addrecipients", &fields) else {
+                self.what.unanswered.push(batch);
                 return;
             };
             assert_eq!(answer["code"], 0, "{answer}");
-            self.acknowledged.extend(batch);
+            self.what.acknowledged.extend(batch);
         }
     }
+}
+
+/// All numbers of a campaign; none of them twice.
+fn numbers(server: &Server, campaign: &str) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    for page in 0u64.. {
+        let page = page.to_string();
+        let fields = [
+            ("criteria[campaignIds]", campaign),
+            ("pagination[currentPage]", &page),
+            ("pagination[pageSize]", "100"),
+        ];
+        let listed = server.ok("message/list", &fields);
+        let items = listed["items"].as_array().unwrap();
+        for item in items {
+            let number = item["to"].as_str().unwrap().to_owned();
+            assert!(!found.contains(&number), "{number} is there twice");
+            found.insert(number);
+        }
+        if items.is_empty() {
+            break;
+        }
+    }
+    found
+}
+
+/// A server that is killed so long after its start, before it listens or shortly after.
+fn killed_as_it_starts(db: &Path, after: Duration) {
+    let mut process = recipients()
+        .args(["serve", "--listen", "127.0.0.1:0", "--db"])
+        .arg(db)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    std::thread::sleep(after);
+    let ended = process.try_wait().unwrap();
+    assert!(ended.is_none(), "{ended:?}");
+    process.kill().unwrap();
+    process.wait().unwrap();
 }
 
 /// A list of `size` numbers, each of them twice.
@@ -668,10 +717,11 @@ fn doubled(size: u64) -> Vec<u8> {
 }
 
 /// Kills at random moments while recipients are added, files imported, a list replaced and
-/// campaigns sent. `RECIPIENTS_KILLS` sets how many; the default is 5. `RECIPIENTS_SEED` sets which.
+/// campaigns sent, and after each of them another one at a random moment of the next start.
+/// `RECIPIENTS_KILLS` sets how many; the default is 5. `RECIPIENTS_SEED` sets which.
 #[test]
 fn kills_lose_nothing_that_was_acknowledged() {
-    let kills = std::env::var("RECIPIENTS_KILLS")
+    let kills: u64 = std::env::var("RECIPIENTS_KILLS")
         .ok()
         .and_then(|n| n.parse().ok())
         .unwrap_or(5);
@@ -679,12 +729,27 @@ fn kills_lose_nothing_that_was_acknowledged() {
     let mut server = Server::new(folder.path(), &[]);
     let seed: u64 = std::env::var("RECIPIENTS_SEED").map_or(0, |n| n.parse().unwrap());
     let mut random = Random(0x9e37_79b9_7f4a_7c15 ^ seed);
-    let (added, replaced) = (server.campaign("Hello"), server.campaign("Hello"));
-    let mut acknowledged = Vec::new();
+    let replaced = server.campaign("Hello");
+    // What was added, by campaign.
+    let mut all_added: BTreeMap<String, Added> = BTreeMap::new();
+    let mut added = String::new();
     let (mut sent, mut imported) = (Vec::new(), Vec::new());
     // The sizes that the replaced list may have.
     let mut sizes = vec![0];
-    for turn in 0..kills {
+    // How long a start takes.
+    let mut start_takes = Duration::from_millis(20);
+    for turn in 0u64.. {
+        let is_acknowledged = all_added.values().any(|a| !a.acknowledged.is_empty());
+        if turn >= kills && is_acknowledged && !sent.is_empty() && !imported.is_empty() {
+            break;
+        }
+        // On a slow machine all kills may come before the first answers; then later ones follow.
+        let slower = 1 + turn.saturating_sub(kills);
+        assert!(slower < 20, "nothing was acknowledged");
+        // Not one for all turns: long lists take long to read page by page.
+        if turn.is_multiple_of(10) {
+            added = server.campaign("Hello");
+        }
         let (import, send) = (server.campaign("Hello"), server.campaign("Hello"));
         let list = (0..500u64).map(|n| (380_501_000_000 + n).to_string());
         let list = list.collect::<Vec<String>>().join(",");
@@ -693,15 +758,15 @@ fn kills_lose_nothing_that_was_acknowledged() {
             &[("id", &send), ("recipients", &list)],
         );
         let victim = server.process.id().to_string();
-        let delay = Duration::from_millis(random.below(400));
+        let delay = Duration::from_millis(random.below(400 * slower));
         let killer = std::thread::spawn(move || {
             std::thread::sleep(delay);
             let _ = Command::new("kill").args(["-KILL", &victim]).status();
         });
         let mut call = Victim {
             server: &server,
-            acknowledged: &mut acknowledged,
             added: &added,
+            what: all_added.entry(added.clone()).or_default(),
         };
         if let Some(answer) = call.call("campaign/send", &[("id", &send)]) {
             assert_eq!(answer["code"], 0, "{answer}");
@@ -726,24 +791,24 @@ fn kills_lose_nothing_that_was_acknowledged() {
         call.add(turn);
         killer.join().unwrap();
         let _ = server.process.wait();
+        let after = random.below(start_takes.as_micros() as u64 + 1);
+        killed_as_it_starts(&server.db, Duration::from_micros(after));
+        let began = Instant::now();
         (server.process, server.address) = start(&server.db);
+        start_takes = began.elapsed();
     }
-    for (campaign, task) in imported {
+    for (at, (campaign, task)) in imported.into_iter().enumerate() {
         assert_eq!(server.wait(&task), 2);
+        // For the others counters and their recount have to do: it is a hundred pages.
+        if at < 3 {
+            assert_eq!(numbers(&server, &campaign).len(), 10_000);
+        }
         let counters = server.info(&campaign)["counters"].clone();
         assert_eq!(
             (&counters["totalMsgNum"], &counters["recipientsRejected"]),
             (&json!("10000"), &json!("10000"))
         );
     }
-    let total = |id: &str| -> u64 {
-        let info = server.info(id);
-        info["counters"]["totalMsgNum"]
-            .as_str()
-            .unwrap()
-            .parse()
-            .unwrap()
-    };
     let deadline = Instant::now() + Duration::from_secs(60);
     while server.code("campaign/delete", &[("id", &replaced)]) == 10 {
         assert!(Instant::now() < deadline);
@@ -767,14 +832,29 @@ fn kills_lose_nothing_that_was_acknowledged() {
         };
         assert_eq!(info["counters"]["totalNewMsgNum"], "0");
         assert_eq!(info["counters"]["totalEnqueudMsgNum"], "0");
-        assert_eq!(total(&campaign), 500);
+        assert_eq!(info["counters"]["totalMsgNum"], "500");
+        assert_eq!(numbers(&server, &campaign).len(), 500);
     }
-    assert!(total(&added) >= acknowledged.len() as u64);
-    // What was acknowledged is there: adding it again adds nothing.
-    for batch in acknowledged.chunks(500) {
-        let fields = [("id", added.as_str()), ("recipients", &batch.join(","))];
-        let answer = server.call("campaign/addrecipients", &fields);
-        assert!(codes(&answer).iter().all(|&code| code == 4));
+    for (campaign, what) in all_added {
+        // All that was acknowledged is there once, of what was not answered each batch or nothing,
+        // and nothing else.
+        let mut others = numbers(&server, &campaign);
+        let total = others.len().to_string();
+        assert_eq!(server.info(&campaign)["counters"]["totalMsgNum"], total);
+        for number in &what.acknowledged {
+            assert!(others.remove(number), "{number} was acknowledged");
+        }
+        for batch in &what.unanswered {
+            let there = batch.iter().filter(|number| others.remove(*number)).count();
+            assert!(there == 0 || there == batch.len(), "{there} of {batch:?}");
+        }
+        assert!(others.is_empty(), "{others:?}");
+        // Adding it again adds nothing.
+        for batch in what.acknowledged.chunks(500) {
+            let fields = [("id", campaign.as_str()), ("recipients", &batch.join(","))];
+            let answer = server.call("campaign/addrecipients", &fields);
+            assert!(codes(&answer).iter().all(|&code| code == 4));
+        }
     }
     server.recounts();
 }
