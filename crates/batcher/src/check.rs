@@ -13,15 +13,19 @@ pub(crate) struct Message {
     pub(crate) missing: Missing,
     /// Whether the text itself, without any value, stays within the GSM alphabet.
     pub(crate) is_plain_gsm: bool,
+    /// Whether the text has the number in it.
+    names_recipient: bool,
 }
 
 impl Message {
     pub(crate) fn new(template: Template, missing: Missing) -> Message {
         let is_plain_gsm = non_gsm(template.text()).next().is_none();
+        let names_recipient = template.names().contains(&Template::RECIPIENT);
         Message {
             template,
             missing,
             is_plain_gsm,
+            names_recipient,
         }
     }
 }
@@ -314,7 +318,10 @@ fn fill(
         return;
     };
     let at = judged.verdicts.len() - 1;
-    let number = judged.verdicts[at].msisdn().map(|n| n.to_string());
+    let number = judged.verdicts[at]
+        .msisdn()
+        .filter(|_| message.names_recipient)
+        .map(|number| number.to_string());
     let filled = binding.fill(
         &message.template,
         message.missing,

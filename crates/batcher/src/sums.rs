@@ -12,7 +12,7 @@ use crate::report::{Counts, Report, Unread, may_be_national};
 use crate::rounds::{Crew, Judge, Lane, Slot, Stash, drive};
 use crate::spill::{Budget, Part};
 use recipients_core::{Candidate, Census, Classes, Code, Seen, SeveralNumbers, Verdict};
-use recipients_ingest::{Batch, Chunk, ChunkParser, ParsedChunk, Source};
+use recipients_ingest::{Batch, Chunk, ChunkParser, ColumnRun, ParsedChunk, Source};
 use std::io;
 
 /// Candidates that are looked for together. So many that those of the same range are many, too; and
@@ -275,31 +275,38 @@ impl<'p> SumsJudge<'p> {
         });
     }
 
-    fn lines(&self, lines: &str, brief: &mut Brief) {
-        self.fill(brief, |census, candidates, brief| {
-            census.lines(
-                lines,
-                |candidate| candidates.push(candidate),
-                |cell, verdict| brief.reject(&verdict, cell, self.keeps_unread),
-            );
-        });
-    }
-
-    fn cells(&self, file: usize, batch: &Batch, brief: &mut Brief) {
+    /// Plain rows, and others, by their recipients.
+    fn column<'c>(
+        &self,
+        file: usize,
+        runs: impl Iterator<Item = ColumnRun<'c>>,
+        batch: &Batch,
+        brief: &mut Brief,
+    ) {
         let check = self.files.infos()[file].check();
         let cells = check.cells(batch);
         self.fill(brief, |census, candidates, brief| {
-            census.cells(
-                &cells,
-                |_, candidate| candidates.push(candidate),
-                |at, verdict| {
-                    let verdict = match verdict.code() {
-                        Code::Empty => check::empty(check, &batch.row(at), verdict).0,
-                        _ => verdict,
-                    };
-                    brief.reject(&verdict, cells[at], self.keeps_unread);
-                },
-            );
+            for run in runs {
+                match run {
+                    ColumnRun::Cells(lines) => census.lines(
+                        lines,
+                        |candidate| candidates.push(candidate),
+                        |cell, verdict| brief.reject(&verdict, cell, self.keeps_unread),
+                    ),
+                    ColumnRun::Rows(rows) => census.cells(
+                        &cells[rows.clone()],
+                        |_, candidate| candidates.push(candidate),
+                        |at, verdict| {
+                            let at = rows.start + at;
+                            let verdict = match verdict.code() {
+                                Code::Empty => check::empty(check, &batch.row(at), verdict).0,
+                                _ => verdict,
+                            };
+                            brief.reject(&verdict, cells[at], self.keeps_unread);
+                        },
+                    ),
+                }
+            }
         });
     }
 
@@ -328,12 +335,13 @@ impl Judge for SumsJudge<'_> {
         chunk: Chunk,
         brief: &mut Brief,
     ) -> ParsedChunk {
+        let check = self.files.infos()[file].check();
         let parsed = match self.is_simple(file) {
-            true => parser.parse_lines(chunk),
+            true => parser.parse_column(chunk, check.column, check.own),
             false => parser.parse(chunk),
         };
-        match parsed.lines() {
-            Some(lines) => self.lines(lines, brief),
+        match parsed.column() {
+            Some(runs) => self.column(file, runs, parsed.batch(), brief),
             None => self.again(file, parsed.batch(), brief),
         }
         parsed
@@ -341,7 +349,10 @@ impl Judge for SumsJudge<'_> {
 
     fn again(&self, file: usize, batch: &Batch, brief: &mut Brief) {
         match self.is_simple(file) {
-            true => self.cells(file, batch, brief),
+            true => {
+                let all = std::iter::once(ColumnRun::Rows(0..batch.len()));
+                self.column(file, all, batch, brief);
+            }
             false => self.rows(file, batch, brief),
         }
     }

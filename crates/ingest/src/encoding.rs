@@ -112,6 +112,22 @@ impl Encoding {
         }
     }
 
+    /// Whether bytes can be decoded, ASCII standing for itself among them, and nothing need be told of
+    /// them: to know so is quicker than to decode them.
+    pub(crate) fn is_plain(self, bytes: &[u8]) -> bool {
+        match self {
+            Encoding::Utf8 => std::str::from_utf8(bytes).is_ok(),
+            Encoding::Ascii | Encoding::Iso8859_1 => bytes.is_ascii(),
+            Encoding::Ucs2 | Encoding::Ucs2Le | Encoding::Ucs2Be => false,
+            Encoding::Koi8R | Encoding::Cp866 | Encoding::Windows1251 | Encoding::Windows1252 => {
+                let undefined = self.undefined();
+                undefined
+                    .iter()
+                    .all(|&byte| memchr::memchr(byte, bytes).is_none())
+            }
+        }
+    }
+
     fn table(self) -> &'static encoding_rs::Encoding {
         match self {
             Encoding::Utf8 | Encoding::Ascii | Encoding::Iso8859_1 => UTF_8,

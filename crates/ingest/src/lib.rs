@@ -32,6 +32,7 @@
 //! shapes that [`Options`] overrules. It starts no threads.
 
 mod batch;
+mod column;
 mod compress;
 mod detect;
 mod encoding;
@@ -52,6 +53,7 @@ pub use formula::{escape, unescape};
 pub use options::{Choice, Column, Limits, Options, Sheet};
 pub use sheet::{SheetProcess, WorkbookInput, answer_sheet_request, in_contained_code};
 pub use source::{
-    Chunk, ChunkParser, Confidence, Format, Layout, Note, OwnedRow, ParsedChunk, Rows, Source,
+    Chunk, ChunkParser, ColumnRun, Confidence, Format, Layout, Note, OwnedRow, ParsedChunk, Rows,
+    Source,
 };
 pub use write::Writer;

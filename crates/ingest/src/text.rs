@@ -6,6 +6,7 @@
 //! was cut.
 
 use crate::batch::Batch;
+use crate::column::{Column, Marks, Run, Wanted};
 use crate::encoding::{Decoder, SourceLen, Undecodable};
 use crate::error::{Error, ErrorKind, Position};
 use crate::options::Options;
@@ -228,10 +229,25 @@ pub(crate) struct Parsed {
     fault: Option<ErrorKind>,
     /// A Latin-1 file with characters that only windows-1252 gives a shape to.
     has_c1: bool,
-    /// Every line with bytes is a row of one field, and none has been split off.
-    pub(crate) unsplit: bool,
+    /// What is known instead of the rows.
+    pub(crate) known: Known,
     /// Whether rows have offsets.
     offsets: bool,
+}
+
+/// What is known of a piece.
+pub(crate) enum Known {
+    /// All rows.
+    Rows,
+    /// The text, of which every line with bytes is a row of one field.
+    Lines,
+    /// Cells of a column, and the rows that are not plain.
+    Column {
+        cells: String,
+        runs: Vec<Run>,
+        /// The piece, as it was read.
+        bytes: Vec<u8>,
+    },
 }
 
 impl Parser {
@@ -252,6 +268,33 @@ impl Parser {
         parsed
     }
 
+    /// Reads a piece as [`Parser::parse`] does, but without the offsets of rows, and of plain ones no more
+    /// than the cell in one of so many columns.
+    pub(crate) fn parse_column(
+        &self,
+        piece: Piece,
+        batch: Batch,
+        column: usize,
+        width: usize,
+    ) -> Parsed {
+        if width > 1
+            && let Some(marks) = self.marks(&piece)
+        {
+            let is_utf8 = self.encoding == Encoding::Utf8;
+            let wanted = Wanted {
+                column,
+                width,
+                is_utf8,
+            };
+            if let Some(found) = Column::of(&piece.bytes, marks, wanted)
+                && let Ok(cells) = String::from_utf8(found.cells)
+            {
+                return self.with_column(piece, batch, cells, found.runs, found.odd, found.split);
+            }
+        }
+        self.parse_lines(piece, batch)
+    }
+
     /// Reads a piece as [`Parser::parse`] does, but without the offsets of rows, and if all its lines
     /// are plain rows they stay as they are.
     pub(crate) fn parse_lines(&self, piece: Piece, batch: Batch) -> Parsed {
@@ -265,26 +308,72 @@ impl Parser {
             false => None,
         };
         match lines {
-            Some(split) => (parsed.split, parsed.unsplit) = (split, true),
+            Some(split) => (parsed.split, parsed.known) = (split, Known::Lines),
             None => self.split(&mut parsed),
         }
+        parsed
+    }
+
+    /// Delimiter and enclosure, if bytes can be told apart by them: whole lines of a text that can be decoded,
+    /// none of which is too long.
+    fn marks(&self, piece: &Piece) -> Option<Marks> {
+        let bytes = &piece.bytes[..];
+        let ascii = |mark: char| u8::try_from(mark).ok().filter(u8::is_ascii);
+        let enclosure = match self.dialect.enclosure {
+            Some(mark) => Some(ascii(mark)?),
+            None => None,
+        };
+        let marks = Marks {
+            delimiter: ascii(self.dialect.delimiter?)?,
+            enclosure,
+        };
+        let is_end = piece.edge == Edge::Last && bytes.ends_with(b"\x1a");
+        let is_whole = piece.edge != Edge::Open && !is_end && bytes.len() <= self.row_limit;
+        let is_text =
+            is_whole && memchr::memchr(0, bytes).is_none() && self.encoding.is_plain(bytes);
+        is_text.then_some(marks)
+    }
+
+    /// What is left of a piece of which a column is known.
+    fn with_column(
+        &self,
+        piece: Piece,
+        mut batch: Batch,
+        cells: String,
+        runs: Vec<Run>,
+        odd: Vec<u8>,
+        split: Split,
+    ) -> Parsed {
+        batch.clear();
+        let edge = piece.edge;
+        let mut parsed = match odd.is_empty() {
+            true => Parsed::new(edge, batch),
+            false => {
+                let odd = Piece {
+                    bytes: odd,
+                    edge: Edge::Last,
+                };
+                let mut parsed = self.decode(odd, batch);
+                parsed.offsets = false;
+                self.split(&mut parsed);
+                parsed
+            }
+        };
+        (parsed.edge, parsed.split, parsed.offsets) = (edge, split, false);
+        // Nothing is left for the next piece.
+        parsed.len = 0;
+        parsed.known = Known::Column {
+            cells,
+            runs,
+            bytes: piece.bytes,
+        };
         parsed
     }
 
     /// The text of a piece.
     fn decode(&self, piece: Piece, mut batch: Batch) -> Parsed {
         batch.clear();
-        let mut parsed = Parsed {
-            edge: piece.edge,
-            len: 0,
-            source: SourceLen::Same,
-            split: Split::default(),
-            fault: None,
-            has_c1: false,
-            unsplit: false,
-            offsets: true,
-            batch,
-        };
+        let mut parsed = Parsed::new(piece.edge, batch);
         let mut text = decode(self.encoding, piece.bytes, &mut parsed);
         if let Some(at) = memchr::memchr(0, text.as_bytes()) {
             text.truncate(at);
@@ -304,7 +393,7 @@ impl Parser {
             Some(_) => Edge::Open,
             None => parsed.edge,
         };
-        parsed.unsplit = false;
+        parsed.known = Known::Rows;
         let offsets = Offsets {
             source: parsed.source,
             by_row: parsed.offsets,
@@ -312,6 +401,33 @@ impl Parser {
         parsed.split =
             self.dialect
                 .split_with(&mut parsed.batch, edge, offsets, self.row_limit, usize::MAX);
+    }
+}
+
+impl Parsed {
+    fn new(edge: Edge, batch: Batch) -> Parsed {
+        Parsed {
+            edge,
+            len: 0,
+            source: SourceLen::Same,
+            split: Split::default(),
+            fault: None,
+            has_c1: false,
+            known: Known::Rows,
+            offsets: true,
+            batch,
+        }
+    }
+
+    /// The rows, or a batch whose memory can be used again.
+    pub(crate) fn into_batch(self) -> Batch {
+        let mut batch = self.batch;
+        if let Known::Column { mut bytes, .. } = self.known {
+            batch.clear();
+            bytes.clear();
+            batch.set_text(String::from_utf8(bytes).unwrap_or_default());
+        }
+        batch
     }
 }
 
@@ -377,6 +493,15 @@ impl Joiner {
     pub(crate) fn join(&mut self, parser: &Parser, parsed: &mut Parsed) -> Result<bool, Error> {
         let goes_on = !self.carry.is_empty();
         if goes_on {
+            if let Known::Column { bytes, .. } = &mut parsed.known {
+                let bytes = std::mem::take(bytes);
+                let piece = Piece {
+                    bytes,
+                    edge: parsed.edge,
+                };
+                *parsed = parser.decode(piece, std::mem::take(&mut parsed.batch));
+                parsed.offsets = false;
+            }
             let mut text = std::mem::take(&mut self.carry);
             text.push_str(&parsed.batch.text()[..parsed.len]);
             // The piece may be plain where the row that goes on is not.

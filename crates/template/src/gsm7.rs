@@ -7,17 +7,44 @@ const BASIC: &str = "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ
 /// The characters of the extension table; each costs an escape and one septet.
 const EXTENSION: &str = "\u{c}^{}\\[~]|€";
 
-/// How many septets a character costs, or `None` if the alphabet does not have it.
-pub(crate) fn septets(c: char) -> Option<u32> {
-    if c.is_ascii_alphanumeric() || c == ' ' {
-        return Some(1);
+/// The only character of the alphabet that [`WIDTHS`] has no place for.
+const EURO: char = '€';
+
+/// What the characters up to the Greek ones cost; 0 if the alphabet does not have them. Texts are counted
+/// by the million.
+const WIDTHS: [u8; 0x400] = {
+    let mut widths = [0; 0x400];
+    let mut table = 1;
+    while table <= 2 {
+        let text = match table {
+            1 => BASIC.as_bytes(),
+            _ => EXTENSION.as_bytes(),
+        };
+        let mut at = 0;
+        while at < text.len() {
+            match text[at] {
+                byte @ 0..0x80 => widths[byte as usize] = table,
+                lead @ 0xc0..0xe0 => {
+                    let place = (lead as usize & 0x1f) << 6 | text[at + 1] as usize & 0x3f;
+                    widths[place] = table;
+                }
+                // The rest of a character, and the euro sign.
+                _ => {}
+            }
+            at += 1;
+        }
+        table += 1;
     }
-    if BASIC.contains(c) {
-        Some(1)
-    } else if EXTENSION.contains(c) {
-        Some(2)
-    } else {
-        None
+    widths
+};
+
+/// How many septets a character costs, or `None` if the alphabet does not have it.
+#[inline]
+pub(crate) fn septets(c: char) -> Option<u32> {
+    match WIDTHS.get(c as usize) {
+        Some(0) => None,
+        Some(&width) => Some(u32::from(width)),
+        None => (c == EURO).then_some(2),
     }
 }
 
@@ -41,8 +68,12 @@ mod tests {
             assert_eq!(septets(c), None, "{c:?}");
         }
         for c in '\0'..='\u{ffff}' {
-            let listed = BASIC.contains(c) || EXTENSION.contains(c);
-            assert_eq!(septets(c).is_some(), listed, "{c:?}");
+            let width = match (BASIC.contains(c), EXTENSION.contains(c)) {
+                (true, _) => Some(1),
+                (_, true) => Some(2),
+                _ => None,
+            };
+            assert_eq!(septets(c), width, "{c:?}");
         }
     }
 }

@@ -62,37 +62,51 @@ impl Segments {
     /// Counts the filled text greedily: a pair (escape and character, or two surrogates) that
     /// does not fit into a part goes to the next one whole.
     pub fn of(text: &str) -> Segments {
-        let gsm = text
-            .chars()
-            .try_fold((), |(), c| gsm7::septets(c).map(drop))
-            .is_some();
-        if gsm {
-            count(Encoding::Gsm7, text, |c| gsm7::septets(c).unwrap_or(2))
-        } else {
-            count(Encoding::Ucs2, text, |c| c.len_utf16() as u32)
+        let septets = text.chars().try_fold(0u32, |units, c| {
+            Some(units.saturating_add(gsm7::septets(c)?))
+        });
+        let (encoding, units) = match septets {
+            Some(units) => (Encoding::Gsm7, units),
+            None => (Encoding::Ucs2, utf16_units(text)),
+        };
+        let parts = match (units <= encoding.single(), encoding) {
+            (true, _) => 1,
+            (_, Encoding::Gsm7) => parts(encoding, text, |c| gsm7::septets(c).unwrap_or(2)),
+            (_, Encoding::Ucs2) => parts(encoding, text, |c| c.len_utf16() as u32),
+        };
+        Segments {
+            encoding,
+            units,
+            parts,
         }
     }
 }
 
-fn count(encoding: Encoding, text: &str, width: impl Fn(char) -> u32) -> Segments {
-    let (mut units, mut parts, mut used) = (0u32, 1u32, 0u32);
+/// A text's length in UTF-16, by its bytes: quicker than character by character.
+fn utf16_units(text: &str) -> u32 {
+    let count = |is_counted: fn(&u8) -> bool| {
+        let bytes = text.as_bytes().iter();
+        bytes
+            .map(|byte| usize::from(is_counted(byte)))
+            .sum::<usize>()
+    };
+    // Every character begins with a byte that goes on none, those of two units with four bits set.
+    let units = count(|&byte| byte & 0xc0 != 0x80) + count(|&byte| byte >= 0xf0);
+    u32::try_from(units).unwrap_or(u32::MAX)
+}
+
+/// How many SMS a text takes that does not fit into one.
+fn parts(encoding: Encoding, text: &str, width: impl Fn(char) -> u32) -> u32 {
+    let (mut parts, mut used) = (1u32, 0u32);
     for c in text.chars() {
         let width = width(c);
-        units = units.saturating_add(width);
         used += width;
         if used > encoding.multi() {
             parts = parts.saturating_add(1);
             used = width;
         }
     }
-    if units <= encoding.single() {
-        parts = 1;
-    }
-    Segments {
-        encoding,
-        units,
-        parts,
-    }
+    parts
 }
 
 /// The characters that force a text out of the GSM alphabet, in order, repeats included.
@@ -175,6 +189,7 @@ mod tests {
         ) {
             let segments = Segments::of(&text);
             prop_assert_eq!((segments.encoding, segments.parts), naive(&text));
+            prop_assert_eq!(utf16_units(&text) as usize, text.encode_utf16().count());
         }
     }
 
