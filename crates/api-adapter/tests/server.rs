@@ -225,14 +225,15 @@ fn slow_clients() {
     assert_eq!(server.call("user/getownbalance", &[])["code"], 0);
 }
 
-/// Connections that say nothing, and new ones in place of each that had to leave, twice as many as
-/// there is room for: a client that asks is answered at once, on a new connection each time, and one
+/// Connections that say nothing or not enough, and new ones in place of each that had to leave, twice as
+/// many as there is room for: a client that asks is answered at once, on a new connection each time, and one
 /// that has been answered keeps its own.
 #[test]
 fn a_flood_of_silent_connections() {
     let folder = tempfile::tempdir().unwrap();
     let options = ServerOptions {
         connections: 16,
+        silent_connections: 16,
         ..ServerOptions::default()
     };
     let server = Server::with(folder.path(), &Arc::default(), options);
@@ -259,18 +260,21 @@ fn a_flood_of_silent_connections() {
     std::thread::scope(|scope| {
         scope.spawn(|| {
             let mut silent: Vec<TcpStream> =
-                (0..2 * options.connections).map(|_| connect()).collect();
+                (0..4 * options.connections).map(|_| connect()).collect();
             for stream in &silent {
                 stream.set_nonblocking(true).unwrap();
             }
             while !over.load(Ordering::SeqCst) {
-                for stream in &mut silent {
+                for (at, stream) in silent.iter_mut().enumerate() {
                     let is_open = stream
                         .read(&mut [0])
                         .is_err_and(|e| e.kind() == ErrorKind::WouldBlock);
                     if !is_open {
                         *stream = connect();
                         stream.set_nonblocking(true).unwrap();
+                        if at % 2 == 0 {
+                            let _ = stream.write(b"P");
+                        }
                     }
                     std::thread::sleep(Duration::from_millis(1));
                 }

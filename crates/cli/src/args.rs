@@ -693,7 +693,8 @@ used beside it. SIGTERM and Ctrl-C end it; what runs goes on at the next start.
 Limits: a body 16 MiB, all bodies together 256 MiB with what is made of them (64 KiB of each are free; others wait 15 seconds \
 for room, then get 503), a field of a \
 multipart form 1 MiB, an uploaded file 256 MiB; 40,000 values in a request, nested 8 deep; 163,840 \
-bytes of address and query; 1024 connections; 15 seconds for headers, for each further part of a body \
+bytes of address and query; 1024 connections, and 8192 more that have said nothing, if the system grants as \
+many descriptors; 15 seconds for headers, for each further part of a body \
 and for each part of an answer, and 30 for every 60 KiB of a body; 8 files at a time of callers \
 whose key comes behind the file; 500 recipients or groups in a request, 20 million rows in a file and 1 GiB unpacked (16 MiB for a \
 campaign of one message); of the rejected rows 500,000 are written down.

@@ -110,8 +110,11 @@ pub(crate) fn serve(args: &ServeArgs) -> Result<ExitCode, Failure> {
         }
     }
     let stop = Arc::new(AtomicBool::new(false));
+    let (connections, silent_connections) = connections(ServerOptions::default());
     let setup = Setup {
         options: ServerOptions {
+            connections,
+            silent_connections,
             private_hooks: args.allow_private_webhooks,
             forget_after: args.forget_after,
             ..ServerOptions::default()
@@ -122,6 +125,37 @@ pub(crate) fn serve(args: &ServeArgs) -> Result<ExitCode, Failure> {
     server::run(&campaigns, listener, setup, &stop)
         .map_err(|error| Failure::Unreadable(format!("the server cannot go on: {error}")))?;
     Ok(ExitCode::from(ACCEPTED))
+}
+
+/// How many connections there may be, silent ones apart, with the descriptors that the system grants: as
+/// many as it would, if need be.
+#[cfg(unix)]
+fn connections(wanted: ServerOptions) -> (usize, usize) {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    /// For the database, its readers, files and workbooks.
+    const OTHERS: u64 = 512;
+    let (few, many) = (wanted.connections, wanted.silent_connections);
+    let needed = (few + many) as u64 + OTHERS;
+    let limit = getrlimit(Resource::Nofile);
+    let mut granted = limit.current.unwrap_or(needed);
+    if granted < needed {
+        let most = limit.maximum.map_or(needed, |most| most.min(needed));
+        let raised = Rlimit {
+            current: Some(most),
+            ..limit
+        };
+        if setrlimit(Resource::Nofile, raised).is_ok() {
+            granted = most;
+        }
+    }
+    let room = granted.saturating_sub(OTHERS).max(OTHERS / 2) as usize;
+    let few = few.min(room / 2);
+    (few, many.min(room - few))
+}
+
+#[cfg(not(unix))]
+fn connections(wanted: ServerOptions) -> (usize, usize) {
+    (wanted.connections, wanted.silent_connections)
 }
 
 fn print_demo(campaigns: &Campaigns, scheme: &str, address: SocketAddr) -> Result<(), Failure> {

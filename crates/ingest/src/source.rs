@@ -705,7 +705,7 @@ impl ChunkParser {
     /// ```
     /// use recipients_ingest::{Batch, ColumnRun, Options, Source};
     ///
-    /// let text = "name;phone\nA;380971112233\n\nB\nC;79101112233\n";
+    /// let text = "A;380971112233\n\nB\nC;79101112233\n";
     /// let mut source = Source::from_bytes("l", text.into(), &Options::auto())?;
     /// let parser = source.parser();
     /// let chunk = source.next_chunk(Batch::new())?.unwrap();

@@ -1,18 +1,22 @@
 //! Who is connected, and who has to leave when there is no room for one more.
 //!
-//! Connections that say nothing cost an attacker nothing. So a new one does not wait until they are
-//! given up: of those nothing is being done for, one leaves at once. Requests whose body has come are
-//! always answered.
+//! Connections that say nothing cost an attacker nothing. So little is made for them, there is room for
+//! many, and a new one does not wait until they are given up: one of them leaves at once. Whoever says
+//! something comes in, and takes the place of one that nothing is being done for. Requests whose body has
+//! come are always answered.
 
-use std::collections::{BTreeMap, HashMap};
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
-/// No request has come yet.
-const SILENT: u8 = 0;
+/// Not a byte has come yet.
+const MUTE: u8 = 0;
+/// Something has come, but no head of a request.
+const SILENT: u8 = 5;
 /// A request was answered, and the next one has not come.
 const RESTS: u8 = 1;
 /// The head of a request has come.
@@ -24,17 +28,84 @@ const SENT_AWAY: u8 = 4;
 /// How often those who could not be sent away are looked at again.
 const LOOK: Duration = Duration::from_millis(20);
 
+/// Those who have been sent away and have not left yet, at most: a new one does not wait for them.
+const LEAVING: usize = 256;
+
 /// All connections.
 pub(super) struct Guests {
+    most: usize,
+    door: Arc<Semaphore>,
     seats: Arc<Semaphore>,
     began: Instant,
     next: AtomicU64,
     there: Mutex<BTreeMap<u64, Arc<Guest>>>,
+    waiting: Arc<Waiting>,
     sent_away: AtomicU64,
+}
+
+/// Those who have not asked for anything yet.
+#[derive(Default)]
+struct Waiting {
+    mute: Mutex<Ranks>,
+    silent: Mutex<Ranks>,
+}
+
+impl Waiting {
+    /// Those in a state.
+    fn ranks(&self, state: u8) -> std::sync::MutexGuard<'_, Ranks> {
+        let ranks = match state {
+            MUTE => &self.mute,
+            _ => &self.silent,
+        };
+        ranks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Guests by what makes one of them the first to go, so that it is found at once: under attack they come by
+/// the ten thousand a second.
+#[derive(Default)]
+struct Ranks {
+    /// By network, in the order in which they came.
+    networks: HashMap<IpAddr, BTreeMap<u64, Arc<Guest>>>,
+    /// How many a network has, which of them came first, and the network.
+    sizes: BTreeSet<(usize, Reverse<u64>, IpAddr)>,
+}
+
+impl Ranks {
+    /// Changes who there is of a network.
+    fn change(&mut self, ip: IpAddr, change: impl FnOnce(&mut BTreeMap<u64, Arc<Guest>>)) {
+        let network = network(ip);
+        let guests = self.networks.entry(network).or_default();
+        let size = |guests: &BTreeMap<u64, _>| {
+            let first = *guests.first_key_value()?.0;
+            Some((guests.len(), Reverse(first), network))
+        };
+        let before = size(guests);
+        change(guests);
+        let after = size(guests);
+        if after.is_none() {
+            self.networks.remove(&network);
+        }
+        if before != after {
+            before.map(|before| self.sizes.remove(&before));
+            after.map(|after| self.sizes.insert(after));
+        }
+    }
+
+    /// Of the network that has most of them, the one who came first.
+    fn longest(&self) -> Option<Arc<Guest>> {
+        let (_, _, network) = self.sizes.last()?;
+        let first = self.networks.get(network)?.first_key_value()?;
+        Some(Arc::clone(first.1))
+    }
 }
 
 /// A connection.
 pub(super) struct Guest {
+    id: u64,
+    /// Its place, unless somebody else has it already.
+    place: Mutex<Option<OwnedSemaphorePermit>>,
+    waiting: Arc<Waiting>,
     /// Where it comes from.
     pub(super) ip: IpAddr,
     /// Nothing more is written to it.
@@ -49,25 +120,45 @@ pub(super) struct Guest {
 /// A connection's place, which is free again when this goes.
 pub(super) struct Seat {
     pub(super) guest: Arc<Guest>,
-    id: u64,
     guests: Arc<Guests>,
-    _permit: OwnedSemaphorePermit,
 }
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        self.guests.there().remove(&self.id);
+        self.guest.waits_no_more(MUTE);
+        self.guest.waits_no_more(SILENT);
+        self.guest.give_place_up();
+        self.guests.there().remove(&self.guest.id);
+    }
+}
+
+impl Seat {
+    /// It has said something: a place inside, for which another leaves if need be. One for whom nobody's
+    /// request has to be answered first does not wait.
+    pub(super) async fn comes_in(&self) {
+        let (guest, guests) = (&self.guest, &self.guests);
+        let seat = guests.place(&guests.seats, &[SILENT, RESTS, ASKS]).await;
+        if guest.change(MUTE, SILENT) {
+            guest.waits_no_more(MUTE);
+            guest.waits(SILENT);
+            let place = guest.place.lock();
+            *place.unwrap_or_else(PoisonError::into_inner) = Some(seat);
+        }
+        guest.unless_sent_away().await;
     }
 }
 
 impl Guests {
-    /// Room for so many.
-    pub(super) fn new(most: usize) -> Arc<Guests> {
+    /// Room for so many, and for so many more that say nothing.
+    pub(super) fn new(inside: usize, at_the_door: usize) -> Arc<Guests> {
         Arc::new(Guests {
-            seats: Arc::new(Semaphore::new(most)),
+            most: inside + at_the_door,
+            door: Arc::new(Semaphore::new(at_the_door)),
+            seats: Arc::new(Semaphore::new(inside)),
             began: Instant::now(),
             next: AtomicU64::new(0),
             there: Mutex::default(),
+            waiting: Arc::default(),
             sent_away: AtomicU64::new(0),
         })
     }
@@ -76,47 +167,70 @@ impl Guests {
         self.there.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A place for one more, for which another leaves if need be. One that waits for nobody's
-    /// request to be answered does not wait.
-    pub(super) async fn seat(self: &Arc<Guests>, ip: IpAddr) -> Seat {
-        let permit = loop {
-            let seats = Arc::clone(&self.seats);
-            if let Ok(permit) = Arc::clone(&seats).try_acquire_owned() {
-                break permit;
-            }
-            self.send_one_away();
-            if let Ok(Ok(permit)) = tokio::time::timeout(LOOK, seats.acquire_owned()).await {
-                break permit;
-            }
-        };
+    /// A place at the door, for which another one that says nothing leaves if need be.
+    pub(super) async fn at_the_door(self: &Arc<Guests>, ip: IpAddr) -> Seat {
+        while self.len() >= self.most + LEAVING {
+            tokio::task::yield_now().await;
+        }
+        let permit = self.place(&self.door, &[MUTE]).await;
         let id = self.next.fetch_add(1, Ordering::Relaxed);
         let guest = Arc::new(Guest {
+            id,
+            place: Mutex::new(Some(permit)),
+            waiting: Arc::clone(&self.waiting),
             ip: ip.to_canonical(),
             cut: AtomicBool::new(false),
-            state: AtomicU8::new(SILENT),
+            state: AtomicU8::new(MUTE),
             began: self.began,
             since: AtomicU64::new(0),
             leave: Notify::new(),
         });
         guest.touch();
         self.there().insert(id, Arc::clone(&guest));
+        guest.waits(MUTE);
         Seat {
             guest,
-            id,
             guests: Arc::clone(self),
-            _permit: permit,
         }
     }
 
-    /// Sends away one of those who have said nothing, or else of those who rest, or else of those whose
-    /// request is still coming: whoever has been so longest, of the network that has most of them, so
-    /// that no one network drives out the others. Whether there was any.
+    /// A place that is free, or that of one in one of these states.
+    async fn place(&self, places: &Arc<Semaphore>, states: &[u8]) -> OwnedSemaphorePermit {
+        loop {
+            if let Ok(permit) = Arc::clone(places).try_acquire_owned() {
+                return permit;
+            }
+            if self.send_away_from(states) {
+                continue;
+            }
+            let permit = Arc::clone(places).acquire_owned();
+            if let Ok(Ok(permit)) = tokio::time::timeout(LOOK, permit).await {
+                return permit;
+            }
+        }
+    }
+
+    /// Sends one away. Whether there was any that could go.
     pub(super) fn send_one_away(&self) -> bool {
-        let there = self.there();
-        for state in [SILENT, RESTS, ASKS] {
+        self.send_away_from(&[MUTE, SILENT, RESTS, ASKS])
+    }
+
+    /// Sends away one of those in the first of these states that anybody is in: whoever has been in it
+    /// longest, of the network that has most of them, so that no one network drives out the others.
+    fn send_away_from(&self, states: &[u8]) -> bool {
+        for &state in states {
             // One that is busy now was not a moment ago: then the next is looked for.
-            while let Some(guest) = longest(there.values(), state) {
+            let next = || match state {
+                MUTE | SILENT => {
+                    let first = self.waiting.ranks(state).longest()?;
+                    first.waits_no_more(state);
+                    Some(first)
+                }
+                _ => longest(self.there().values(), state),
+            };
+            while let Some(guest) = next() {
                 if guest.change(state, SENT_AWAY) {
+                    guest.give_place_up();
                     guest.leave.notify_one();
                     self.sent_away.fetch_add(1, Ordering::Relaxed);
                     return true;
@@ -138,7 +252,7 @@ impl Guests {
 }
 
 /// Of the network with most guests in a state, the one who has been in it longest.
-fn longest<'g>(guests: impl Iterator<Item = &'g Arc<Guest>>, state: u8) -> Option<&'g Arc<Guest>> {
+fn longest<'g>(guests: impl Iterator<Item = &'g Arc<Guest>>, state: u8) -> Option<Arc<Guest>> {
     let is_so = |guest: &&Arc<Guest>| guest.state.load(Ordering::Acquire) == state;
     let mut networks: HashMap<IpAddr, (usize, u64, &Arc<Guest>)> = HashMap::new();
     for guest in guests.filter(is_so) {
@@ -153,8 +267,8 @@ fn longest<'g>(guests: impl Iterator<Item = &'g Arc<Guest>>, state: u8) -> Optio
     }
     let most = networks
         .into_values()
-        .max_by_key(|&(count, since, _)| (count, std::cmp::Reverse(since)));
-    most.map(|(_, _, guest)| guest)
+        .max_by_key(|&(count, since, _)| (count, Reverse(since)));
+    most.map(|(_, _, guest)| Arc::clone(guest))
 }
 
 /// What one customer of a provider has: an IPv4 address, or 64 bits of an IPv6 address.
@@ -171,6 +285,24 @@ impl Guest {
         self.since.store(since, Ordering::Relaxed);
     }
 
+    fn give_place_up(&self) {
+        let mut place = self.place.lock().unwrap_or_else(PoisonError::into_inner);
+        place.take();
+    }
+
+    /// It is among those who wait in a state.
+    fn waits(self: &Arc<Guest>, state: u8) {
+        self.waiting.ranks(state).change(self.ip, |guests| {
+            guests.insert(self.id, Arc::clone(self));
+        });
+    }
+
+    fn waits_no_more(&self, state: u8) {
+        self.waiting.ranks(state).change(self.ip, |guests| {
+            guests.remove(&self.id);
+        });
+    }
+
     fn change(&self, from: u8, to: u8) -> bool {
         let changed = self
             .state
@@ -181,7 +313,11 @@ impl Guest {
     /// The head of a request has come.
     pub(super) async fn asks(&self) {
         self.touch();
-        let _ = self.change(SILENT, ASKS) || self.change(RESTS, ASKS);
+        if self.change(SILENT, ASKS) {
+            self.waits_no_more(SILENT);
+        } else {
+            self.change(RESTS, ASKS);
+        }
         self.unless_sent_away().await;
     }
 
@@ -218,47 +354,88 @@ mod tests {
         [10, 0, 0, last].into()
     }
 
+    async fn inside(guests: &Arc<Guests>, ip: IpAddr) -> Seat {
+        let seat = guests.at_the_door(ip).await;
+        seat.comes_in().await;
+        seat
+    }
+
+    fn is_away(seat: &Seat) -> bool {
+        seat.guest.state.load(Ordering::Acquire) == SENT_AWAY
+    }
+
     #[tokio::test]
     async fn those_nothing_is_done_for_make_room() {
-        let guests = Guests::new(4);
-        let lonely = guests.seat(ip(1)).await;
-        let served = guests.seat(ip(2)).await;
+        let guests = Guests::new(4, 32);
+        let mute = guests.at_the_door(ip(2)).await;
+        let lonely = inside(&guests, ip(1)).await;
+        let served = inside(&guests, ip(2)).await;
         served.guest.asks().await;
         served.guest.is_served().await;
-        let rests = guests.seat(ip(2)).await;
+        let rests = inside(&guests, ip(2)).await;
         rests.guest.asks().await;
         rests.guest.is_served().await;
         rests.guest.was_given();
-        let silent = guests.seat(ip(2)).await;
-        assert!(guests.send_one_away());
-        let is_away = |seat: &Seat| seat.guest.state.load(Ordering::Acquire) == SENT_AWAY;
+        let silent = inside(&guests, ip(2)).await;
+        assert!(guests.send_one_away() && is_away(&mute));
         // Silent ones go before those who have been answered, the one that came first before others.
+        let next = inside(&guests, ip(3)).await;
         assert!(is_away(&lonely) && !is_away(&silent));
         lonely.guest.has_to_leave().await;
         drop(lonely);
-        let next = guests.seat(ip(3)).await;
         let more = [guests.send_one_away(), guests.send_one_away()];
         assert_eq!(more, [true, true]);
         assert!(is_away(&silent) && is_away(&next) && !is_away(&rests));
         assert!(guests.send_one_away() && is_away(&rests));
         // A request that is being carried out is answered.
         assert!(!guests.send_one_away() && !is_away(&served));
-        assert_eq!((guests.len(), guests.sent_away()), (4, 4));
+        assert_eq!((guests.len(), guests.sent_away()), (5, 5));
+        drop((mute, served, rests, silent, next));
+        for state in [MUTE, SILENT] {
+            let ranks = guests.waiting.ranks(state);
+            assert!(ranks.networks.is_empty() && ranks.sizes.is_empty());
+        }
+        assert_eq!(guests.seats.available_permits(), 4);
+        assert_eq!(guests.door.available_permits(), 32);
     }
 
     #[tokio::test]
     async fn the_network_with_most_gives_way() {
-        let guests = Guests::new(8);
-        let other = guests.seat("2001:db8::1".parse().unwrap()).await;
+        for is_inside in [false, true] {
+            let guests = Guests::new(8, 8);
+            let come = async |ip: IpAddr| match is_inside {
+                true => inside(&guests, ip).await,
+                false => guests.at_the_door(ip).await,
+            };
+            let other = come("2001:db8::1".parse().unwrap()).await;
+            let mut crowd = Vec::new();
+            for last in 1..=5u16 {
+                let ip = std::net::Ipv6Addr::from([0x2001, 0xdb8, 0, 1, 0, 0, 0, last]);
+                crowd.push(come(ip.into()).await);
+            }
+            for expected in &crowd[..4] {
+                assert!(guests.send_one_away());
+                assert!(is_away(expected));
+            }
+            assert!(!is_away(&other));
+        }
+    }
+
+    /// However many say nothing, whoever says something comes in.
+    #[tokio::test]
+    async fn the_door_is_open() {
+        let guests = Guests::new(2, 16);
         let mut crowd = Vec::new();
-        for last in 1..=5u16 {
-            let ip = std::net::Ipv6Addr::from([0x2001, 0xdb8, 0, 1, 0, 0, 0, last]);
-            crowd.push(guests.seat(ip.into()).await);
+        for _ in 0..100 {
+            crowd.push(guests.at_the_door(ip(1)).await);
         }
-        for expected in &crowd[..4] {
-            assert!(guests.send_one_away());
-            assert_eq!(expected.guest.state.load(Ordering::Acquire), SENT_AWAY);
+        let still = crowd.iter().filter(|seat| !is_away(seat)).count();
+        assert_eq!(still, 16);
+        let mut came = Vec::new();
+        for _ in 0..5 {
+            came.push(inside(&guests, ip(1)).await);
         }
-        assert_eq!(other.guest.state.load(Ordering::Acquire), SILENT);
+        let there = came.iter().filter(|seat| !is_away(seat)).count();
+        assert_eq!(there, 2);
     }
 }

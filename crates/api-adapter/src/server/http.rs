@@ -80,13 +80,17 @@ pub(super) fn serve(
         options,
         gate: Arc::default(),
         metrics: Arc::default(),
-        guests: Guests::new(options.connections),
+        guests: Guests::new(options.connections, options.silent_connections),
         searches: Arc::default(),
         faults: Arc::new(faults),
         room: Arc::new(Semaphore::new(options.bodies_bytes / ROOM_UNIT)),
         strangers: Arc::new(Semaphore::new(STRANGERS)),
     };
-    let served = runtime.block_on(accept(server, listener, tls, Arc::clone(stop)));
+    // On one of the threads that serve: others would have to be woken for every connection.
+    let accepting = runtime.spawn(accept(server, listener, tls, Arc::clone(stop)));
+    let served = runtime
+        .block_on(accepting)
+        .unwrap_or_else(|error| Err(io::Error::other(error)));
     // Calls that are in the store are carried out; what hangs is left.
     runtime.shutdown_timeout(options.grace);
     served
@@ -125,6 +129,7 @@ async fn accept(
     }
     let told = told_to_stop(Arc::clone(&stop));
     tokio::pin!(told);
+    let (open, closes) = tokio::sync::watch::channel(());
     loop {
         let (stream, peer) = tokio::select! {
             accepted = listener.accept() => match accepted {
@@ -143,20 +148,28 @@ async fn accept(
         };
         let _ = stream.set_nodelay(true);
         let seat = tokio::select! {
-            seat = guests.seat(peer.ip()) => seat,
+            seat = guests.at_the_door(peer.ip()) => seat,
             () = &mut told => break,
         };
         let guest = Arc::clone(&seat.guest);
-        let router = router
-            .clone()
-            .layer(axum::Extension(Peer(Arc::clone(&guest))));
+        let router = router.clone();
         let (builder, watcher) = (builder.clone(), graceful.watcher());
-        let acceptor = acceptor.clone();
+        let (acceptor, mut closes) = (acceptor.clone(), closes.clone());
         tokio::spawn(async move {
-            let service = TowerToHyperService::new(router);
             let patience = options.patience;
             // A client that goes away in the middle is no news.
             let served = async {
+                // Most of those that attack say nothing: little is made for them. (`readable` comes at
+                // once.)
+                let mut first = [0];
+                tokio::select! {
+                    _ = stream.peek(&mut first) => {},
+                    () = tokio::time::sleep(patience) => return,
+                    _ = closes.changed() => return,
+                }
+                seat.comes_in().await;
+                let router = router.layer(axum::Extension(Peer(Arc::clone(&guest))));
+                let service = TowerToHyperService::new(router);
                 match acceptor {
                     None => {
                         let stream = TokioIo::new(Connection::new(stream, patience, guest));
@@ -179,8 +192,10 @@ async fn accept(
             }
             drop(seat);
         });
+        // However many come, those who are there have their turn.
+        tokio::task::yield_now().await;
     }
-    drop(listener);
+    drop((listener, open));
     // Work in the background ends while requests under way are answered.
     stop.store(true, Ordering::Relaxed);
     campaigns.stop_work();

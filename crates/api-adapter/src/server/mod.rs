@@ -41,9 +41,12 @@ pub struct ServerOptions {
     /// Bytes of all bodies and answers that are held at a time, but for the first 64 KiB of each and
     /// files; others wait. The default is 256 MiB.
     pub bodies_bytes: usize,
-    /// Connections at a time. For another one, one leaves that no request is being carried out for;
-    /// if there is none, it waits. The default is 1024.
+    /// Connections at a time that have said something. For another one, one leaves that no request is
+    /// being carried out for; if there is none, it waits. The default is 1024.
     pub connections: usize,
+    /// Connections at a time beside them that have said nothing yet. For another one, one of them leaves.
+    /// The default is 8192, which needs as many descriptors.
+    pub silent_connections: usize,
     /// How long a client may take for its headers, for each further part of its body, and for
     /// each part of an answer. The default is 15 seconds.
     pub patience: Duration,
@@ -69,6 +72,7 @@ impl Default for ServerOptions {
             file_bytes: 256 << 20,
             bodies_bytes: 256 << 20,
             connections: 1024,
+            silent_connections: 8192,
             patience: Duration::from_secs(15),
             slowest: 4096,
             grace: Duration::from_secs(3),
