@@ -376,11 +376,10 @@ impl Call<'_> {
 
     fn page(&self) -> Page {
         let number = |key| {
-            self.bag
-                .within("pagination", key)?
-                .trim()
-                .parse::<u32>()
-                .ok()
+            let number = self.bag.within("pagination", key)?.trim();
+            // Behind the last page there is nothing, however far.
+            let number = number.parse::<u64>().ok()?;
+            Some(u32::try_from(number).unwrap_or(u32::MAX))
         };
         let default = Page::default();
         Page {

@@ -4,7 +4,9 @@
 //! number for the first text: a number would lose its end, or a row get another's. XML allows most
 //! of it; programs that write sheets do not, so that it is refused.
 
-use super::zipped::{Archive, attribute, damaged, unreadable};
+use super::zipped::{
+    Archive, MOST_TEXTS, SHARED_TEXTS, attribute, damaged, too_many_texts, unreadable,
+};
 use crate::error::ErrorKind;
 use quick_xml::events::Event;
 use std::io::{BufRead, BufReader};
@@ -13,17 +15,50 @@ use std::io::{BufRead, BufReader};
 pub(super) const MOST_ROWS: u64 = 1 << 20;
 const MOST_COLUMNS: u64 = 1 << 14;
 
-/// Looks at every sheet, whatever its part is called.
+/// Looks at every sheet, whatever its part is called, and at the table of texts.
 pub(super) fn check(archive: &mut Archive) -> Result<(), ErrorKind> {
     for index in 0..archive.len() {
         let part = archive.by_index(index).map_err(damaged)?;
         let name = part.name().map_err(damaged)?.to_ascii_lowercase();
-        if name.starts_with("xl/") && name.ends_with(".xml") {
-            sheet(BufReader::with_capacity(1 << 16, part))?;
+        let part = BufReader::with_capacity(1 << 16, part);
+        match name.ends_with(SHARED_TEXTS) {
+            true => texts(part)?,
+            false => sheet(part)?,
         }
     }
     Ok(())
 }
+
+/// The table of texts says how many it has, and calamine takes memory for as many.
+fn texts(part: impl BufRead) -> Result<(), ErrorKind> {
+    let mut xml = quick_xml::Reader::from_reader(part);
+    xml.config_mut().expand_empty_elements = true;
+    let mut buf = Vec::new();
+    loop {
+        buf.clear();
+        match xml.read_event_into(&mut buf).map_err(unreadable)? {
+            Event::Start(tag) if tag.local_name().as_ref() == "sst" => {
+                let claimed = attribute(&tag, "uniqueCount").unwrap_or_default();
+                if !claimed.bytes().all(|byte| byte.is_ascii_digit()) {
+                    return Err(damaged("its table of texts does not say how many it has"));
+                }
+                let claimed = match claimed.is_empty() {
+                    true => 0,
+                    false => claimed.parse().unwrap_or(u64::MAX),
+                };
+                return match claimed {
+                    ..=MOST_TEXTS => Ok(()),
+                    _ => Err(too_many_texts(claimed)),
+                };
+            }
+            Event::DocType(_) => return Err(unusual(DECLARATION)),
+            Event::Eof => return Ok(()),
+            _ => {}
+        }
+    }
+}
+
+const DECLARATION: &str = "a document type declaration";
 
 /// A cell on the way.
 struct Cell {
@@ -49,6 +84,7 @@ fn sheet(part: impl BufRead) -> Result<(), ErrorKind> {
     xml.config_mut().expand_empty_elements = true;
     let mut buf = Vec::new();
     let (mut depth, mut tables) = (0u64, 0);
+    let mut is_declared = false;
     let mut cell: Option<Cell> = None;
     loop {
         buf.clear();
@@ -59,10 +95,11 @@ fn sheet(part: impl BufRead) -> Result<(), ErrorKind> {
             Err(error) => return Err(unreadable(error)),
         };
         match event {
-            Event::DocType(_) => return Err(unusual("a document type declaration")),
+            Event::DocType(_) => is_declared = true,
             Event::Start(tag) => {
                 depth += 1;
                 match tag.local_name().as_ref() {
+                    "worksheet" if is_declared => return Err(unusual(DECLARATION)),
                     "worksheet" => {}
                     _ if depth == 1 => return Ok(()),
                     "sheetData" => {
@@ -252,6 +289,30 @@ mod tests {
         }
         assert!(sheet(&b"<worksheet><sheetData><row>"[..]).is_err());
         assert!(sheet(&b"<!DOCTYPE x [<!ENTITY a \"1\">]><worksheet/>"[..]).is_err());
+        assert!(sheet(&b"<!DOCTYPE html><html/>"[..]).is_ok());
+        assert!(sheet(&b"\x89PNG\r\n<<>"[..]).is_ok());
         assert!(sheet(&b"<sst><si><t>x</t>"[..]).is_ok());
+    }
+
+    #[test]
+    fn d19_texts_that_are_claimed_take_no_memory() {
+        for (head, is_fine) in [
+            ("<sst>", true),
+            ("<sst uniqueCount=\"\">", true),
+            ("<x:sst uniqueCount=\"4000000\">", true),
+            ("<sst uniqueCount=\"4000001\">", false),
+            (
+                "<x:sst a='1'  uniqueCount =\n'18446744073709551615'/>",
+                false,
+            ),
+            (
+                "<a><b/><sst uniqueCount=\"99999999999999999999999\">",
+                false,
+            ),
+            ("<sst uniqueCount=\"+5000000\">", false),
+            ("<sst uniqueCount=\"&#53;000000\">", false),
+        ] {
+            assert_eq!(texts(head.as_bytes()).is_ok(), is_fine, "{head}");
+        }
     }
 }

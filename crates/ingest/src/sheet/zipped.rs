@@ -18,12 +18,22 @@ pub(super) type Archive = zip::ZipArchive<Box<dyn ReadSeek>>;
 /// The longest run without a tag: a cell's text. Excel stops at 32,767 characters.
 const LONGEST_RUN: u64 = 8 << 20;
 /// Texts in the table that the sheets share. A million rows with three different texts each.
-const MOST_TEXTS: u64 = 4_000_000;
+pub(super) const MOST_TEXTS: u64 = 4_000_000;
+/// How the name of their part ends.
+pub(super) const SHARED_TEXTS: &str = "sharedstrings.xml";
 /// Columns of an ODS sheet that calamine reads.
 const MOST_COLUMNS: u64 = 1 << 14;
 
 pub(super) fn damaged(error: impl ToString) -> ErrorKind {
     ErrorKind::Workbook(error.to_string())
+}
+
+pub(super) fn too_many_texts(size: u64) -> ErrorKind {
+    ErrorKind::TooLarge {
+        what: "the workbook claims too many different texts".into(),
+        size,
+        limit: MOST_TEXTS,
+    }
 }
 
 /// What a parser says, up to where it quotes what it found: that may be anybody's number.
@@ -94,7 +104,6 @@ fn measure(archive: &mut Archive, limits: &Limits) -> Result<(), ErrorKind> {
         let mut part = BufReader::with_capacity(1 << 16, part);
         let mut runs = Runs::default();
         let mut size = 0u64;
-        let mut head = Vec::new();
         loop {
             let bytes = part.fill_buf().map_err(damaged)?;
             if bytes.is_empty() {
@@ -113,21 +122,11 @@ fn measure(archive: &mut Archive, limits: &Limits) -> Result<(), ErrorKind> {
             if !name.ends_with(".bin") {
                 runs.add(bytes)?;
             }
-            if head.len() < 4096 {
-                head.extend_from_slice(&bytes[..bytes.len().min(4096)]);
-            }
             let len = bytes.len();
             part.consume(len);
         }
-        if name.ends_with("sharedstrings.xml") {
-            let claimed = claimed_texts(&head);
-            if claimed > MOST_TEXTS || runs.tags > 8 * MOST_TEXTS {
-                return Err(ErrorKind::TooLarge {
-                    what: "the workbook claims too many different texts".into(),
-                    size: claimed.max(runs.tags),
-                    limit: MOST_TEXTS,
-                });
-            }
+        if name.ends_with(SHARED_TEXTS) && runs.tags > 8 * MOST_TEXTS {
+            return Err(too_many_texts(runs.tags));
         }
     }
     Ok(())
@@ -190,24 +189,6 @@ impl Runs {
             size: self.run + more,
             limit: LONGEST_RUN,
         })
-    }
-}
-
-/// The number of texts that the table of shared texts says it has.
-fn claimed_texts(head: &[u8]) -> u64 {
-    let Some(at) = memchr::memmem::find(head, b"uniqueCount=") else {
-        return 0;
-    };
-    let digits: String = head[at + b"uniqueCount=".len()..]
-        .iter()
-        .skip(1)
-        .take_while(|b| b.is_ascii_digit())
-        .map(|&b| char::from(b))
-        .collect();
-    if digits.is_empty() {
-        0
-    } else {
-        digits.parse().unwrap_or(u64::MAX)
     }
 }
 
