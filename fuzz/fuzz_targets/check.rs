@@ -1,14 +1,15 @@
-//! Any bytes as a list with any rules: a whole run gives the same rows and sums on one thread and on
-//! several, in chunks of any size.
+//! Any bytes as a list with any rules: a whole run gives the same rows and report on one thread and on several, in
+//! chunks of any size, with little memory, and where no rows are wanted.
 #![no_main]
 
 use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
 use recipients::ingest::{Choice, Encoding, Limits, Options, Source};
 use recipients::{
-    Checker, FileInfo, Lines, Missing, Pipeline, Plan, Policy, Report, Rows, SeveralNumbers, Sink, Template,
+    Checker, FileInfo, Lines, Missing, Msisdn, Pipeline, Plan, Policy, Rows, SeveralNumbers, Sink, StopList, Template,
+    Wants, region_suggestions,
 };
-use std::io;
+use std::{env, io};
 
 #[derive(Arbitrary, Debug)]
 struct Input {
@@ -23,11 +24,62 @@ struct Input {
     only_ukraine: bool,
     text: Option<String>,
     missing: u8,
+    own: Numbers,
+    system: Numbers,
+    before: Numbers,
+    memory: u16,
+    second_file: bool,
     bytes: Vec<u8>,
 }
 
+/// Numbers of a list, among them those that lists in the corpus have.
+#[derive(Arbitrary, Debug)]
+struct Numbers {
+    first: u8,
+    step: u8,
+    count: u8,
+    others: Vec<u64>,
+}
+
+impl Numbers {
+    fn list(&self) -> StopList {
+        const FIRSTS: [u64; 6] =
+            [380_971_112_200, 380_971_110_000, 79_101_112_233, 79_000_000_000, 5_511_876_543_200, 1];
+        let first = FIRSTS[usize::from(self.first) % FIRSTS.len()];
+        let own = (0..u64::from(self.count)).map(|n| first + n * u64::from(self.step));
+        own.chain(self.others.iter().copied()).filter_map(Msisdn::from_u64).collect()
+    }
+}
+
+/// A row's number, code, reason, telephone number, and the file and row that won over it.
+type Verdict = (u64, u8, &'static str, Option<u64>, Option<(u16, u64)>);
+
 #[derive(Default)]
-struct Seen(Vec<(u64, u8, &'static str, Option<u64>, Option<u64>)>);
+struct Seen(Vec<Verdict>);
+
+/// Takes no rows.
+struct ReportOnly(u64);
+
+impl Sink for &mut ReportOnly {
+    type Format = ();
+
+    fn start(&mut self, _: &[FileInfo]) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn rows(&mut self, _: &Rows<'_>, (): ()) -> io::Result<()> {
+        // What a text costs is known of rows only: then they are there, wanted or not.
+        Ok(())
+    }
+
+    fn wants(&self) -> Wants {
+        Wants::Report
+    }
+
+    fn progress(&mut self, _: usize, verdicts: u64, _: u64) {
+        self.0 += verdicts;
+    }
+}
 
 impl Sink for &mut Seen {
     type Format = ();
@@ -39,7 +91,7 @@ impl Sink for &mut Seen {
     fn rows(&mut self, rows: &Rows<'_>, (): ()) -> io::Result<()> {
         self.0.extend(rows.iter().map(|row| {
             let verdict = row.verdict();
-            let winner = row.duplicate_of().map(|winner| winner.row);
+            let winner = row.duplicate_of().map(|winner| (winner.file, winner.row));
             let number = row.msisdn().map(|number| number.as_u64());
             (row.number(), verdict.code().as_u8(), verdict.reason().name(), number, winner)
         }));
@@ -51,24 +103,52 @@ fn choice<T>(given: Option<T>) -> Choice<T> {
     given.map_or(Choice::Auto, Choice::Given)
 }
 
-fn run(input: &Input, checker: &Checker, chunk_bytes: usize, threads: usize) -> Option<(Vec<(u64, u8, &'static str, Option<u64>, Option<u64>)>, Report)> {
+/// How a run goes about it, which must not show.
+#[derive(Clone, Copy)]
+struct Way {
+    chunk_bytes: usize,
+    threads: usize,
+    memory: Option<usize>,
+}
+
+/// What is told of a run: the report in full, and what follows from it.
+type Told = (String, String, Vec<Msisdn>);
+
+/// The rows, if they are wanted, and what is told.
+fn run(input: &Input, checker: &Checker, way: Way, wants_rows: bool) -> Option<(Vec<Verdict>, Told)> {
     let encoding = input.encoding.map(|n| Encoding::ALL[usize::from(n) % Encoding::ALL.len()]);
     let options = Options::auto()
         .encoding(choice(encoding))
         .delimiter(choice(input.delimiter))
         .enclosure(choice(input.enclosure))
         .skip_header(choice(input.skip_header))
-        .chunk_bytes(chunk_bytes)
+        .chunk_bytes(way.chunk_bytes)
         .limits(Limits { row_bytes: 1000, ..Limits::default() });
-    let source = Source::from_bytes("fuzz", input.bytes.clone(), &options).ok()?;
-    let mut pipeline = Pipeline::new(checker).threads(threads).loose_header(true);
+    let open = |_| Source::from_bytes("fuzz", input.bytes.clone(), &options);
+    let sources: Vec<Source> = (0..1 + usize::from(input.second_file)).map(open).collect::<Result<_, _>>().ok()?;
+    let mut pipeline = Pipeline::new(checker).threads(way.threads).loose_header(true).keep_accepted(true);
+    if let Some(bytes) = way.memory {
+        pipeline = pipeline.memory(bytes, env::temp_dir());
+    }
     if let Some(text) = &input.text {
         let missing = Missing::from_flag(1 + input.missing % 3).expect("1, 2 or 3");
         pipeline = pipeline.message(Template::parse(text.as_str()), missing);
     }
     let mut seen = Seen::default();
-    let report = pipeline.run(vec![source], &mut seen).ok()?;
-    Some((seen.0, report))
+    let report = if wants_rows {
+        let report = pipeline.run(sources, &mut seen).ok()?;
+        assert_eq!(report.total(), seen.0.len() as u64);
+        assert_eq!(report.accepted(), seen.0.iter().filter(|row| row.1 == 0).count() as u64);
+        report
+    } else {
+        let mut counted = ReportOnly(0);
+        let report = pipeline.run(sources, &mut counted).ok()?;
+        assert_eq!(report.total(), counted.0);
+        report
+    };
+    let accepted = report.accepted_numbers().expect("they are kept").iter().collect();
+    let regions = region_suggestions(&report, checker);
+    Some((seen.0, (format!("{report:?}"), format!("{regions:?}"), accepted)))
 }
 
 fuzz_target!(|input: Input| {
@@ -81,23 +161,23 @@ fuzz_target!(|input: Input| {
     let mut policy = Policy::default()
         .lines(lines)
         .several_numbers(several[usize::from(input.several % 3)])
-        .region(input.region.then(|| plan.territory("UA").expect("it is there")));
+        .region(input.region.then(|| plan.territory("UA").expect("it is there")))
+        .own_stop_list(input.own.list())
+        .system_stop_list(input.system.list())
+        .seen_before(input.before.list());
     if input.only_ukraine {
         policy = policy.allow([plan.destination("UA").expect("it is there")]);
     }
     let checker = Checker::new(policy);
-    let one = run(&input, &checker, 1 << 18, 1);
-    let many = run(&input, &checker, usize::from(input.chunk_bytes) + 1, 3);
-    match (one, many) {
-        (Some((rows, report)), Some((other, told))) => {
-            assert_eq!(rows, other);
-            assert_eq!(report.total(), told.total());
-            assert_eq!(report.total(), rows.len() as u64);
-            assert_eq!(report.accepted(), told.accepted());
-            let accepted = rows.iter().filter(|row| row.1 == 0).count();
-            assert_eq!(report.accepted(), accepted as u64);
-        }
-        (None, None) => {}
-        (one, many) => panic!("{} {}", one.is_some(), many.is_some()),
+    let plainly = Way { chunk_bytes: 1 << 18, threads: 1, memory: None };
+    let chunks = Way { chunk_bytes: usize::from(input.chunk_bytes) + 1, ..plainly };
+    let memory = Some(usize::from(input.memory) % 4000);
+    let expected = run(&input, &checker, plainly, true);
+    for way in [Way { threads: 3, ..chunks }, Way { threads: 2, memory, ..chunks }] {
+        assert_eq!(run(&input, &checker, way, true), expected);
+    }
+    let told = expected.map(|(_, told)| told);
+    for way in [chunks, Way { threads: 2, ..plainly }, Way { memory, threads: 2, ..chunks }] {
+        assert_eq!(run(&input, &checker, way, false).map(|(_, told)| told), told);
     }
 });
