@@ -291,6 +291,38 @@ fn a_flood_of_silent_connections() {
     });
 }
 
+/// Whoever has been answered makes room for others, however the answer was written: here together with
+/// `100 Continue`.
+#[test]
+fn those_who_were_answered_make_room() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = ServerOptions {
+        connections: 4,
+        ..ServerOptions::default()
+    };
+    let server = Server::with(folder.path(), &Arc::default(), options);
+    let address = server.url.strip_prefix("http://").unwrap();
+    let request = "POST /service/a/b?output=zz HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\n\
+                   Content-Length: 3\r\n\r\na=1";
+    let ask = || {
+        let mut stream = TcpStream::connect(address).unwrap();
+        let patience = options.patience / 3;
+        stream.set_read_timeout(Some(patience)).unwrap();
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut answer = Vec::new();
+        let mut bytes = [0; 4096];
+        while !answer.windows(12).any(|part| part == b"HTTP/1.1 200") {
+            let length = stream.read(&mut bytes).unwrap();
+            assert!(length > 0);
+            answer.extend_from_slice(&bytes[..length]);
+        }
+        stream
+    };
+    let streams: Vec<TcpStream> = (0..4 * options.connections).map(|_| ask()).collect();
+    assert_eq!(server.call("user/getownbalance", &[])["code"], 0);
+    drop(streams);
+}
+
 /// A form of many short fields comes as fast as its bytes do, those between the values included.
 #[test]
 fn a_slow_form_of_short_fields() {

@@ -630,7 +630,7 @@ impl Campaigns {
     /// If the store fails.
     pub fn recount(&self, mend: bool) -> Result<Vec<i64>, Error> {
         // Whoever only looks keeps nobody from writing.
-        let wrong = self.store.read(wrong_counters)?;
+        let wrong = self.store.read_at_leisure(wrong_counters)?;
         if mend {
             for id in &wrong {
                 self.store.write(|change| {

@@ -132,7 +132,7 @@ pub(crate) fn serve(args: &ServeArgs) -> Result<ExitCode, Failure> {
 #[cfg(unix)]
 fn connections(wanted: ServerOptions) -> (usize, usize) {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-    /// For the database, its readers, files and workbooks.
+    /// For the database, its readers, files and workbooks; half of few.
     const OTHERS: u64 = 512;
     let (few, many) = (wanted.connections, wanted.silent_connections);
     let needed = (few + many) as u64 + OTHERS;
@@ -148,7 +148,7 @@ fn connections(wanted: ServerOptions) -> (usize, usize) {
             granted = most;
         }
     }
-    let room = granted.saturating_sub(OTHERS).max(OTHERS / 2) as usize;
+    let room = (granted - OTHERS.min(granted / 2)) as usize;
     let few = few.min(room / 2);
     (few, many.min(room - few))
 }

@@ -257,6 +257,17 @@ fn d19_ods_that_would_unfold_is_refused() {
     let wide = row(&cell(90, "x"));
     let gap = "<table:table-row table:number-rows-repeated=\"1000000\"/>";
     assert!(read(&format!("{wide}{gap}{wide}")).unwrap_err().is_limit());
+    // Values that are not of the cell's type are laid out as well.
+    for value in [
+        "office:value-type=\"date\" office:string-value",
+        "office:string-value",
+    ] {
+        let cells = format!("<table:table-cell {value}=\"{}\"/>", "A".repeat(1000));
+        let rows = format!(
+            "<table:table-row table:number-rows-repeated=\"1000000\">{cells}</table:table-row>"
+        );
+        assert!(read(&rows).unwrap_err().is_limit(), "{value}");
+    }
     let huge = row(&(cell(u64::MAX, "x") + &cell(u64::MAX, "x")));
     assert!(read(&huge).unwrap_err().is_limit());
     let untyped = row("<table:table-cell><text:p>380971112233</text:p></table:table-cell>");
@@ -286,6 +297,18 @@ fn d19_ods_that_would_lose_cells_is_refused() {
         ),
         cell("covered-table-cell", string, number),
         cell("table-cell", "", ""),
+        cell(
+            "table-cell",
+            "",
+            "\n<office:annotation><text:p>x</text:p></office:annotation>\n",
+        ),
+        cell(
+            "table-cell",
+            "",
+            "<draw:frame><draw:image/><svg:title>Logo</svg:title></draw:frame>",
+        ),
+        row("")
+            + "</table:table><table:dde-links><table:dde-link><table:table/></table:dde-link></table:dde-links><table:table table:name=\"T\">",
     ] {
         read(&fine).unwrap();
     }
@@ -298,6 +321,15 @@ fn d19_ods_that_would_lose_cells_is_refused() {
         ),
         cell("covered-table-cell", "", number),
         cell("table-cell", "", "<text:p>&amp;</text:p>"),
+        // The title would be added to the number.
+        cell(
+            "table-cell",
+            string,
+            &format!("{number}<draw:frame><draw:image/><svg:title>8</svg:title></draw:frame>"),
+        ),
+        row(&format!(
+            "<table:table-cell {string}>{number}</table:table-cell>\n<table:table-cell/>"
+        )),
         cell(
             "table-cell",
             string,
@@ -329,6 +361,19 @@ fn d19_ods_that_would_lose_cells_is_refused() {
     ]);
     let error = Source::from_bytes("x.ods", cut, &Options::auto()).unwrap_err();
     assert!(matches!(error.kind(), ErrorKind::Workbook(_)), "{error}");
+}
+
+/// Pictures are no markup, whatever their bytes are.
+#[test]
+fn pictures_are_not_read_as_markup() {
+    let sheet = xlsx("<row r=\"1\"><c r=\"A1\"><v>380971112233</v></c></row>");
+    let mut zip = zip::ZipWriter::new_append(std::io::Cursor::new(sheet)).unwrap();
+    let stored = zip::write::SimpleFileOptions::default();
+    zip.start_file("xl/media/image1.bmp", stored).unwrap();
+    let picture = [&b"BM<!-- "[..], &vec![0xff; 9 << 20]].concat();
+    std::io::Write::write_all(&mut zip, &picture).unwrap();
+    let bytes = zip.finish().unwrap().into_inner();
+    Source::from_bytes("x.xlsx", bytes, &Options::auto()).unwrap();
 }
 
 /// Two cells that say that they stand in the same place.

@@ -75,9 +75,10 @@ impl<T> Connection<T> {
         if let Poll::Ready(written) = written {
             self.waits = None;
             let written = written?;
-            self.answered(&bytes[..written.min(bytes.len())]);
+            self.answered(bytes, written);
             return Poll::Ready(Ok(written));
         }
+        self.guest.was_given();
         self.waited(context).map(Err)
     }
 
@@ -106,12 +107,13 @@ impl<T> Connection<T> {
         }
     }
 
-    /// What follows an answer is the next request.
-    fn answered(&mut self, bytes: &[u8]) {
-        let is_interim = bytes.starts_with(b"HTTP/1.1 1");
-        if !is_interim {
-            self.guest.was_given();
-        }
+    /// So many bytes were written, of which these are the first. What follows an answer is the next
+    /// request.
+    fn answered(&mut self, bytes: &[u8], written: usize) {
+        self.guest.was_given();
+        // `100 Continue` is none; an answer may follow it at once.
+        let is_interim = bytes.starts_with(b"HTTP/1.1 1")
+            && memchr::memmem::find(bytes, b"\r\n\r\n").is_none_or(|end| end + 4 >= written);
         if let State::Rest(held, at) = &self.state
             && *at == held.len()
             && !is_interim

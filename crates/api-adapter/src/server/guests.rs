@@ -21,9 +21,16 @@ const SILENT: u8 = 5;
 const RESTS: u8 = 1;
 /// The head of a request has come.
 const ASKS: u8 = 2;
-/// All of a request has come.
+/// All of a request has come, and it is being carried out.
 const SERVED: u8 = 3;
+/// Nothing of the answer has been taken yet.
+const ANSWERED: u8 = 6;
+/// A long answer is being taken.
+const TAKES: u8 = 7;
 const SENT_AWAY: u8 = 4;
+
+/// Those inside who can be sent away, in this order: as long as nothing is being carried out for them.
+const INSIDE: [u8; 4] = [SILENT, RESTS, ASKS, TAKES];
 
 /// How often those who could not be sent away are looked at again.
 const LOOK: Duration = Duration::from_millis(20);
@@ -40,6 +47,8 @@ pub(super) struct Guests {
     next: AtomicU64,
     there: Mutex<BTreeMap<u64, Arc<Guest>>>,
     waiting: Arc<Waiting>,
+    /// Until when it is known that nobody can go: microseconds since `began`.
+    nobody_goes: AtomicU64,
     sent_away: AtomicU64,
 }
 
@@ -137,7 +146,7 @@ impl Seat {
     /// request has to be answered first does not wait.
     pub(super) async fn comes_in(&self) {
         let (guest, guests) = (&self.guest, &self.guests);
-        let seat = guests.place(&guests.seats, &[SILENT, RESTS, ASKS]).await;
+        let seat = guests.place(&guests.seats, &INSIDE).await;
         if guest.change(MUTE, SILENT) {
             guest.waits_no_more(MUTE);
             guest.waits(SILENT);
@@ -159,6 +168,7 @@ impl Guests {
             next: AtomicU64::new(0),
             there: Mutex::default(),
             waiting: Arc::default(),
+            nobody_goes: AtomicU64::new(0),
             sent_away: AtomicU64::new(0),
         })
     }
@@ -196,23 +206,33 @@ impl Guests {
 
     /// A place that is free, or that of one in one of these states.
     async fn place(&self, places: &Arc<Semaphore>, states: &[u8]) -> OwnedSemaphorePermit {
+        // Whoever came first has the first place that is free.
+        let permit = Arc::clone(places).acquire_owned();
+        tokio::pin!(permit);
         loop {
-            if let Ok(permit) = Arc::clone(places).try_acquire_owned() {
-                return permit;
+            if places.available_permits() == 0 {
+                self.send_away_at_times(states);
             }
-            if self.send_away_from(states) {
-                continue;
+            if let Ok(permit) = tokio::time::timeout(LOOK, &mut permit).await {
+                return permit.expect("places are never closed");
             }
-            let permit = Arc::clone(places).acquire_owned();
-            if let Ok(Ok(permit)) = tokio::time::timeout(LOOK, permit).await {
-                return permit;
-            }
+        }
+    }
+
+    /// Sends one away. If nobody can go, others who wait need not look, too.
+    fn send_away_at_times(&self, states: &[u8]) {
+        let now = self.began.elapsed().as_micros() as u64;
+        if states == [MUTE] {
+            self.send_away_from(states);
+        } else if now >= self.nobody_goes.load(Ordering::Relaxed) && !self.send_away_from(states) {
+            let next = now + LOOK.as_micros() as u64;
+            self.nobody_goes.store(next, Ordering::Relaxed);
         }
     }
 
     /// Sends one away. Whether there was any that could go.
     pub(super) fn send_one_away(&self) -> bool {
-        self.send_away_from(&[MUTE, SILENT, RESTS, ASKS])
+        self.send_away_from(&[MUTE]) || self.send_away_from(&INSIDE)
     }
 
     /// Sends away one of those in the first of these states that anybody is in: whoever has been in it
@@ -323,14 +343,29 @@ impl Guest {
 
     /// All of a request has come, and it is being carried out.
     pub(super) async fn is_served(&self) {
-        let _ = self.change(ASKS, SERVED);
+        let _ = self.change(ASKS, SERVED) || self.change(ANSWERED, SERVED);
         self.unless_sent_away().await;
     }
 
-    /// It has been given something of an answer.
+    /// There is an answer. It is not sent away before it has been given something of it.
+    pub(super) fn is_answered(&self) {
+        let _ = self.change(SERVED, ANSWERED) || self.change(ASKS, ANSWERED);
+    }
+
+    /// There is an answer that takes a while to be taken.
+    pub(super) fn takes(&self) {
+        let _ = self.change(SERVED, TAKES);
+    }
+
+    /// It has taken all of that.
+    pub(super) fn has_taken(&self) {
+        let _ = self.change(TAKES, RESTS);
+    }
+
+    /// It has been given something, or takes nothing.
     pub(super) fn was_given(&self) {
         self.touch();
-        let _ = self.change(SERVED, RESTS) || self.change(ASKS, RESTS);
+        self.change(ANSWERED, RESTS);
     }
 
     /// For those who have to leave nothing is done any more.
@@ -375,6 +410,7 @@ mod tests {
         let rests = inside(&guests, ip(2)).await;
         rests.guest.asks().await;
         rests.guest.is_served().await;
+        rests.guest.is_answered();
         rests.guest.was_given();
         let silent = inside(&guests, ip(2)).await;
         assert!(guests.send_one_away() && is_away(&mute));
@@ -387,7 +423,14 @@ mod tests {
         assert_eq!(more, [true, true]);
         assert!(is_away(&silent) && is_away(&next) && !is_away(&rests));
         assert!(guests.send_one_away() && is_away(&rests));
-        // A request that is being carried out is answered.
+        // A request that is being carried out is answered, the one behind it, too.
+        assert!(!guests.send_one_away() && !is_away(&served));
+        served.guest.is_answered();
+        served.guest.asks().await;
+        served.guest.is_served().await;
+        served.guest.was_given();
+        assert!(!guests.send_one_away());
+        served.guest.is_answered();
         assert!(!guests.send_one_away() && !is_away(&served));
         assert_eq!((guests.len(), guests.sent_away()), (5, 5));
         drop((mute, served, rests, silent, next));

@@ -32,6 +32,9 @@ use std::time::{Duration, Instant};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tower_http::services::ServeFile;
 
+/// Bytes of a head that are held, and of an answer that were not written yet.
+const MOST_HEAD: usize = 192 << 10;
+
 /// How often the flag to stop is looked at.
 const LOOK: Duration = Duration::from_millis(50);
 
@@ -122,6 +125,7 @@ async fn accept(
     builder
         .timer(TokioTimer::new())
         .header_read_timeout(options.patience)
+        .max_buf_size(MOST_HEAD)
         .half_close(true);
     let acceptor = tls.as_ref().map(Tls::acceptor);
     if let Some(tls) = tls {
@@ -161,13 +165,15 @@ async fn accept(
             let served = async {
                 // Most of those that attack say nothing: little is made for them. (`readable` comes at
                 // once.)
-                let mut first = [0];
+                let comes_in = async {
+                    let _ = stream.peek(&mut [0]).await;
+                    seat.comes_in().await;
+                };
                 tokio::select! {
-                    _ = stream.peek(&mut first) => {},
+                    () = comes_in => {},
                     () = tokio::time::sleep(patience) => return,
                     _ = closes.changed() => return,
                 }
-                seat.comes_in().await;
                 let router = router.layer(axum::Extension(Peer(Arc::clone(&guest))));
                 let service = TowerToHyperService::new(router);
                 match acceptor {
@@ -233,10 +239,19 @@ async fn admit(
     next: axum::middleware::Next,
 ) -> Response {
     guest.asks().await;
-    if request.body().is_end_stream() {
+    if request.body().is_end_stream() && !is_search(request.uri().path()) {
         guest.is_served().await;
     }
-    next.run(request).await
+    let answer = next.run(request).await;
+    guest.is_answered();
+    answer
+}
+
+/// Whether a method makes a list, which may have to wait for others.
+fn is_search(path: &str) -> bool {
+    let path = path.trim_end_matches('/').as_bytes();
+    path.last_chunk()
+        .is_some_and(|end: &[u8; 4]| end.eq_ignore_ascii_case(b"list"))
 }
 
 async fn health(State(server): State<Server>) -> Response {
@@ -440,7 +455,11 @@ async fn service(
             return refused;
         }
     };
-    guest.is_served().await;
+    // Whoever waits to search makes room for others meanwhile.
+    let searches = is_search(&method);
+    if !searches {
+        guest.is_served().await;
+    }
     let output = read.bag.text("output").unwrap_or_default();
     let Some(output) = Output::from_name(output) else {
         let words = "The output format must be json or xml.";
@@ -468,14 +487,15 @@ async fn service(
         metrics.refused(refused.status().as_u16());
         refused
     };
-    let searches = match method.ends_with("list") {
+    let searches = match searches {
         true => {
             let key = read.bag.text("apiKey").unwrap_or_default();
             let patience = server.options.patience;
-            match server.searches.leave(key, patience).await {
-                None => return busy(),
-                leave => leave,
-            }
+            let Some(leave) = server.searches.leave(key, patience).await else {
+                return busy();
+            };
+            guest.is_served().await;
+            Some(leave)
         }
         false => None,
     };
@@ -537,13 +557,25 @@ async fn service(
     };
     drop(searches);
     let headers = [(header::CONTENT_TYPE, output.content_type())];
-    (StatusCode::OK, headers, Body::new(Held { text, held })).into_response()
+    if text.len() > FREE {
+        guest.takes();
+    }
+    let body = Body::new(Held { text, held, guest });
+    (StatusCode::OK, headers, body).into_response()
 }
 
 /// An answer, and the room that it takes until it is written.
 struct Held {
     text: Bytes,
     held: Option<OwnedSemaphorePermit>,
+    /// Whose it is.
+    guest: Arc<Guest>,
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.guest.has_taken();
+    }
 }
 
 impl HttpBody for Held {

@@ -11,10 +11,10 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Searches that are carried out at a time.
-const ALL: usize = 16;
+const ALL: usize = 8;
 
 /// Of the same key.
-const OF_ONE: usize = 4;
+const OF_ONE: usize = 2;
 
 /// The searches that go on.
 pub(super) struct Searches {

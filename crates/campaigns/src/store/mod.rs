@@ -221,6 +221,22 @@ impl Store {
         &self,
         look: impl FnOnce(&Look<'_>) -> Result<T, Error>,
     ) -> Result<T, Error> {
+        self.read_for(LONGEST_LOOK, look)
+    }
+
+    /// [`Store::read`] for whoever has all the time of the world.
+    pub(crate) fn read_at_leisure<T>(
+        &self,
+        look: impl FnOnce(&Look<'_>) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        self.read_for(Duration::MAX, look)
+    }
+
+    fn read_for<T>(
+        &self,
+        longest: Duration,
+        look: impl FnOnce(&Look<'_>) -> Result<T, Error>,
+    ) -> Result<T, Error> {
         let lock = || self.readers.lock().unwrap_or_else(PoisonError::into_inner);
         let is_none_free =
             |(spare, all): &mut (Vec<Connection>, usize)| spare.is_empty() && *all >= READERS;
@@ -241,7 +257,7 @@ impl Store {
             none => none.insert(self.reader()?),
         };
         let began = Instant::now();
-        connection.progress_handler(STEPS, Some(move || began.elapsed() > LONGEST_LOOK))?;
+        connection.progress_handler(STEPS, Some(move || began.elapsed() > longest))?;
         let state = connection.transaction()?;
         look(&Look(&state))
     }

@@ -2,7 +2,8 @@
 //!
 //! It takes the first piece of a value for all of it, and a reference to the table of texts that is no
 //! number for the first text: a number would lose its end, or a row get another's. XML allows most
-//! of it; programs that write sheets do not, so that it is refused.
+//! of it; programs that write sheets do not, so that it is refused. A sheet is what calamine takes for
+//! one: any part with a `sheetData` anywhere in it.
 
 use super::zipped::{
     Archive, MOST_TEXTS, SHARED_TEXTS, attribute, damaged, too_many_texts, unreadable,
@@ -60,6 +61,11 @@ fn texts(part: impl BufRead) -> Result<(), ErrorKind> {
 
 const DECLARATION: &str = "a document type declaration";
 
+/// Errors that cells may hold.
+const ERRORS: [&str; 7] = [
+    "#DIV/0!", "#N/A", "#NAME?", "#NULL!", "#NUM!", "#REF!", "#VALUE!",
+];
+
 /// A cell on the way.
 struct Cell {
     place: String,
@@ -71,8 +77,10 @@ struct Cell {
 
 #[derive(Clone, Copy, PartialEq)]
 enum Kind {
-    /// A number, a truth or an error, in one piece.
+    /// A number or a truth, in one piece.
     Plain,
+    /// An error, of which calamine knows the old ones.
+    Error,
     /// A reference to the table of texts.
     Shared,
     /// Any text.
@@ -85,13 +93,14 @@ fn sheet(part: impl BufRead) -> Result<(), ErrorKind> {
     let mut buf = Vec::new();
     let (mut depth, mut tables) = (0u64, 0);
     let mut is_declared = false;
+    let no_sheet = |tables: i32| tables == 0;
     let mut cell: Option<Cell> = None;
     loop {
         buf.clear();
         let event = match xml.read_event_into(&mut buf) {
             Ok(event) => event,
             // Parts that are no sheets are not ours to judge.
-            Err(_) if depth == 0 => return Ok(()),
+            Err(_) if no_sheet(tables) => return Ok(()),
             Err(error) => return Err(unreadable(error)),
         };
         match event {
@@ -99,15 +108,14 @@ fn sheet(part: impl BufRead) -> Result<(), ErrorKind> {
             Event::Start(tag) => {
                 depth += 1;
                 match tag.local_name().as_ref() {
-                    "worksheet" if is_declared => return Err(unusual(DECLARATION)),
-                    "worksheet" => {}
-                    _ if depth == 1 => return Ok(()),
+                    "sheetData" if is_declared => return Err(unusual(DECLARATION)),
                     "sheetData" => {
                         tables += 1;
                         if tables > 1 {
                             return Err(damaged("a sheet has two tables of cells"));
                         }
                     }
+                    _ if no_sheet(tables) => {}
                     "row" => {
                         if let Some(row) = attribute(&tag, "r") {
                             check_row(&row)?;
@@ -121,7 +129,8 @@ fn sheet(part: impl BufRead) -> Result<(), ErrorKind> {
                         cell = Some(Cell {
                             kind: match attribute(&tag, "t").as_deref() {
                                 Some("s") => Kind::Shared,
-                                None | Some("n" | "b" | "e") => Kind::Plain,
+                                None | Some("n" | "b") => Kind::Plain,
+                                Some("e") => Kind::Error,
                                 Some(_) => Kind::Text,
                             },
                             place,
@@ -171,7 +180,9 @@ fn sheet(part: impl BufRead) -> Result<(), ErrorKind> {
                     return Err(cell.unusual());
                 }
             }
-            Event::Eof if depth > 0 => return Err(damaged("it ends in the middle of a sheet")),
+            Event::Eof if depth > 0 && !no_sheet(tables) => {
+                return Err(damaged("it ends in the middle of a sheet"));
+            }
             Event::Eof => return Ok(()),
             _ => {}
         }
@@ -192,6 +203,10 @@ impl Cell {
                 let words = "a cell's text is not in the table of texts";
                 Err(damaged(words))
             }
+            (Kind::Error, Some(text)) if !ERRORS.contains(&text) => Err(ErrorKind::Unsupported {
+                what: format!("an XLSX with a new kind of error in cell {}", self.place).into(),
+                advice: "mend or clear that cell, and save the workbook again".into(),
+            }),
             _ => Ok(()),
         }
     }
@@ -257,6 +272,7 @@ mod tests {
             "<c t=\"str\"><v>Tom &amp; Ann</v></c>",
             "<c t=\"inlineStr\"><is><t>a<![CDATA[b]]></t></is></c>",
             "<c t=\"s\"/><c t=\"s\"><v/></c>",
+            "<c t=\"e\"><v>#N/A</v></c>",
         ] {
             assert_eq!(told(fine), None, "{fine}");
         }
@@ -276,6 +292,7 @@ mod tests {
             "<c t=\"s\"><v>x</v></c>",
             "<c t=\"s\"><v> 2 </v></c>",
             "<c t=\"s\"><v>-1</v></c>",
+            "<c r=\"A1\" t=\"e\"><v>#SPILL!</v></c>",
             "<c r=\"A4294967299\"><v>1</v></c>",
             "<c r=\"A0\"><v>1</v></c>",
             "<c r=\"XFE1\"><v>1</v></c>",
@@ -288,7 +305,18 @@ mod tests {
             assert!(told(bad).is_some(), "{bad}");
         }
         assert!(sheet(&b"<worksheet><sheetData><row>"[..]).is_err());
-        assert!(sheet(&b"<!DOCTYPE x [<!ENTITY a \"1\">]><worksheet/>"[..]).is_err());
+        let cell = "<sheetData><row><c><v>3<!---->4</v></c></row></sheetData>";
+        for (before, after) in [
+            ("<foo/>", ""),
+            ("<a>", "</a>"),
+            ("<a><b/>", "</a>"),
+            ("x", ""),
+        ] {
+            let part = format!("{before}<worksheet>{cell}</worksheet>{after}");
+            assert!(sheet(part.as_bytes()).is_err(), "{part}");
+        }
+        let part = format!("<!DOCTYPE x [<!ENTITY a \"1\">]><worksheet>{cell}</worksheet>");
+        assert!(sheet(part.as_bytes()).is_err());
         assert!(sheet(&b"<!DOCTYPE html><html/>"[..]).is_ok());
         assert!(sheet(&b"\x89PNG\r\n<<>"[..]).is_ok());
         assert!(sheet(&b"<sst><si><t>x</t>"[..]).is_ok());

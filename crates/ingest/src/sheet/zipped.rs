@@ -104,6 +104,7 @@ fn measure(archive: &mut Archive, limits: &Limits) -> Result<(), ErrorKind> {
         let mut part = BufReader::with_capacity(1 << 16, part);
         let mut runs = Runs::default();
         let mut size = 0u64;
+        let mut is_markup = false;
         loop {
             let bytes = part.fill_buf().map_err(damaged)?;
             if bytes.is_empty() {
@@ -119,7 +120,11 @@ fn measure(archive: &mut Archive, limits: &Limits) -> Result<(), ErrorKind> {
             }
             // Records in binary parts have their own lengths, which are checked where they are
             // read.
-            if !name.ends_with(".bin") {
+            // Pictures are no markup either.
+            if size == bytes.len() as u64 {
+                is_markup = !name.ends_with(".bin") && begins_with_tag(bytes);
+            }
+            if is_markup {
                 runs.add(bytes)?;
             }
             let len = bytes.len();
@@ -130,6 +135,14 @@ fn measure(archive: &mut Archive, limits: &Limits) -> Result<(), ErrorKind> {
         }
     }
     Ok(())
+}
+
+/// Whether a part may be XML: behind a byte order mark and blanks, its first byte opens a tag. Of what is
+/// none an XML parser holds no more than the part, whose size is limited.
+fn begins_with_tag(bytes: &[u8]) -> bool {
+    let is_utf16 = bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff");
+    let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    is_utf16 || text.trim_ascii_start().first() == Some(&b'<')
 }
 
 /// How long an XML parser must hold on to text: from tag to tag, except that a comment or CDATA
@@ -206,7 +219,10 @@ fn measure_ods(archive: &mut Archive, limits: &Limits) -> Result<(), ErrorKind> 
     let (mut pending_rows, mut row_repeat) = (0u64, 1u64);
     let (mut width, mut used_width, mut row_text) = (0u64, 0u64, 0u64);
     let (mut cell_repeat, mut cell_text, mut cell_typed) = (1u64, 0u64, false);
-    let (mut in_annotation, mut in_cell) = (false, false);
+    let mut cell_said = None;
+    let (mut in_annotation, mut in_row, mut in_cell, mut in_link) = (false, false, false, false);
+    // Pictures, callouts and text boxes in a cell, one within the other; and whether there is text in them.
+    let (mut drawings, mut is_drawn, mut cell_is_text) = (0u64, false, false);
     let unusual = |what: &'static str| ErrorKind::Unsupported {
         what: what.into(),
         advice: "open it in LibreOffice and save it again".into(),
@@ -229,31 +245,64 @@ fn measure_ods(archive: &mut Archive, limits: &Limits) -> Result<(), ErrorKind> 
                 "table:table" => {
                     (rows, columns, pending_rows) = (0, 0, 0);
                     let name = attribute(&tag, "table:name").filter(|name| !name.is_empty());
-                    if !name.is_some_and(|name| names.insert(name)) {
+                    if !in_link && !name.is_some_and(|name| names.insert(name)) {
                         return Err(unusual(
                             "an ODS with sheets that have no names of their own",
                         ));
                     }
                 }
                 "office:annotation" => in_annotation = true,
+                // What another program has told.
+                "table:dde-links" => in_link = true,
                 "table:table-row" => {
+                    in_row = true;
                     row_repeat = repeat(&tag, "table:number-rows-repeated");
                     (width, used_width, row_text) = (0, 0, 0);
                 }
                 "table:table-cell" | "table:covered-table-cell" => {
                     cell_repeat = repeat(&tag, "table:number-columns-repeated");
                     cell_typed = has_value(&tag);
+                    cell_said = said(&tag);
+                    cell_is_text = attribute(&tag, "office:value-type").as_deref()
+                        == Some("string")
+                        && attribute(&tag, "office:string-value").is_none();
                     (cell_text, in_cell) = (0, true);
+                    (drawings, is_drawn) = (0, false);
                 }
+                name if in_cell && name.starts_with("draw:") => drawings += 1,
                 _ => {}
             },
             Event::CData(_) if in_cell && !in_annotation => {
                 return Err(unusual("an ODS with texts in CDATA sections"));
             }
-            Event::Text(content) if !in_annotation => cell_text += content.len() as u64,
-            Event::GeneralRef(_) if !in_annotation => cell_text += 1,
+            // calamine takes it for the next cell.
+            Event::Text(_) | Event::Comment(_) if in_row && !in_cell => {
+                return Err(unusual("an ODS with blanks between its cells"));
+            }
+            Event::Text(content) if !in_annotation && !content.trim().is_empty() => {
+                match drawings {
+                    0 => cell_text += content.len() as u64,
+                    _ => is_drawn = true,
+                }
+            }
+            Event::GeneralRef(_) if !in_annotation => match drawings {
+                0 => cell_text += 1,
+                _ => is_drawn = true,
+            },
             Event::End(tag) => match tag.name().as_ref() {
                 "office:annotation" => in_annotation = false,
+                "table:dde-links" => in_link = false,
+                name if in_cell && name.starts_with("draw:") => {
+                    drawings = drawings.saturating_sub(1);
+                }
+                // calamine would add it to the cell's.
+                "table:table-cell" | "table:covered-table-cell" if is_drawn && cell_is_text => {
+                    return Err(ErrorKind::Unsupported {
+                        what: "an ODS with a picture or text box in a cell that has a text, too"
+                            .into(),
+                        advice: "anchor it to the page or delete it, and save again".into(),
+                    });
+                }
                 // calamine takes such a cell for empty.
                 "table:table-cell" | "table:covered-table-cell" if cell_text > 0 && !cell_typed => {
                     return Err(unusual("an ODS whose cells do not say what they hold"));
@@ -261,16 +310,19 @@ fn measure_ods(archive: &mut Archive, limits: &Limits) -> Result<(), ErrorKind> 
                 "table:table-cell" | "table:covered-table-cell" => {
                     in_cell = false;
                     width = width.saturating_add(cell_repeat);
-                    if cell_typed {
+                    if cell_said.is_some() {
                         used_width = width;
                     }
-                    row_text = row_text.saturating_add(cell_text.saturating_mul(cell_repeat));
+                    let text = cell_text.saturating_add(cell_said.unwrap_or(0));
+                    row_text = row_text.saturating_add(text.saturating_mul(cell_repeat));
                 }
                 "table:table-row" if used_width == 0 => {
+                    in_row = false;
                     // Laid out only if a row with content follows.
                     pending_rows = pending_rows.saturating_add(row_repeat);
                 }
                 "table:table-row" => {
+                    in_row = false;
                     rows = rows.saturating_add(pending_rows).saturating_add(row_repeat);
                     pending_rows = 0;
                     columns = columns.max(used_width);
@@ -316,6 +368,24 @@ fn has_value(tag: &BytesStart<'_>) -> bool {
         Some(_) => return true,
     };
     attribute(tag, value).is_some()
+}
+
+/// Bytes of all that calamine may take for a cell's value, be it of its type or not; `None` if there is
+/// nothing.
+fn said(tag: &BytesStart<'_>) -> Option<u64> {
+    let attributes = tag.attributes().flatten();
+    let values = attributes.filter(|attribute| {
+        let name: &str = attribute.key.as_ref();
+        name.starts_with("office:") || name.starts_with("calcext:")
+    });
+    values
+        .map(
+            |attribute| match attribute.key.as_ref().ends_with("value-type") {
+                true => 0,
+                false => attribute.value.len() as u64,
+            },
+        )
+        .reduce(u64::saturating_add)
 }
 
 fn repeat(tag: &BytesStart<'_>, name: &str) -> u64 {
