@@ -257,6 +257,10 @@ fn d19_ods_that_would_unfold_is_refused() {
     let wide = row(&cell(90, "x"));
     let gap = "<table:table-row table:number-rows-repeated=\"1000000\"/>";
     assert!(read(&format!("{wide}{gap}{wide}")).unwrap_err().is_limit());
+    let blanks = "x<text:s text:c=\"1000000\"/>".repeat(2);
+    let rows =
+        row(&cell(1, &blanks)).replacen("row>", "row table:number-rows-repeated=\"1000\">", 1);
+    assert!(read(&rows).unwrap_err().is_limit());
     // Values that are not of the cell's type are laid out as well.
     for value in [
         "office:value-type=\"date\" office:string-value",

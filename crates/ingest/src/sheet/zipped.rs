@@ -270,6 +270,10 @@ fn measure_ods(archive: &mut Archive, limits: &Limits) -> Result<(), ErrorKind> 
                     (drawings, is_drawn) = (0, false);
                 }
                 name if in_cell && name.starts_with("draw:") => drawings += 1,
+                // Blanks in any number.
+                "text:s" if in_cell && !in_annotation => {
+                    cell_text = cell_text.saturating_add(repeat(&tag, "text:c"));
+                }
                 _ => {}
             },
             Event::CData(_) if in_cell && !in_annotation => {
@@ -376,7 +380,7 @@ fn said(tag: &BytesStart<'_>) -> Option<u64> {
     let attributes = tag.attributes().flatten();
     let values = attributes.filter(|attribute| {
         let name: &str = attribute.key.as_ref();
-        name.starts_with("office:") || name.starts_with("calcext:")
+        name.starts_with("office:") || name.starts_with("calcext:") || name == "table:formula"
     });
     values
         .map(
