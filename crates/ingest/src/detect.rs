@@ -103,6 +103,20 @@ fn is_damaged_utf8(head: &[u8]) -> bool {
     characters >= CHARACTERS_FOR_EACH_FAULT * faults
 }
 
+/// The delimiter that a first line `sep=;` names, as Excel understands it, and how long that line is.
+pub(crate) fn separator_line(sample: &str) -> Option<(char, usize)> {
+    let end = sample.find(['\r', '\n'])?;
+    let (line, rest) = sample.split_at(end);
+    let line = line.strip_prefix('"').unwrap_or(line);
+    let line = line.strip_suffix('"').unwrap_or(line);
+    let (name, mark) = line.split_at_checked(4)?;
+    let mut marks = mark.chars();
+    let mark = marks.next().filter(char::is_ascii)?;
+    let is_one = name.eq_ignore_ascii_case("sep=") && marks.next().is_none();
+    let end = end + if rest.starts_with("\r\n") { 2 } else { 1 };
+    is_one.then_some((mark, end))
+}
+
 /// UCS-2 without a mark: digits, delimiters and line ends have a NUL in every pair, on one side.
 fn byte_order(head: &[u8]) -> Option<Encoding> {
     let count = |side: usize| {
@@ -604,6 +618,22 @@ mod tests {
             ("name\tphone\nA\t380971112233\n", (Some('\t'), Some('"'))),
         ] {
             assert_eq!(guess(sample), expected, "{sample:?}");
+        }
+    }
+
+    #[test]
+    fn excel_names_the_delimiter_in_the_first_line() {
+        for (sample, expected) in [
+            ("sep=;\r\na;b\r\n", Some((';', 7))),
+            ("SEP=,\na,b\n", Some((',', 6))),
+            ("\"sep=\t\"\ra\tb\r", Some(('\t', 8))),
+            ("sep=;", None),
+            ("sep=;;\n", None),
+            ("sep=\n", None),
+            ("sep=ж\n", None),
+            ("step=;\n", None),
+        ] {
+            assert_eq!(separator_line(sample), expected, "{sample:?}");
         }
     }
 

@@ -316,11 +316,22 @@ impl Source {
             detect::encoding(&head, whole, options.encoding).map_err(fail)?;
         head.drain(..bom);
         let sample = text::sample(name, &head, bom, whole, encoding)?;
-        let sample = sample.as_str();
+        let (mut sample, mut before, mut delimiter) = (sample.as_str(), bom, options.delimiter);
+        let names_mark = detect::separator_line(sample).filter(|(mark, _)| match delimiter {
+            Choice::Auto => true,
+            Choice::Given(given) => given == Some(*mark),
+        });
+        if let Some((mark, length)) = names_mark {
+            // It is ASCII, and in UCS-2 as long again.
+            let bytes = encoding.source_len().of(&sample[..length]) as usize;
+            head.drain(..bytes);
+            (sample, before) = (&sample[length..], bom + bytes);
+            delimiter = Choice::Given(Some(mark));
+        }
         if detect::is_binary(sample.as_bytes(), sample.chars().count()) {
             return Err(fail(ErrorKind::Binary));
         }
-        let (delimiter, enclosure) = (options.delimiter, options.enclosure);
+        let enclosure = options.enclosure;
         let annotated = detect::annotated(sample, delimiter, enclosure, options.annotations);
         let (dialect, delimiter_confidence, enclosure_confidence) = match &annotated {
             None => detect::dialect(sample, whole, delimiter, enclosure),
@@ -341,7 +352,7 @@ impl Source {
         let text = TextReader {
             pieces: Pieces::new(name, head, reader, compression.is_some(), encoding, options),
             parser: Parser::new(encoding, dialect, options),
-            joiner: Joiner::new(name, bom),
+            joiner: Joiner::new(name, before, u64::from(before > bom)),
         };
         let layout = Layout {
             format: Format::Text,

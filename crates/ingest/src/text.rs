@@ -471,13 +471,13 @@ pub(crate) struct Joiner {
 }
 
 impl Joiner {
-    /// `bom` is the length of the byte order mark.
-    pub(crate) fn new(file: &str, bom: usize) -> Joiner {
+    /// So many bytes and lines stand before what is joined.
+    pub(crate) fn new(file: &str, bytes: usize, lines: u64) -> Joiner {
         Joiner {
             file: file.into(),
             carry: String::new(),
-            lines: 0,
-            bytes: bom as u64,
+            lines,
+            bytes: bytes as u64,
             skipped_blank: 0,
             has_c1: false,
             run_over: RunOver::default(),

@@ -257,6 +257,8 @@ fn d19_ods_that_would_unfold_is_refused() {
     let wide = row(&cell(90, "x"));
     let gap = "<table:table-row table:number-rows-repeated=\"1000000\"/>";
     assert!(read(&format!("{wide}{gap}{wide}")).unwrap_err().is_limit());
+    let most = format!("<text:s text:c=\"{}\"/>x", u64::MAX);
+    assert!(read(&row(&cell(1, &most))).unwrap_err().is_limit());
     let blanks = "x<text:s text:c=\"1000000\"/>".repeat(2);
     let rows =
         row(&cell(1, &blanks)).replacen("row>", "row table:number-rows-repeated=\"1000\">", 1);

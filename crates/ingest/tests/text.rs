@@ -250,3 +250,34 @@ fn d16_the_api_defaults() {
     let error = Source::from_bytes("l", "380971112233;x\n1;2\n".into(), &skip).unwrap_err();
     assert!(!format!("{error} {error:?}").contains("380971112233"));
 }
+
+/// A first line `sep=;` tells Excel the delimiter; it is no row, and counts as a line.
+#[test]
+fn a_line_that_names_the_delimiter() {
+    let text = "sep=|\r\nname|phone\r\nA|380971112233\r\nB|79101112233\r\n";
+    let read = |bytes: Vec<u8>, options: &Options| {
+        let source = Source::from_bytes("l", bytes, options).unwrap();
+        let header = source.header().map(<[String]>::to_vec);
+        let rows: Vec<_> = source.into_rows().map(Result::unwrap).collect();
+        (header, rows)
+    };
+    for encoding in [Encoding::Utf8, Encoding::Windows1251, Encoding::Ucs2Le] {
+        let bytes = [encoding.bom(), &encoding.encode(text).unwrap()].concat();
+        let unit = encoding.encode("x").unwrap().len() as u64;
+        for delimiter in [Choice::Auto, Choice::Given(Some('|'))] {
+            let options = Options::auto()
+                .encoding(Choice::Given(encoding))
+                .delimiter(delimiter);
+            let (header, rows) = read(bytes.clone(), &options);
+            assert_eq!(header.unwrap(), ["name", "phone"]);
+            let expected = encoding.bom().len() as u64 + 19 * unit;
+            assert_eq!((rows[0].number, rows[0].offset), (3, expected));
+            assert_eq!(rows[1].fields, ["B", "79101112233"]);
+        }
+    }
+    // Whoever says another delimiter gets the line as a row.
+    let options = Options::auto()
+        .delimiter(Choice::Given(Some(';')))
+        .skip_header(Choice::Given(false));
+    assert_eq!(read(text.into(), &options).1.len(), 4);
+}

@@ -285,12 +285,12 @@ fn measure_ods(archive: &mut Archive, limits: &Limits) -> Result<(), ErrorKind> 
             }
             Event::Text(content) if !in_annotation && !content.trim().is_empty() => {
                 match drawings {
-                    0 => cell_text += content.len() as u64,
+                    0 => cell_text = cell_text.saturating_add(content.len() as u64),
                     _ => is_drawn = true,
                 }
             }
             Event::GeneralRef(_) if !in_annotation => match drawings {
-                0 => cell_text += 1,
+                0 => cell_text = cell_text.saturating_add(1),
                 _ => is_drawn = true,
             },
             Event::End(tag) => match tag.name().as_ref() {
