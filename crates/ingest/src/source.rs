@@ -344,6 +344,10 @@ impl Source {
                 (annotated.dialect, sure(given.0), sure(given.1))
             }
         };
+        let delimiter_confidence = match names_mark.is_some() && options.delimiter == Choice::Auto {
+            true => Confidence::Certain,
+            false => delimiter_confidence,
+        };
         let rows = detect::rows(sample, whole, dialect);
         let marked = annotated.and_then(|annotated| annotated.column);
         if dialect.delimiter.is_some() && dialect.delimiter == dialect.enclosure {
