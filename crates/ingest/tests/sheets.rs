@@ -257,6 +257,9 @@ fn d19_ods_that_would_unfold_is_refused() {
     let wide = row(&cell(90, "x"));
     let gap = "<table:table-row table:number-rows-repeated=\"1000000\"/>";
     assert!(read(&format!("{wide}{gap}{wide}")).unwrap_err().is_limit());
+    // Blanks of any kind are laid out as well.
+    let spaces = cell(16_000, &" ".repeat(100_000));
+    assert!(read(&row(&spaces)).unwrap_err().is_limit());
     let most = format!("<text:s text:c=\"{}\"/>x", u64::MAX);
     assert!(read(&row(&cell(1, &most))).unwrap_err().is_limit());
     let blanks = "x<text:s text:c=\"1000000\"/>".repeat(2);
@@ -380,6 +383,25 @@ fn pictures_are_not_read_as_markup() {
     std::io::Write::write_all(&mut zip, &picture).unwrap();
     let bytes = zip.finish().unwrap().into_inner();
     Source::from_bytes("x.xlsx", bytes, &Options::auto()).unwrap();
+    // A sheet is markup, however it begins: what stands before its first tag is held as one text.
+    let long = xlsx("<row r=\"1\"/>");
+    let mut parts = zip::ZipArchive::new(std::io::Cursor::new(long)).unwrap();
+    let mut texts: Vec<(String, String)> = Vec::new();
+    for index in 0..parts.len() {
+        let mut part = parts.by_index(index).unwrap();
+        let mut text = String::new();
+        std::io::Read::read_to_string(&mut part, &mut text).unwrap();
+        if part.name().unwrap().ends_with("sheet1.xml") {
+            text.insert_str(0, &"x".repeat(9 << 20));
+        }
+        texts.push((part.name().unwrap().into_owned(), text));
+    }
+    let texts: Vec<(&str, &str)> = texts
+        .iter()
+        .map(|(name, text)| (&**name, &**text))
+        .collect();
+    let error = Source::from_bytes("x.xlsx", zipped(&texts), &Options::auto()).unwrap_err();
+    assert!(error.is_limit(), "{error}");
 }
 
 /// Two cells that say that they stand in the same place.

@@ -12,9 +12,9 @@ use crate::error::ErrorKind;
 use quick_xml::events::Event;
 use std::io::{BufRead, BufReader};
 
-/// Rows and columns of a sheet.
+/// Rows and columns of a sheet; of an ODS, those that calamine reads.
 pub(super) const MOST_ROWS: u64 = 1 << 20;
-const MOST_COLUMNS: u64 = 1 << 14;
+pub(super) const MOST_COLUMNS: u64 = 1 << 14;
 
 /// Looks at every sheet, whatever its part is called, and at the table of texts.
 pub(super) fn check(archive: &mut Archive) -> Result<(), ErrorKind> {
@@ -91,16 +91,15 @@ fn sheet(part: impl BufRead) -> Result<(), ErrorKind> {
     let mut xml = quick_xml::Reader::from_reader(part);
     xml.config_mut().expand_empty_elements = true;
     let mut buf = Vec::new();
-    let (mut depth, mut tables) = (0u64, 0);
+    let (mut depth, mut tables) = (0u64, 0u64);
     let mut is_declared = false;
-    let no_sheet = |tables: i32| tables == 0;
     let mut cell: Option<Cell> = None;
     loop {
         buf.clear();
         let event = match xml.read_event_into(&mut buf) {
             Ok(event) => event,
             // Parts that are no sheets are not ours to judge.
-            Err(_) if no_sheet(tables) => return Ok(()),
+            Err(_) if tables == 0 => return Ok(()),
             Err(error) => return Err(unreadable(error)),
         };
         match event {
@@ -115,7 +114,7 @@ fn sheet(part: impl BufRead) -> Result<(), ErrorKind> {
                             return Err(damaged("a sheet has two tables of cells"));
                         }
                     }
-                    _ if no_sheet(tables) => {}
+                    _ if tables == 0 => {}
                     "row" => {
                         if let Some(row) = attribute(&tag, "r") {
                             check_row(&row)?;
@@ -180,7 +179,7 @@ fn sheet(part: impl BufRead) -> Result<(), ErrorKind> {
                     return Err(cell.unusual());
                 }
             }
-            Event::Eof if depth > 0 && !no_sheet(tables) => {
+            Event::Eof if depth > 0 && tables > 0 => {
                 return Err(damaged("it ends in the middle of a sheet"));
             }
             Event::Eof => return Ok(()),

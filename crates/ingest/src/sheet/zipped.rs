@@ -4,7 +4,7 @@
 //! number of texts, rows and columns. What calamine would take memory for is checked first.
 
 use super::cells::Cells;
-use super::xlsx::{self, MOST_ROWS};
+use super::xlsx::{self, MOST_COLUMNS, MOST_ROWS};
 use super::{ReadSeek, SheetCells, choose, xlsb};
 use crate::error::ErrorKind;
 use crate::options::{Limits, Sheet};
@@ -21,8 +21,6 @@ const LONGEST_RUN: u64 = 8 << 20;
 pub(super) const MOST_TEXTS: u64 = 4_000_000;
 /// How the name of their part ends.
 pub(super) const SHARED_TEXTS: &str = "sharedstrings.xml";
-/// Columns of an ODS sheet that calamine reads.
-const MOST_COLUMNS: u64 = 1 << 14;
 
 pub(super) fn damaged(error: impl ToString) -> ErrorKind {
     ErrorKind::Workbook(error.to_string())
@@ -118,11 +116,13 @@ fn measure(archive: &mut Archive, limits: &Limits) -> Result<(), ErrorKind> {
                     limit,
                 });
             }
-            // Records in binary parts have their own lengths, which are checked where they are
-            // read.
-            // Pictures are no markup either.
+            // Records in binary parts have their own lengths, which are checked where they are read.
+            // Pictures are no markup either; what is streamed or counted is held to be.
             if size == bytes.len() as u64 {
-                is_markup = !name.ends_with(".bin") && begins_with_tag(bytes);
+                is_markup = match name.ends_with(".bin") {
+                    true => false,
+                    false => streamed || name.ends_with(SHARED_TEXTS) || begins_with_tag(bytes),
+                };
             }
             if is_markup {
                 runs.add(bytes)?;
@@ -205,6 +205,69 @@ impl Runs {
     }
 }
 
+/// A cell of an ODS on the way.
+struct OdsCell {
+    repeat: u64,
+    /// Bytes of its text once that is laid out, blanks included.
+    text: u64,
+    /// Those of its attributes; `None` if calamine finds no value in them.
+    said: Option<u64>,
+    /// Whether it says what it holds.
+    is_typed: bool,
+    /// Whether its text is its value.
+    is_text: bool,
+    /// Whether it has a text that people see.
+    shows: bool,
+    /// Pictures, callouts and text boxes, one within the other; and whether they have a text.
+    drawings: u64,
+    is_drawn: bool,
+}
+
+impl OdsCell {
+    fn new(tag: &BytesStart<'_>) -> OdsCell {
+        let is_text = attribute(tag, "office:value-type").as_deref() == Some("string");
+        OdsCell {
+            repeat: repeat(tag, "table:number-columns-repeated"),
+            text: 0,
+            said: said(tag),
+            is_typed: has_value(tag),
+            is_text: is_text && attribute(tag, "office:string-value").is_none(),
+            shows: false,
+            drawings: 0,
+            is_drawn: false,
+        }
+    }
+
+    /// Adds so many bytes of text, which people see unless they are blanks.
+    fn add(&mut self, bytes: u64, is_seen: bool) {
+        self.text = self.text.saturating_add(bytes);
+        self.shows |= is_seen && self.drawings == 0;
+        self.is_drawn |= is_seen && self.drawings > 0;
+    }
+
+    /// Whether calamine would lose it or make another one of it.
+    fn check(&self) -> Result<(), ErrorKind> {
+        if self.is_drawn && self.is_text {
+            // It would add that to the cell's text.
+            return Err(ErrorKind::Unsupported {
+                what: "an ODS with a picture or text box in a cell that has a text, too".into(),
+                advice: "anchor it to the page or delete it, and save again".into(),
+            });
+        }
+        match self.shows && !self.is_typed {
+            true => Err(unusual_ods("an ODS whose cells do not say what they hold")),
+            false => Ok(()),
+        }
+    }
+}
+
+fn unusual_ods(what: &'static str) -> ErrorKind {
+    ErrorKind::Unsupported {
+        what: what.into(),
+        advice: "open it in LibreOffice and save it again".into(),
+    }
+}
+
 /// What the sheets of an ODS make once repeated rows and cells are laid out: calamine holds every
 /// cell of the rectangle, with a text of its own. And whatever it would lose in silence is refused.
 fn measure_ods(archive: &mut Archive, limits: &Limits) -> Result<(), ErrorKind> {
@@ -214,24 +277,12 @@ fn measure_ods(archive: &mut Archive, limits: &Limits) -> Result<(), ErrorKind> 
     let mut buf = Vec::new();
     let mut names = HashSet::new();
     let mut depth = 0u64;
-    // All cells and texts that are laid out, and what the row and the cell at hand add.
+    // All cells and texts that are laid out, and what the row at hand adds.
     let (mut rows, mut columns, mut text) = (0u64, 0u64, 0u64);
     let (mut pending_rows, mut row_repeat) = (0u64, 1u64);
     let (mut width, mut used_width, mut row_text) = (0u64, 0u64, 0u64);
-    let (mut cell_repeat, mut cell_text, mut cell_typed) = (1u64, 0u64, false);
-    let mut cell_said = None;
-    let (mut in_annotation, mut in_row, mut in_cell, mut in_link) = (false, false, false, false);
-    // Pictures, callouts and text boxes in a cell, one within the other; and whether there is text in them.
-    let (mut drawings, mut is_drawn, mut cell_is_text) = (0u64, false, false);
-    let unusual = |what: &'static str| ErrorKind::Unsupported {
-        what: what.into(),
-        advice: "open it in LibreOffice and save it again".into(),
-    };
-    let too_large = |what: &'static str, size, limit| ErrorKind::TooLarge {
-        what: what.into(),
-        size,
-        limit,
-    };
+    let (mut in_annotation, mut in_row, mut in_link) = (false, false, false);
+    let mut cell: Option<OdsCell> = None;
     loop {
         buf.clear();
         let event = xml.read_event_into(&mut buf).map_err(unreadable)?;
@@ -240,93 +291,71 @@ fn measure_ods(archive: &mut Archive, limits: &Limits) -> Result<(), ErrorKind> 
             Event::End(_) => depth = depth.saturating_sub(1),
             _ => {}
         }
+        let is_between = in_row && cell.is_none();
+        // Annotations are no part of a cell.
+        let content = cell.as_mut().filter(|_| !in_annotation);
         match event {
-            Event::Start(tag) => match tag.name().as_ref() {
-                "table:table" => {
+            Event::Start(tag) => match (tag.name().as_ref(), content) {
+                ("table:table", _) => {
                     (rows, columns, pending_rows) = (0, 0, 0);
                     let name = attribute(&tag, "table:name").filter(|name| !name.is_empty());
                     if !in_link && !name.is_some_and(|name| names.insert(name)) {
-                        return Err(unusual(
+                        return Err(unusual_ods(
                             "an ODS with sheets that have no names of their own",
                         ));
                     }
                 }
-                "office:annotation" => in_annotation = true,
+                ("office:annotation", _) => in_annotation = true,
                 // What another program has told.
-                "table:dde-links" => in_link = true,
-                "table:table-row" => {
+                ("table:dde-links", _) => in_link = true,
+                ("table:table-row", _) => {
                     in_row = true;
                     row_repeat = repeat(&tag, "table:number-rows-repeated");
                     (width, used_width, row_text) = (0, 0, 0);
                 }
-                "table:table-cell" | "table:covered-table-cell" => {
-                    cell_repeat = repeat(&tag, "table:number-columns-repeated");
-                    cell_typed = has_value(&tag);
-                    cell_said = said(&tag);
-                    cell_is_text = attribute(&tag, "office:value-type").as_deref()
-                        == Some("string")
-                        && attribute(&tag, "office:string-value").is_none();
-                    (cell_text, in_cell) = (0, true);
-                    (drawings, is_drawn) = (0, false);
+                ("table:table-cell" | "table:covered-table-cell", _) => {
+                    cell = Some(OdsCell::new(&tag));
                 }
-                name if in_cell && name.starts_with("draw:") => drawings += 1,
                 // Blanks in any number.
-                "text:s" if in_cell && !in_annotation => {
-                    cell_text = cell_text.saturating_add(repeat(&tag, "text:c"));
-                }
+                ("text:s", Some(cell)) => cell.add(repeat(&tag, "text:c"), true),
+                (name, Some(cell)) if name.starts_with("draw:") => cell.drawings += 1,
                 _ => {}
             },
-            Event::CData(_) if in_cell && !in_annotation => {
-                return Err(unusual("an ODS with texts in CDATA sections"));
+            Event::CData(_) if content.is_some() => {
+                return Err(unusual_ods("an ODS with texts in CDATA sections"));
             }
-            // calamine takes it for the next cell.
-            Event::Text(_) | Event::Comment(_) if in_row && !in_cell => {
-                return Err(unusual("an ODS with blanks between its cells"));
-            }
-            Event::Text(content) if !in_annotation && !content.trim().is_empty() => {
-                match drawings {
-                    0 => cell_text = cell_text.saturating_add(content.len() as u64),
-                    _ => is_drawn = true,
-                }
-            }
-            Event::GeneralRef(_) if !in_annotation => match drawings {
-                0 => cell_text = cell_text.saturating_add(1),
-                _ => is_drawn = true,
+            Event::Text(text) => match content {
+                Some(cell) => cell.add(text.len() as u64, !text.trim().is_empty()),
+                None if is_between => return Err(unusual_ods(BETWEEN_CELLS)),
+                None => {}
             },
-            Event::End(tag) => match tag.name().as_ref() {
-                "office:annotation" => in_annotation = false,
-                "table:dde-links" => in_link = false,
-                name if in_cell && name.starts_with("draw:") => {
-                    drawings = drawings.saturating_sub(1);
+            Event::Comment(_) if is_between => return Err(unusual_ods(BETWEEN_CELLS)),
+            Event::GeneralRef(_) => {
+                if let Some(cell) = content {
+                    cell.add(1, true);
                 }
-                // calamine would add it to the cell's.
-                "table:table-cell" | "table:covered-table-cell" if is_drawn && cell_is_text => {
-                    return Err(ErrorKind::Unsupported {
-                        what: "an ODS with a picture or text box in a cell that has a text, too"
-                            .into(),
-                        advice: "anchor it to the page or delete it, and save again".into(),
-                    });
-                }
-                // calamine takes such a cell for empty.
-                "table:table-cell" | "table:covered-table-cell" if cell_text > 0 && !cell_typed => {
-                    return Err(unusual("an ODS whose cells do not say what they hold"));
-                }
-                "table:table-cell" | "table:covered-table-cell" => {
-                    in_cell = false;
-                    width = width.saturating_add(cell_repeat);
-                    if cell_said.is_some() {
-                        used_width = width;
+            }
+            Event::End(tag) => match (tag.name().as_ref(), content) {
+                ("office:annotation", _) => in_annotation = false,
+                ("table:dde-links", _) => in_link = false,
+                ("table:table-cell" | "table:covered-table-cell", _) => {
+                    if let Some(cell) = cell.take() {
+                        cell.check()?;
+                        width = width.saturating_add(cell.repeat);
+                        if cell.said.is_some() {
+                            used_width = width;
+                        }
+                        let text = cell.text.saturating_add(cell.said.unwrap_or(0));
+                        row_text = row_text.saturating_add(text.saturating_mul(cell.repeat));
                     }
-                    let text = cell_text.saturating_add(cell_said.unwrap_or(0));
-                    row_text = row_text.saturating_add(text.saturating_mul(cell_repeat));
                 }
-                "table:table-row" if used_width == 0 => {
+                ("table:table-row", _) => {
                     in_row = false;
-                    // Laid out only if a row with content follows.
-                    pending_rows = pending_rows.saturating_add(row_repeat);
-                }
-                "table:table-row" => {
-                    in_row = false;
+                    if used_width == 0 {
+                        // Laid out only if a row with content follows.
+                        pending_rows = pending_rows.saturating_add(row_repeat);
+                        continue;
+                    }
                     rows = rows.saturating_add(pending_rows).saturating_add(row_repeat);
                     pending_rows = 0;
                     columns = columns.max(used_width);
@@ -348,9 +377,13 @@ fn measure_ods(archive: &mut Archive, limits: &Limits) -> Result<(), ErrorKind> 
                         ),
                     ] {
                         if size > limit {
-                            return Err(too_large(what, size, limit));
+                            let what = what.into();
+                            return Err(ErrorKind::TooLarge { what, size, limit });
                         }
                     }
+                }
+                (name, Some(cell)) if name.starts_with("draw:") => {
+                    cell.drawings = cell.drawings.saturating_sub(1);
                 }
                 _ => {}
             },
@@ -360,6 +393,9 @@ fn measure_ods(archive: &mut Archive, limits: &Limits) -> Result<(), ErrorKind> 
         }
     }
 }
+
+/// calamine takes them for the next cell.
+const BETWEEN_CELLS: &str = "an ODS with blanks between its cells";
 
 /// Whether a cell says what it holds: that it is a text, or the value that it shows.
 fn has_value(tag: &BytesStart<'_>) -> bool {
