@@ -362,17 +362,14 @@ impl<'p, S: Sink> Lane<RowJudge<'p, S::Format>> for State<'p, S> {
             return Err(budget.failed(error));
         }
         self.crew.go_on()?;
-        let progress: Vec<(u64, u64)> = slots
-            .iter()
-            .map(|slot| (slot.work.judged.verdicts.len() as u64, slot.end))
-            .collect();
         if self.spool.is_none() {
             self.deliver(judge, file, slots)?;
             self.spill_if_needed()?;
         }
         // Of rows that have been handed on, or set aside.
-        for (verdicts, end) in progress {
-            self.sink.progress(file, verdicts, end);
+        for slot in &*slots {
+            let verdicts = slot.work.judged.verdicts.len() as u64;
+            self.sink.progress(file, verdicts, slot.end);
         }
         let mut batches = slots.iter().rev().map(|slot| &slot.batch);
         if let Some(batch) = batches.find(|batch| !batch.is_empty()) {

@@ -62,16 +62,12 @@ impl Conditions {
             let ids = groups.iter().take(MOST_IDS);
             let ids: Vec<String> = ids.map(i64::to_string).collect();
             // Which campaigns those are is found out once, not for each message of theirs.
-            self.add(
-                "c.id IN (SELECT g.id FROM campaign g WHERE g.account = ? AND g.groups <> ''",
-                account,
+            let sql = format!(
+                "c.id IN (SELECT g.id FROM campaign g WHERE g.account = {account} \
+                 AND g.groups <> '' AND EXISTS (SELECT 1 FROM json_each(?) \
+                 WHERE instr(',' || g.groups || ',', ',' || value || ',') > 0))"
             );
-            let last = self.sql.last_mut().expect("just added");
-            last.push_str(
-                " AND EXISTS (SELECT 1 FROM json_each(?) \
-                 WHERE instr(',' || g.groups || ',', ',' || value || ',') > 0))",
-            );
-            self.values.push(Box::new(format!("[{}]", ids.join(","))));
+            self.add(&sql, format!("[{}]", ids.join(",")));
         }
         let Some(name) = status else { return };
         match (name, CampaignStatus::from_name(name)) {
