@@ -20,7 +20,7 @@ pub(crate) enum Run {
 #[derive(Debug, Default, Eq, PartialEq)]
 pub(crate) struct Column {
     /// Cells of plain rows, each with a newline behind it.
-    pub(crate) cells: Vec<u8>,
+    pub(crate) cells: String,
     /// The other rows as they stand, one behind the other.
     pub(crate) odd: Vec<u8>,
     /// All rows in their order.
@@ -57,22 +57,22 @@ impl Column {
     /// Takes a column out of whole lines; `None` if a quote is still open behind them.
     pub(crate) fn of(text: &[u8], marks: Marks, wanted: Wanted) -> Option<Column> {
         let mut column = Column::default();
+        let mut lines = Vec::new();
         let mut hits = Hits::new(text, marks);
         let (mut cells, mut rows) = (0, 0);
         let mut start = 0;
         while start < text.len() {
-            let row = column.row(&mut hits, start, wanted)?;
+            let row = hits.row(start, wanted)?;
             let split = &mut column.split;
             if row.end == start {
                 split.blank += 1;
             } else if let Some(cell) = row.cell {
-                column.cells.extend_from_slice(&text[cell]);
-                column.cells.push(b'\n');
+                lines.extend_from_slice(&text[cell]);
+                lines.push(b'\n');
             } else {
-                let end = column.cells.len();
-                if end > cells {
-                    column.runs.push(Run::Cells(cells..end));
-                    cells = end;
+                if lines.len() > cells {
+                    column.runs.push(Run::Cells(cells..lines.len()));
+                    cells = lines.len();
                 }
                 column.odd.extend_from_slice(&text[start..row.next]);
                 rows += 1;
@@ -88,66 +88,13 @@ impl Column {
             split.lines += row.lines + u64::from(row.next > row.end);
             start = row.next;
         }
-        if column.cells.len() > cells {
-            column.runs.push(Run::Cells(cells..column.cells.len()));
+        if lines.len() > cells {
+            column.runs.push(Run::Cells(cells..lines.len()));
         }
+        // It always is: cells of other encodings are ASCII.
+        column.cells = String::from_utf8(lines).ok()?;
         column.split.source = text.len() as u64;
         Some(column)
-    }
-
-    /// The row that begins at `start`.
-    #[inline]
-    fn row(&self, hits: &mut Hits<'_>, start: usize, wanted: Wanted) -> Option<Row> {
-        let text = hits.text;
-        let quote = hits.marks.enclosure;
-        let mut row = Row::default();
-        let (mut fields, mut from) = (0, start);
-        loop {
-            let mut hit = hits.next();
-            let mut field = from..from;
-            let mut is_plain = true;
-            if quote.is_some() && hit == Some(from) && Some(text[from]) == quote {
-                let (closed, enclosed) = hits.enclosed()?;
-                hit = hits.next();
-                field = from + 1..closed;
-                is_plain = !enclosed.is_odd && enclosed.lines == 0;
-                row.lines += enclosed.lines;
-                let end = hits.skip_quotes(hit);
-                if end > closed + 1 {
-                    is_plain = false;
-                    row.runs_over |=
-                        enclosed.lines > 0 && !text[closed + 1..end].trim_ascii().is_empty();
-                }
-                from = end;
-            } else {
-                let end = hits.skip_quotes(hit);
-                field.end = end;
-                from = end;
-            }
-            if fields == wanted.column && is_plain && is_cell(&text[field.clone()], wanted) {
-                row.cell = Some(field);
-            }
-            fields += 1;
-            let terminator = match text.get(from) {
-                None => 0,
-                Some(b'\n') => 1,
-                Some(b'\r') if text.get(from + 1) == Some(&b'\n') => {
-                    hits.next();
-                    2
-                }
-                Some(b'\r') => 1,
-                // A delimiter.
-                Some(_) => {
-                    from += 1;
-                    continue;
-                }
-            };
-            (row.end, row.next) = (from, from + terminator);
-            if fields != wanted.width {
-                row.cell = None;
-            }
-            return Some(row);
-        }
     }
 }
 
@@ -171,7 +118,7 @@ struct Row {
     cell: Option<Range<usize>>,
 }
 
-/// The places of delimiters, quotes and line ends, one after the other.
+/// The places of delimiters, quotes and line ends, one after the other, and the rows that they make.
 struct Hits<'t> {
     text: &'t [u8],
     marks: Marks,
@@ -218,6 +165,61 @@ impl<'t> Hits<'t> {
         let at = self.base + self.left.trailing_zeros() as usize;
         self.left &= self.left - 1;
         Some(at)
+    }
+
+    /// The row that begins at `start`.
+    #[inline]
+    fn row(&mut self, start: usize, wanted: Wanted) -> Option<Row> {
+        let text = self.text;
+        let quote = self.marks.enclosure;
+        let mut row = Row::default();
+        let (mut fields, mut from) = (0, start);
+        loop {
+            let mut hit = self.next();
+            let mut field = from..from;
+            let mut is_plain = true;
+            if quote.is_some() && hit == Some(from) && Some(text[from]) == quote {
+                let (closed, enclosed) = self.enclosed()?;
+                hit = self.next();
+                field = from + 1..closed;
+                is_plain = !enclosed.is_odd && enclosed.lines == 0;
+                row.lines += enclosed.lines;
+                let end = self.skip_quotes(hit);
+                if end > closed + 1 {
+                    is_plain = false;
+                    row.runs_over |=
+                        enclosed.lines > 0 && !text[closed + 1..end].trim_ascii().is_empty();
+                }
+                from = end;
+            } else {
+                let end = self.skip_quotes(hit);
+                field.end = end;
+                from = end;
+            }
+            if fields == wanted.column && is_plain && is_cell(&text[field.clone()], wanted) {
+                row.cell = Some(field);
+            }
+            fields += 1;
+            let terminator = match text.get(from) {
+                None => 0,
+                Some(b'\n') => 1,
+                Some(b'\r') if text.get(from + 1) == Some(&b'\n') => {
+                    self.next();
+                    2
+                }
+                Some(b'\r') => 1,
+                // A delimiter.
+                Some(_) => {
+                    from += 1;
+                    continue;
+                }
+            };
+            (row.end, row.next) = (from, from + terminator);
+            if fields != wanted.width {
+                row.cell = None;
+            }
+            return Some(row);
+        }
     }
 
     /// The first of these places that is no quote: where a field ends.
@@ -316,7 +318,7 @@ mod tests {
             };
             prop_assert_eq!(split.fault, None);
             prop_assert_eq!(Split { done: text.len(), ..found.split }, split);
-            let cells = String::from_utf8(found.cells).unwrap();
+            let cells = found.cells;
             let (odd, _) = rows(std::str::from_utf8(&found.odd).unwrap(), dialect);
             // Put together again, with what is not known of plain rows left out.
             let mut told = Vec::new();

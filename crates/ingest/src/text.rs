@@ -286,10 +286,8 @@ impl Parser {
                 width,
                 is_utf8,
             };
-            if let Some(found) = Column::of(&piece.bytes, marks, wanted)
-                && let Ok(cells) = String::from_utf8(found.cells)
-            {
-                return self.with_column(piece, batch, cells, found.runs, found.odd, found.split);
+            if let Some(found) = Column::of(&piece.bytes, marks, wanted) {
+                return self.with_column(piece, batch, found);
             }
         }
         self.parse_lines(piece, batch)
@@ -335,36 +333,19 @@ impl Parser {
     }
 
     /// What is left of a piece of which a column is known.
-    fn with_column(
-        &self,
-        piece: Piece,
-        mut batch: Batch,
-        cells: String,
-        runs: Vec<Run>,
-        odd: Vec<u8>,
-        split: Split,
-    ) -> Parsed {
-        batch.clear();
-        let edge = piece.edge;
-        let mut parsed = match odd.is_empty() {
-            true => Parsed::new(edge, batch),
-            false => {
-                let odd = Piece {
-                    bytes: odd,
-                    edge: Edge::Last,
-                };
-                let mut parsed = self.decode(odd, batch);
-                parsed.offsets = false;
-                self.split(&mut parsed);
-                parsed
-            }
+    fn with_column(&self, piece: Piece, batch: Batch, column: Column) -> Parsed {
+        let odd = Piece {
+            bytes: column.odd,
+            edge: Edge::Last,
         };
-        (parsed.edge, parsed.split, parsed.offsets) = (edge, split, false);
+        let mut parsed = self.decode(odd, batch);
+        parsed.offsets = false;
+        self.split(&mut parsed);
         // Nothing is left for the next piece.
-        parsed.len = 0;
+        (parsed.edge, parsed.split, parsed.len) = (piece.edge, column.split, 0);
         parsed.known = Known::Column {
-            cells,
-            runs,
+            cells: column.cells,
+            runs: column.runs,
             bytes: piece.bytes,
         };
         parsed
@@ -373,7 +354,17 @@ impl Parser {
     /// The text of a piece.
     fn decode(&self, piece: Piece, mut batch: Batch) -> Parsed {
         batch.clear();
-        let mut parsed = Parsed::new(piece.edge, batch);
+        let mut parsed = Parsed {
+            edge: piece.edge,
+            len: 0,
+            source: SourceLen::Same,
+            split: Split::default(),
+            fault: None,
+            has_c1: false,
+            known: Known::Rows,
+            offsets: true,
+            batch,
+        };
         let mut text = decode(self.encoding, piece.bytes, &mut parsed);
         if let Some(at) = memchr::memchr(0, text.as_bytes()) {
             text.truncate(at);
@@ -405,20 +396,6 @@ impl Parser {
 }
 
 impl Parsed {
-    fn new(edge: Edge, batch: Batch) -> Parsed {
-        Parsed {
-            edge,
-            len: 0,
-            source: SourceLen::Same,
-            split: Split::default(),
-            fault: None,
-            has_c1: false,
-            known: Known::Rows,
-            offsets: true,
-            batch,
-        }
-    }
-
     /// The rows, or a batch whose memory can be used again.
     pub(crate) fn into_batch(self) -> Batch {
         let mut batch = self.batch;
