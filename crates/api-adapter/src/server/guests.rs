@@ -9,28 +9,25 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
 /// Not a byte has come yet.
 const MUTE: u8 = 0;
 /// Something has come, but no head of a request.
-const SILENT: u8 = 5;
+const SILENT: u8 = 1;
 /// A request was answered, and the next one has not come.
-const RESTS: u8 = 1;
+const RESTS: u8 = 2;
 /// The head of a request has come.
-const ASKS: u8 = 2;
+const ASKS: u8 = 3;
 /// All of a request has come, and it is being carried out.
-const SERVED: u8 = 3;
+const SERVED: u8 = 4;
 /// Nothing of the answer has been taken yet.
-const ANSWERED: u8 = 6;
+const ANSWERED: u8 = 5;
 /// A long answer is being taken.
-const TAKES: u8 = 7;
-const SENT_AWAY: u8 = 4;
-
-/// Those inside who can be sent away, in this order: as long as nothing is being carried out for them.
-const INSIDE: [u8; 4] = [SILENT, RESTS, ASKS, TAKES];
+const TAKES: u8 = 6;
+const SENT_AWAY: u8 = 7;
 
 /// How often those who could not be sent away are looked at again.
 const LOOK: Duration = Duration::from_millis(20);
@@ -41,15 +38,32 @@ const LEAVING: usize = 256;
 /// All connections.
 pub(super) struct Guests {
     most: usize,
-    door: Arc<Semaphore>,
-    seats: Arc<Semaphore>,
+    door: Places,
+    inside: Places,
     began: Instant,
     next: AtomicU64,
     there: Mutex<BTreeMap<u64, Arc<Guest>>>,
     waiting: Arc<Waiting>,
-    /// Until when it is known that nobody can go: microseconds since `began`.
-    nobody_goes: AtomicU64,
     sent_away: AtomicU64,
+}
+
+/// Places that connections take.
+struct Places {
+    free: Arc<Semaphore>,
+    /// The states of those who can be sent away, in this order: nothing is being carried out for them.
+    leave: &'static [u8],
+    /// Until when it is known that nobody can go: microseconds since [`Guests::began`].
+    nobody_goes: AtomicU64,
+}
+
+impl Places {
+    fn new(count: usize, leave: &'static [u8]) -> Places {
+        Places {
+            free: Arc::new(Semaphore::new(count)),
+            leave,
+            nobody_goes: AtomicU64::new(0),
+        }
+    }
 }
 
 /// Those who have not asked for anything yet.
@@ -61,7 +75,7 @@ struct Waiting {
 
 impl Waiting {
     /// Those in a state.
-    fn ranks(&self, state: u8) -> std::sync::MutexGuard<'_, Ranks> {
+    fn ranks(&self, state: u8) -> MutexGuard<'_, Ranks> {
         let ranks = match state {
             MUTE => &self.mute,
             _ => &self.silent,
@@ -136,7 +150,7 @@ impl Drop for Seat {
     fn drop(&mut self) {
         self.guest.waits_no_more(MUTE);
         self.guest.waits_no_more(SILENT);
-        self.guest.give_place_up();
+        *self.guest.own_place() = None;
         self.guests.there().remove(&self.guest.id);
     }
 }
@@ -146,12 +160,11 @@ impl Seat {
     /// request has to be answered first does not wait.
     pub(super) async fn comes_in(&self) {
         let (guest, guests) = (&self.guest, &self.guests);
-        let seat = guests.place(&guests.seats, &INSIDE).await;
+        let place = guests.place(&guests.inside).await;
         if guest.change(MUTE, SILENT) {
             guest.waits_no_more(MUTE);
             guest.waits(SILENT);
-            let place = guest.place.lock();
-            *place.unwrap_or_else(PoisonError::into_inner) = Some(seat);
+            *guest.own_place() = Some(place);
         }
         guest.unless_sent_away().await;
     }
@@ -162,18 +175,17 @@ impl Guests {
     pub(super) fn new(inside: usize, at_the_door: usize) -> Arc<Guests> {
         Arc::new(Guests {
             most: inside + at_the_door,
-            door: Arc::new(Semaphore::new(at_the_door)),
-            seats: Arc::new(Semaphore::new(inside)),
+            door: Places::new(at_the_door, &[MUTE]),
+            inside: Places::new(inside, &[SILENT, RESTS, ASKS, TAKES]),
             began: Instant::now(),
             next: AtomicU64::new(0),
             there: Mutex::default(),
             waiting: Arc::default(),
-            nobody_goes: AtomicU64::new(0),
             sent_away: AtomicU64::new(0),
         })
     }
 
-    fn there(&self) -> std::sync::MutexGuard<'_, BTreeMap<u64, Arc<Guest>>> {
+    fn there(&self) -> MutexGuard<'_, BTreeMap<u64, Arc<Guest>>> {
         self.there.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -182,11 +194,11 @@ impl Guests {
         while self.len() >= self.most + LEAVING {
             tokio::task::yield_now().await;
         }
-        let permit = self.place(&self.door, &[MUTE]).await;
+        let place = self.place(&self.door).await;
         let id = self.next.fetch_add(1, Ordering::Relaxed);
         let guest = Arc::new(Guest {
             id,
-            place: Mutex::new(Some(permit)),
+            place: Mutex::new(Some(place)),
             waiting: Arc::clone(&self.waiting),
             ip: ip.to_canonical(),
             cut: AtomicBool::new(false),
@@ -204,41 +216,34 @@ impl Guests {
         }
     }
 
-    /// A place that is free, or that of one in one of these states.
-    async fn place(&self, places: &Arc<Semaphore>, states: &[u8]) -> OwnedSemaphorePermit {
+    /// A place that is free, or that of one who can be sent away.
+    async fn place(&self, places: &Places) -> OwnedSemaphorePermit {
         // Whoever came first has the first place that is free.
-        let permit = Arc::clone(places).acquire_owned();
-        tokio::pin!(permit);
+        let place = Arc::clone(&places.free).acquire_owned();
+        tokio::pin!(place);
         loop {
-            if places.available_permits() == 0 {
-                self.send_away_at_times(states);
+            let now = self.began.elapsed().as_micros() as u64;
+            let is_known = now < places.nobody_goes.load(Ordering::Relaxed);
+            if places.free.available_permits() == 0 && !is_known && !self.send_away_from(places) {
+                // Others who wait need not look, too.
+                let next = now + LOOK.as_micros() as u64;
+                places.nobody_goes.store(next, Ordering::Relaxed);
             }
-            if let Ok(permit) = tokio::time::timeout(LOOK, &mut permit).await {
-                return permit.expect("places are never closed");
+            if let Ok(place) = tokio::time::timeout(LOOK, &mut place).await {
+                return place.expect("places are never closed");
             }
-        }
-    }
-
-    /// Sends one away. If nobody can go, others who wait need not look, too.
-    fn send_away_at_times(&self, states: &[u8]) {
-        let now = self.began.elapsed().as_micros() as u64;
-        if states == [MUTE] {
-            self.send_away_from(states);
-        } else if now >= self.nobody_goes.load(Ordering::Relaxed) && !self.send_away_from(states) {
-            let next = now + LOOK.as_micros() as u64;
-            self.nobody_goes.store(next, Ordering::Relaxed);
         }
     }
 
     /// Sends one away. Whether there was any that could go.
     pub(super) fn send_one_away(&self) -> bool {
-        self.send_away_from(&[MUTE]) || self.send_away_from(&INSIDE)
+        self.send_away_from(&self.door) || self.send_away_from(&self.inside)
     }
 
-    /// Sends away one of those in the first of these states that anybody is in: whoever has been in it
+    /// Sends away one of those in the first of the states that anybody is in: whoever has been in it
     /// longest, of the network that has most of them, so that no one network drives out the others.
-    fn send_away_from(&self, states: &[u8]) -> bool {
-        for &state in states {
+    fn send_away_from(&self, places: &Places) -> bool {
+        for &state in places.leave {
             // One that is busy now was not a moment ago: then the next is looked for.
             let next = || match state {
                 MUTE | SILENT => {
@@ -250,7 +255,7 @@ impl Guests {
             };
             while let Some(guest) = next() {
                 if guest.change(state, SENT_AWAY) {
-                    guest.give_place_up();
+                    *guest.own_place() = None;
                     guest.leave.notify_one();
                     self.sent_away.fetch_add(1, Ordering::Relaxed);
                     return true;
@@ -305,9 +310,8 @@ impl Guest {
         self.since.store(since, Ordering::Relaxed);
     }
 
-    fn give_place_up(&self) {
-        let mut place = self.place.lock().unwrap_or_else(PoisonError::into_inner);
-        place.take();
+    fn own_place(&self) -> MutexGuard<'_, Option<OwnedSemaphorePermit>> {
+        self.place.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// It is among those who wait in a state.
@@ -438,8 +442,8 @@ mod tests {
             let ranks = guests.waiting.ranks(state);
             assert!(ranks.networks.is_empty() && ranks.sizes.is_empty());
         }
-        assert_eq!(guests.seats.available_permits(), 4);
-        assert_eq!(guests.door.available_permits(), 32);
+        assert_eq!(guests.inside.free.available_permits(), 4);
+        assert_eq!(guests.door.free.available_permits(), 32);
     }
 
     #[tokio::test]

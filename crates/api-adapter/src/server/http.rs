@@ -116,6 +116,7 @@ async fn accept(
         .route("/metrics", get(metrics))
         .route("/openapi.json", get(describe))
         .route("/l/{code}", get(follow))
+        .route_layer(axum::middleware::from_fn(carried_out_at_once))
         .route("/tasks/{id}/rejects.csv", get(rejects).post(rejects))
         .fallback(service)
         .layer(axum::middleware::from_fn(admit))
@@ -239,19 +240,19 @@ async fn admit(
     next: axum::middleware::Next,
 ) -> Response {
     guest.asks().await;
-    if request.body().is_end_stream() && !is_search(request.uri().path()) {
-        guest.is_served().await;
-    }
     let answer = next.run(request).await;
     guest.is_answered();
     answer
 }
 
-/// Whether a method makes a list, which may have to wait for others.
-fn is_search(path: &str) -> bool {
-    let path = path.trim_end_matches('/').as_bytes();
-    path.last_chunk()
-        .is_some_and(|end: &[u8; 4]| end.eq_ignore_ascii_case(b"list"))
+/// What nothing has to be read for but the head.
+async fn carried_out_at_once(
+    axum::Extension(Peer(guest)): axum::Extension<Peer>,
+    request: Request,
+    next: axum::middleware::Next,
+) -> Response {
+    guest.is_served().await;
+    next.run(request).await
 }
 
 async fn health(State(server): State<Server>) -> Response {
@@ -455,11 +456,6 @@ async fn service(
             return refused;
         }
     };
-    // Whoever waits to search makes room for others meanwhile.
-    let searches = is_search(&method);
-    if !searches {
-        guest.is_served().await;
-    }
     let output = read.bag.text("output").unwrap_or_default();
     let Some(output) = Output::from_name(output) else {
         let words = "The output format must be json or xml.";
@@ -487,19 +483,19 @@ async fn service(
         metrics.refused(refused.status().as_u16());
         refused
     };
-    let searches = match searches {
+    let (room, patience) = (Arc::clone(&server.room), server.options.patience);
+    // Lists may have to wait for others, and make room for other connections meanwhile.
+    let searches = match method.ends_with("list") {
         true => {
             let key = read.bag.text("apiKey").unwrap_or_default();
-            let patience = server.options.patience;
-            let Some(leave) = server.searches.leave(key, patience).await else {
-                return busy();
-            };
-            guest.is_served().await;
-            Some(leave)
+            match server.searches.leave(key, patience).await {
+                None => return busy(),
+                leave => leave,
+            }
         }
         false => None,
     };
-    let (room, patience) = (Arc::clone(&server.room), server.options.patience);
+    guest.is_served().await;
     let most = (server.options.bodies_bytes / ROOM_UNIT) as u32;
     let answer = {
         let (module, method) = (module.clone(), method.clone());
@@ -545,12 +541,12 @@ async fn service(
         Some(_) => text.len().saturating_sub(FREE).div_ceil(ROOM_UNIT) as u32,
         None => 0,
     };
-    let held = match units {
+    let room = match units {
         0 => None,
         _ => {
-            let held = room.acquire_many_owned(units.min(most));
-            match tokio::time::timeout(patience, held).await {
-                Ok(Ok(held)) => Some(held),
+            let room = room.acquire_many_owned(units.min(most));
+            match tokio::time::timeout(patience, room).await {
+                Ok(Ok(room)) => Some(room),
                 _ => return busy(),
             }
         }
@@ -560,14 +556,14 @@ async fn service(
     if text.len() > FREE {
         guest.takes();
     }
-    let body = Body::new(Held { text, held, guest });
+    let body = Body::new(Held { text, room, guest });
     (StatusCode::OK, headers, body).into_response()
 }
 
 /// An answer, and the room that it takes until it is written.
 struct Held {
     text: Bytes,
-    held: Option<OwnedSemaphorePermit>,
+    room: Option<OwnedSemaphorePermit>,
     /// Whose it is.
     guest: Arc<Guest>,
 }
@@ -590,7 +586,7 @@ impl HttpBody for Held {
         const PIECE: usize = 1 << 16;
         let length = self.text.len().min(PIECE);
         if length == 0 {
-            self.held = None;
+            self.room = None;
             return Poll::Ready(None);
         }
         Poll::Ready(Some(Ok(Frame::data(self.text.split_to(length)))))
