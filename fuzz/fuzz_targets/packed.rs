@@ -6,9 +6,13 @@ use arbitrary::Arbitrary;
 use flate2::write::GzEncoder;
 use flate2::{Compression, GzBuilder};
 use libfuzzer_sys::fuzz_target;
-use recipients::ingest::{Batch, Choice, Encoding, Limits, Options, Source};
+use recipients::ingest::{Choice, Encoding, Limits, Options};
 use ruzstd::encoding::{CompressionLevel, compress_to_vec};
+use shared::rows;
 use std::io::Write;
+
+#[path = "shared/rows.rs"]
+mod shared;
 
 #[derive(Arbitrary, Debug)]
 struct Input {
@@ -81,36 +85,15 @@ fn pack(input: &Input) -> (Vec<u8>, Vec<usize>) {
     (packed, ends)
 }
 
-/// Number, byte where it begins, and fields.
-type Row = (u64, u64, Vec<String>);
-
-/// The rows as far as they could be read, and whether that was to the end.
-fn rows(bytes: &[u8], chunk_bytes: usize) -> (Vec<Row>, bool) {
-    let options = Options::auto()
+/// As few guesses as there can be.
+fn options(chunk_bytes: usize) -> Options {
+    Options::auto()
         .encoding(Choice::Given(Encoding::Windows1251))
         .delimiter(Choice::Given(Some(';')))
         .enclosure(Choice::Given(None))
         .skip_header(Choice::Given(false))
         .chunk_bytes(chunk_bytes)
-        .limits(Limits { row_bytes: 1 << 16, text_bytes: 1 << 22, ..Limits::default() });
-    let mut rows = Vec::new();
-    let Ok(mut source) = Source::from_bytes("fuzz", bytes.to_vec(), &options) else {
-        return (rows, false);
-    };
-    let mut batch = Batch::new();
-    loop {
-        match source.fill(&mut batch) {
-            Ok(true) => rows.extend(batch.rows().map(|row| {
-                let fields = row.fields().map(str::to_owned).collect();
-                (row.number(), row.offset(), fields)
-            })),
-            Ok(false) => return (rows, true),
-            Err(error) => {
-                assert!(!error.to_string().is_empty());
-                return (rows, false);
-            }
-        }
-    }
+        .limits(Limits { row_bytes: 1 << 16, text_bytes: 1 << 22, ..Limits::default() })
 }
 
 fuzz_target!(|input: Input| {
@@ -121,10 +104,10 @@ fuzz_target!(|input: Input| {
         return;
     }
     let (mut packed, ends) = pack(&input);
-    let (whole, complete) = rows(&text, 1 << 17);
+    let (whole, complete) = rows(&text, &options(1 << 17));
     let chunk_bytes = usize::from(input.chunk_bytes) + 1;
     for chunk_bytes in [1 << 17, chunk_bytes] {
-        let (found, also_complete) = rows(&packed, chunk_bytes);
+        let (found, also_complete) = rows(&packed, &options(chunk_bytes));
         assert_eq!(complete, also_complete);
         assert!(!complete || found == whole);
     }
@@ -145,9 +128,9 @@ fuzz_target!(|input: Input| {
             packed.splice(at..at, bytes.iter().copied());
         }
     }
-    let (found, complete) = rows(&packed, 1 << 17);
+    let (found, complete) = rows(&packed, &options(1 << 17));
     assert!(!(complete && must_fail));
-    let (other, also_complete) = rows(&packed, chunk_bytes);
+    let (other, also_complete) = rows(&packed, &options(chunk_bytes));
     assert_eq!(complete, also_complete);
     assert!(!complete || found == other);
 });

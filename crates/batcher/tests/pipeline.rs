@@ -413,6 +413,33 @@ fn any_list() -> impl Strategy<Value = String> {
     })
 }
 
+/// A list with bytes that not every encoding has a character for.
+fn any_bytes() -> impl Strategy<Value = Vec<u8>> {
+    const ROWS: &[&[u8]] = &[
+        b"380971112233;a;b\n",
+        b"\"79201112233\";\"a;b\";c\r\n",
+        b"380971112244;\xc8\xe2\xe0\xed;b\n",
+    ];
+    const PIECES: &[&[u8]] = &[b";", b"\n", b"\r", b"\"", b" ", b"7", b"+7 920 111-22-55"];
+    const ODD: &[&[u8]] = &[
+        b"\0",
+        b"\x1a",
+        b"\x7f",
+        b"\x81",
+        b"\x85",
+        b"\x98",
+        b"\xa0",
+        b"\xff",
+        b"\xd0\x98",
+    ];
+    let piece = prop_oneof![
+        12 => prop::sample::select(ROWS),
+        4 => prop::sample::select(PIECES),
+        3 => prop::sample::select(ODD),
+    ];
+    prop::collection::vec(piece, 0..24).prop_map(|pieces| pieces.concat())
+}
+
 fn fixed_options() -> Options {
     Options::auto()
         .encoding(Choice::Given(Encoding::Utf8))
@@ -560,6 +587,36 @@ proptest! {
         for (threads, memory) in [(1, 0), (2, 3000)] {
             prop_assert_eq!(&run(threads, chunk, true, Some(memory)), &with_rows);
         }
+    }
+
+    /// Bytes that an encoding has no character for, and those that stand in no text, wherever they
+    /// stand: what becomes of them does not depend on whether rows are wanted.
+    #[test]
+    fn bytes_that_are_no_text_are_told_alike(
+        bytes in any_bytes(),
+        chunk in 1usize..60,
+        column in 1usize..4,
+        encoding in prop::sample::select(&Encoding::ALL[..]),
+        enclosure in prop::sample::select(&[Some('"'), None][..]),
+    ) {
+        let checker = Checker::default();
+        let run = |chunk: usize, rows: bool| {
+            let options = fixed_options()
+                .encoding(Choice::Given(encoding))
+                .enclosure(Choice::Given(enclosure))
+                .column(Some(Column::Number(column)))
+                .chunk_bytes(chunk);
+            let source = Source::from_bytes("l", bytes.clone(), &options).map_err(|e| e.to_string())?;
+            let pipeline = Pipeline::new(&checker).threads(1);
+            let report = match rows {
+                true => pipeline.run(vec![source], |_: &Checked<'_>| Ok(())),
+                false => pipeline.run(vec![source], ReportOnly(&mut 0)),
+            };
+            report.map(|report| format!("{report:?}")).map_err(|e| e.to_string())
+        };
+        let with_rows = run(1 << 17, true);
+        prop_assert_eq!(&run(1 << 17, false), &with_rows);
+        prop_assert_eq!(&run(chunk, false), &with_rows);
     }
 
     /// Duplicates against a map from numbers to the row that came first, whatever memory, threads and

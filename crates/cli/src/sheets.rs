@@ -133,7 +133,8 @@ fn input() -> io::Result<WorkbookInput> {
 #[cfg(unix)]
 fn limit() {
     use rustix::process::{Resource, Rlimit, setrlimit};
-    // Whoever asked is gone: nobody would take the answer.
+    // Whoever asked is gone: nobody would take the answer. It is the thread that started this process whose
+    // end counts, and that waits for the answer.
     #[cfg(target_os = "linux")]
     let _ = rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL));
     for (resource, most) in [

@@ -87,6 +87,24 @@ fn d9_a_stop_list_that_was_built_stops_what_the_lists_stop() {
     assert_eq!(exit(&built), 0, "{}", said(&built));
     assert!(said(&built).contains("1 numbers"), "{}", said(&built));
 
+    // Digits of no range of the country are its own only for those who check for possible numbers.
+    fs::write(folder.path().join("old.txt"), "0201234567\n").unwrap();
+    let possible = |lines: &str| {
+        let args = ["old.txt", "--region", "UA", "--lines", lines];
+        build(&args)
+    };
+    assert_eq!(exit(&possible("any")), 4);
+    let built = possible("possible");
+    assert_eq!(exit(&built), 0, "{}", said(&built));
+    let args = ["check", "old.txt", "--region", "UA", "--lines", "possible"];
+    let checked = recipients(
+        folder.path(),
+        &[&args[..], &["--stop-list", "stop.set", "--json"]].concat(),
+    );
+    let summary: Value = serde_json::from_slice(&checked.stdout).expect(&said(&checked));
+    assert_eq!(summary["reasons"]["own_stop_list"], 1, "{summary}");
+    assert_eq!(exit(&build(&["a.txt", "b.txt"])), 0);
+
     // It may grow in its place; a list that someone has written is not replaced.
     let grown = build(&["stop.set", "a.txt"]);
     assert_eq!(exit(&grown), 0, "{}", said(&grown));

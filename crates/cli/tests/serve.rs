@@ -4,7 +4,7 @@ mod server;
 
 use serde_json::{Value, json};
 use server::{A, B, Server, codes, form, recipients, start};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -670,30 +670,6 @@ impl Victim<'_> {
     }
 }
 
-/// All numbers of a campaign; none of them twice.
-fn numbers(server: &Server, campaign: &str) -> BTreeSet<String> {
-    let mut found = BTreeSet::new();
-    for page in 0u64.. {
-        let page = page.to_string();
-        let fields = [
-            ("criteria[campaignIds]", campaign),
-            ("pagination[currentPage]", &page),
-            ("pagination[pageSize]", "100"),
-        ];
-        let listed = server.ok("message/list", &fields);
-        let items = listed["items"].as_array().unwrap();
-        for item in items {
-            let number = item["to"].as_str().unwrap().to_owned();
-            assert!(!found.contains(&number), "{number} is there twice");
-            found.insert(number);
-        }
-        if items.is_empty() {
-            break;
-        }
-    }
-    found
-}
-
 /// A server that is killed so long after its start, before it listens or shortly after.
 fn killed_as_it_starts(db: &Path, after: Duration) {
     let mut process = recipients()
@@ -801,7 +777,7 @@ fn kills_lose_nothing_that_was_acknowledged() {
         assert_eq!(server.wait(&task), 2);
         // For the others counters and their recount have to do: it is a hundred pages.
         if at < 3 {
-            assert_eq!(numbers(&server, &campaign).len(), 10_000);
+            assert_eq!(server.numbers(&campaign).len(), 10_000);
         }
         let counters = server.info(&campaign)["counters"].clone();
         assert_eq!(
@@ -833,12 +809,12 @@ fn kills_lose_nothing_that_was_acknowledged() {
         assert_eq!(info["counters"]["totalNewMsgNum"], "0");
         assert_eq!(info["counters"]["totalEnqueudMsgNum"], "0");
         assert_eq!(info["counters"]["totalMsgNum"], "500");
-        assert_eq!(numbers(&server, &campaign).len(), 500);
+        assert_eq!(server.numbers(&campaign).len(), 500);
     }
     for (campaign, what) in all_added {
         // All that was acknowledged is there once, of what was not answered each batch or nothing,
         // and nothing else.
-        let mut others = numbers(&server, &campaign);
+        let mut others = server.numbers(&campaign);
         let total = others.len().to_string();
         assert_eq!(server.info(&campaign)["counters"]["totalMsgNum"], total);
         for number in &what.acknowledged {

@@ -52,28 +52,6 @@ fn url(server: &Server) -> String {
     format!("http://{}", server.address)
 }
 
-/// All numbers of a campaign; none of them twice.
-fn numbers(server: &Server, campaign: &str) -> BTreeSet<String> {
-    let mut found = BTreeSet::new();
-    for page in 0.. {
-        let page = page.to_string();
-        let fields = [
-            ("criteria[campaignIds]", campaign),
-            ("pagination[currentPage]", &page),
-            ("pagination[pageSize]", "100"),
-        ];
-        let listed = server.ok("message/list", &fields);
-        let items = listed["items"].as_array().unwrap();
-        for item in items {
-            assert!(found.insert(item["to"].as_str().unwrap().to_owned()));
-        }
-        if items.is_empty() {
-            break;
-        }
-    }
-    found
-}
-
 fn lines(path: &Path) -> Vec<Value> {
     let text = std::fs::read_to_string(path).unwrap();
     text.lines()
@@ -222,13 +200,13 @@ fn what_is_there_before_is_present_and_replaced_if_asked() {
         (code, &told["accepted"], &told["present"]),
         (1, &1.into(), &1.into())
     );
-    assert_eq!(numbers(&server, &id).len(), 3);
+    assert_eq!(server.numbers(&id).len(), 3);
     let (code, told) = upload("2", &["--replace", "--batch", "1"]);
     assert_eq!(
         (code, &told["accepted"], &told["batches"]),
         (0, &2.into(), &2.into())
     );
-    assert_eq!(numbers(&server, &id).len(), 2);
+    assert_eq!(server.numbers(&id).len(), 2);
     for (journal, more) in [("3", &[][..]), ("4", &["--replace"])] {
         let (_, told) = upload(journal, &[&["--via", "file"], more].concat());
         let added = if more.is_empty() { 0 } else { 2 };
@@ -364,7 +342,7 @@ fn each_way_to_fail_has_its_exit_code_and_leaves_no_journal() {
     let dry = run(&server, folder, &dry);
     let told: Value = serde_json::from_str(&dry.out).unwrap();
     assert_eq!(told["dry_run"]["cost"], "1.5000", "{}", dry.err);
-    assert!(numbers(&server, &id).is_empty());
+    assert!(server.numbers(&id).is_empty());
 }
 
 /// A list of numbers, every seventh of which is none, the last ones duplicates.
@@ -396,7 +374,7 @@ fn check(
     before: &BTreeSet<String>,
 ) {
     let there: BTreeSet<String> = good.union(before).cloned().collect();
-    assert_eq!(numbers(server, campaign), there);
+    assert_eq!(server.numbers(campaign), there);
     let present = good.intersection(before).count() as u64;
     let count = |name: &str| told["upload"][name].as_u64().unwrap();
     assert_eq!(count("unknown"), 0);
@@ -473,7 +451,7 @@ fn goes_on_after_an_interruption_and_refuses_another_list() {
         stopped.err
     );
     assert!(!folder.join("out.ndjson").exists());
-    let added = numbers(&server, &id).len();
+    let added = server.numbers(&id).len();
     assert!(added > 0 && added < good.len());
 
     // Another list is refused, and nothing happens to the journal or the campaign.
@@ -698,7 +676,7 @@ fn another_server_must_have_the_campaign() {
         &["resume", "list.txt.journal", "--server", &elsewhere],
     );
     assert_eq!(strayed.code, 13, "{}", strayed.err);
-    assert!(numbers(&strange, &id).is_empty());
+    assert!(strange.numbers(&id).is_empty());
     let direct = url_of(&server);
     let done = run(
         &server,

@@ -471,6 +471,28 @@ mod tests {
     }
 
     #[test]
+    fn a_look_ends_when_its_time_is_up() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = open(&folder.path().join("x.db")).unwrap();
+        let count = |upto: u32| {
+            move |look: &Look<'_>| {
+                let query = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n \
+                             WHERE i < ?) SELECT count(*) FROM n";
+                look.one(query, [upto], |row| row.get::<_, i64>(0))
+            }
+        };
+        let all = 1_000_000;
+        let error = store.read_for(Duration::ZERO, count(all)).unwrap_err();
+        assert!(
+            error.to_string().contains("longer than a minute"),
+            "{error}"
+        );
+        // The reader that it had is lent again, with a time of its own.
+        assert_eq!(store.read(count(all)).unwrap(), i64::from(all));
+        assert_eq!(store.readers.lock().unwrap().1, 1);
+    }
+
+    #[test]
     fn a_change_that_fails_leaves_nothing() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("x.db");

@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "each test program uses a part of it")]
 
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -196,6 +197,30 @@ impl Server {
 
     pub(crate) fn info(&self, id: &str) -> Value {
         self.ok("campaign/getInfo", &[("id", id)])
+    }
+
+    /// All numbers of a campaign; none of them twice.
+    pub(crate) fn numbers(&self, campaign: &str) -> BTreeSet<String> {
+        let mut found = BTreeSet::new();
+        for page in 0u64.. {
+            let page = page.to_string();
+            let fields = [
+                ("criteria[campaignIds]", campaign),
+                ("pagination[currentPage]", &page),
+                ("pagination[pageSize]", "100"),
+            ];
+            let listed = self.ok("message/list", &fields);
+            let items = listed["items"].as_array().unwrap();
+            for item in items {
+                let number = item["to"].as_str().unwrap().to_owned();
+                assert!(!found.contains(&number), "{number} is there twice");
+                found.insert(number);
+            }
+            if items.is_empty() {
+                break;
+            }
+        }
+        found
     }
 
     pub(crate) fn until(&self, id: &str, status: &str) -> Value {
