@@ -35,5 +35,5 @@ mod gsm7;
 mod segments;
 mod text;
 
-pub use segments::{Encoding, Segments, gsm_twin, non_gsm};
+pub use segments::{Encoding, Length, Segments, gsm_twin, non_gsm};
 pub use text::{Missing, Template, Unfilled, is_placeholder_name};

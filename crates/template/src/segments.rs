@@ -82,8 +82,99 @@ impl Segments {
     }
 }
 
-/// A text's length in UTF-16, by its bytes: quicker than character by character.
-fn utf16_units(text: &str) -> u32 {
+/// How long a text is, counted piece by piece: lengths of pieces add up to that of the whole, which need not
+/// be put together.
+///
+/// ```
+/// use recipients_template::{Length, Segments};
+///
+/// let mut length = Length::of("Dear ");
+/// length.add("Olha", 1);
+/// length.add("!", 3);
+/// assert_eq!(length.segments(), Some(Segments::of("Dear Olha!!!")));
+/// ```
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Length {
+    bytes: usize,
+    chars: u32,
+    /// As long as all characters are in the GSM alphabet.
+    septets: u32,
+    utf16: u32,
+    /// Whether there is a character that the GSM alphabet does not have.
+    is_ucs2: bool,
+}
+
+impl Length {
+    /// The length of a text.
+    pub fn of(text: &str) -> Length {
+        let mut length = Length::default();
+        length.add(text, 1);
+        length
+    }
+
+    /// Adds that of another piece, so many times.
+    #[inline]
+    pub fn add(&mut self, text: &str, times: u32) {
+        let long = |len: usize| u32::try_from(len).unwrap_or(u32::MAX).saturating_mul(times);
+        self.bytes = self
+            .bytes
+            .saturating_add(text.len().saturating_mul(times as usize));
+        let (mut chars, mut septets) = (0, 0);
+        if !self.is_ucs2 && times > 0 {
+            for c in text.chars() {
+                match gsm7::septets(c) {
+                    Some(width) => (chars, septets) = (chars + 1, septets + width as usize),
+                    None => {
+                        self.is_ucs2 = true;
+                        break;
+                    }
+                }
+            }
+        }
+        let utf16 = match self.is_ucs2 {
+            // Septets do not count any more.
+            true => {
+                let (begun, pairs) = begun(text);
+                chars = begun;
+                begun + pairs
+            }
+            // The alphabet has no character of two units.
+            false => chars,
+        };
+        self.chars = self.chars.saturating_add(long(chars));
+        self.septets = self.septets.saturating_add(long(septets));
+        self.utf16 = self.utf16.saturating_add(long(utf16));
+    }
+
+    /// In bytes of UTF-8.
+    pub fn bytes(self) -> usize {
+        self.bytes
+    }
+
+    /// What a text of this length costs; `None` if that depends on where characters of two units stand,
+    /// which may not be cut in half between two SMS.
+    #[inline]
+    pub fn segments(self) -> Option<Segments> {
+        let (encoding, units) = match self.is_ucs2 {
+            false => (Encoding::Gsm7, self.septets),
+            true => (Encoding::Ucs2, self.utf16),
+        };
+        let parts = match units <= encoding.single() {
+            true => 1,
+            false if units != self.chars || units == u32::MAX => return None,
+            false => units.div_ceil(encoding.multi()),
+        };
+        Some(Segments {
+            encoding,
+            units,
+            parts,
+        })
+    }
+}
+
+/// How many characters a text has, and how many of them UTF-16 needs two units for; by its bytes, which is
+/// quicker than character by character.
+fn begun(text: &str) -> (usize, usize) {
     let count = |is_counted: fn(&u8) -> bool| {
         let bytes = text.as_bytes().iter();
         bytes
@@ -91,8 +182,16 @@ fn utf16_units(text: &str) -> u32 {
             .sum::<usize>()
     };
     // Every character begins with a byte that goes on none, those of two units with four bits set.
-    let units = count(|&byte| byte & 0xc0 != 0x80) + count(|&byte| byte >= 0xf0);
-    u32::try_from(units).unwrap_or(u32::MAX)
+    (
+        count(|&byte| byte & 0xc0 != 0x80),
+        count(|&byte| byte >= 0xf0),
+    )
+}
+
+/// A text's length in UTF-16.
+fn utf16_units(text: &str) -> u32 {
+    let (chars, pairs) = begun(text);
+    u32::try_from(chars + pairs).unwrap_or(u32::MAX)
 }
 
 /// How many SMS a text takes that does not fit into one.
@@ -190,6 +289,33 @@ mod tests {
             let segments = Segments::of(&text);
             prop_assert_eq!((segments.encoding, segments.parts), naive(&text));
             prop_assert_eq!(utf16_units(&text) as usize, text.encode_utf16().count());
+        }
+
+        #[test]
+        fn d21_lengths_of_pieces_add_up(
+            pieces in prop::collection::vec(
+                (prop_oneof!["[a-z€{}]{0,90}", "[a-zя]{0,70}", "[яa-z😀]{0,40}", "[a-z]{0,160}", ".{0,9}"], 0usize..4),
+                0..5,
+            ),
+        ) {
+            let mut length = Length::default();
+            let mut text = String::new();
+            for (piece, times) in &pieces {
+                length.add(piece, *times as u32);
+                text.push_str(&piece.repeat(*times));
+            }
+            prop_assert_eq!(length.bytes(), text.len());
+            let segments = Segments::of(&text);
+            match length.segments() {
+                Some(found) => prop_assert_eq!(found, segments),
+                None => {
+                    let is_pair = |c: char| match segments.encoding {
+                        Encoding::Gsm7 => gsm7::septets(c) == Some(2),
+                        Encoding::Ucs2 => c.len_utf16() == 2,
+                    };
+                    prop_assert!(segments.parts > 1 && text.chars().any(is_pair));
+                }
+            }
         }
     }
 
