@@ -155,19 +155,16 @@ fn seen(numbers: &[u64], spent: usize) -> usize {
 
 /// Candidates by windows and parts.
 fn windows(checker: &Checker, classes: &Classes, numbers: &[u64]) -> Vec<Vec<Vec<Candidate>>> {
-    let mut census = Census::new(checker, classes);
+    let mut census: Census<'_> = Census::new(checker, classes);
     let windows = numbers.chunks(1 << 20).map(|numbers| {
         let mut parts = vec![Vec::new(); 64];
         let text: String = numbers.iter().map(|number| format!("{number}\n")).collect();
-        census.lines(
-            &text,
-            |candidate| {
-                let range = candidate.msisdn().as_u64() >> 22;
-                let part = range.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 58;
-                parts[part as usize].push(candidate);
-            },
-            |_, _| {},
-        );
+        census.lines(&text, |_, judged| {
+            let Ok(candidate) = judged else { return };
+            let range = candidate.msisdn().as_u64() >> 22;
+            let part = range.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 58;
+            parts[part as usize].push(candidate);
+        });
         parts
     });
     windows.collect()
@@ -179,7 +176,7 @@ fn settle(census: &mut Census<'_>, windows: &[Vec<Vec<Candidate>>], spent: usize
         .collect();
     for parts in windows {
         for (part, seen) in parts.iter().zip(&mut sets) {
-            census.settle(std::iter::once(&part[..]), seen);
+            census.settle(std::iter::once(&part[..]), seen, |()| {});
         }
     }
     sets.iter().map(Seen::len).sum()

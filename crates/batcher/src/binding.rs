@@ -123,6 +123,11 @@ impl Binding {
         &self.lacking
     }
 
+    /// The column that serves a placeholder.
+    pub(crate) fn column(&self, name: &str) -> Option<usize> {
+        self.columns.get(name).copied()
+    }
+
     /// The placeholders that columns serve, and these columns, in the order of the names.
     pub(crate) fn columns(&self) -> impl Iterator<Item = (&str, usize)> {
         let columns = self.columns.iter();
@@ -138,7 +143,7 @@ impl Binding {
         field: impl Fn(usize) -> Option<&'v str>,
         out: &mut String,
     ) -> Result<(), Unfilled> {
-        let value = |name: &str| field(*self.columns.get(name)?);
+        let value = |name: &str| field(self.column(name)?);
         fill(template, missing, number, value, out)
     }
 }

@@ -2,38 +2,16 @@
 
 use crate::annotate::{self, Prior};
 use crate::binding::{Binding, unfilled_reason};
+use crate::cost::{Cost, Texts};
 use recipients_core::{Checker, Code, Reason, SeveralNumbers, Verdict, is_blank};
 use recipients_ingest::{Batch, Format, Layout, Row};
-use recipients_template::{Encoding, Missing, Segments, Template, non_gsm};
-
-/// The text of the message and what to do where a value is missing.
-#[derive(Clone, Debug)]
-pub(crate) struct Message {
-    pub(crate) template: Template,
-    pub(crate) missing: Missing,
-    /// Whether the text itself, without any value, stays within the GSM alphabet.
-    pub(crate) is_plain_gsm: bool,
-    /// Whether the text has the number in it.
-    names_recipient: bool,
-}
-
-impl Message {
-    pub(crate) fn new(template: Template, missing: Missing) -> Message {
-        let is_plain_gsm = non_gsm(template.text()).next().is_none();
-        let names_recipient = template.names().contains(&Template::RECIPIENT);
-        Message {
-            template,
-            missing,
-            is_plain_gsm,
-            names_recipient,
-        }
-    }
-}
+use recipients_template::Segments;
 
 /// What is the same for all rows of one file.
 #[derive(Debug)]
 pub(crate) struct FileCheck {
-    pub(crate) binding: Option<Binding>,
+    /// If there is a text.
+    pub(crate) texts: Option<Texts>,
     pub(crate) column: usize,
     /// The list's own columns, without those that an earlier run has added.
     pub(crate) own: usize,
@@ -43,14 +21,19 @@ pub(crate) struct FileCheck {
 }
 
 impl FileCheck {
-    pub(crate) fn new(layout: &Layout, binding: Option<Binding>) -> FileCheck {
+    pub(crate) fn new(layout: &Layout, texts: Option<Texts>) -> FileCheck {
         FileCheck {
-            binding,
+            texts,
             column: layout.column,
             own: layout.annotations.unwrap_or(layout.width),
             annotations: layout.annotations,
             is_text: layout.format == Format::Text,
         }
+    }
+
+    /// How the columns serve the text, if there is one.
+    pub(crate) fn binding(&self) -> Option<&Binding> {
+        self.texts.as_ref().map(|texts| &texts.binding)
     }
 
     /// A field of the list's own columns, as it was before an earlier run made it safe.
@@ -151,6 +134,16 @@ impl Judged {
         self.segments.get(at).copied().flatten()
     }
 
+    /// What the text for an accepted recipient costs.
+    pub(crate) fn cost(&self, at: usize) -> Cost {
+        let culprits = self.extra(at).and_then(|extra| extra.culprits.clone());
+        let segments = self.segments(at);
+        Cost {
+            segments: segments.expect("made when it was accepted"),
+            culprits,
+        }
+    }
+
     /// Nothing is sent to it.
     pub(crate) fn without_segments(&mut self, at: usize) {
         if let Some(segments) = self.segments.get_mut(at) {
@@ -180,17 +173,12 @@ impl Judged {
 }
 
 /// Judges a batch: as many verdicts as rows, more where cells are taken apart.
-pub(crate) fn check(
-    checker: &Checker,
-    message: Option<&Message>,
-    file: &FileCheck,
-    batch: &Batch,
-) -> Judged {
+pub(crate) fn check(checker: &Checker, file: &FileCheck, batch: &Batch) -> Judged {
     let cells = file.cells(batch);
     let mut verdicts = Vec::with_capacity(cells.len());
     checker.check_batch(&cells, &mut verdicts);
     let explode = checker.policy().several() == SeveralNumbers::Explode;
-    if !explode && message.is_none() && file.annotations.is_none() && file.own <= 1 {
+    if !explode && file.texts.is_none() && file.annotations.is_none() && file.own <= 1 {
         return Judged::of_one_column(verdicts, file, batch);
     }
     let mut judged = Judged {
@@ -212,11 +200,11 @@ pub(crate) fn check(
             if let Some(detail) = detail {
                 judged.extra_of_last().detail = Some(detail.into());
             }
-            if let Some(message) = message {
+            if let Some(texts) = &file.texts {
                 judged.segments.push(None);
                 // A text that cannot be made comes before numbers that had one (D1).
                 if verdict.is_accepted() || verdict.code() == Code::Duplicate {
-                    fill(message, file, &row, &mut judged, &mut text);
+                    fill(texts, file, &row, &mut judged, &mut text);
                 }
             }
         };
@@ -306,39 +294,16 @@ fn as_before(verdict: Verdict, file: &FileCheck, row: &Row<'_>) -> Verdict {
     }
 }
 
-/// Fills the text for the last verdict.
-fn fill(
-    message: &Message,
-    file: &FileCheck,
-    row: &Row<'_>,
-    judged: &mut Judged,
-    text: &mut String,
-) {
-    let Some(binding) = &file.binding else {
-        return;
-    };
+/// Finds out what the text for the last verdict costs.
+fn fill(texts: &Texts, file: &FileCheck, row: &Row<'_>, judged: &mut Judged, text: &mut String) {
     let at = judged.verdicts.len() - 1;
-    let number = judged.verdicts[at]
-        .msisdn()
-        .filter(|_| message.names_recipient)
-        .map(|number| number.to_string());
-    let filled = binding.fill(
-        &message.template,
-        message.missing,
-        number.as_deref().unwrap_or_default(),
-        |column| file.field(row, column),
-        text,
-    );
-    match filled {
-        Ok(()) if !judged.verdicts[at].is_accepted() => {}
-        Ok(()) => {
-            let segments = Segments::of(text);
-            judged.segments[at] = Some(segments);
-            if message.is_plain_gsm && segments.encoding == Encoding::Ucs2 {
-                let mut culprits: Vec<char> = non_gsm(text).collect();
-                culprits.sort_unstable();
-                culprits.dedup();
-                judged.extra_of_last().culprits = Some(culprits.into());
+    let value = |at: usize| file.field(row, texts.columns()[at]);
+    match texts.cost(judged.verdicts[at].msisdn(), value, text) {
+        Ok(_) if !judged.verdicts[at].is_accepted() => {}
+        Ok(cost) => {
+            judged.segments[at] = Some(cost.segments);
+            if let Some(culprits) = cost.culprits {
+                judged.extra_of_last().culprits = Some(culprits);
             }
         }
         Err(unfilled) => {

@@ -37,6 +37,7 @@ pub mod annotate;
 mod batches;
 mod binding;
 mod check;
+mod cost;
 mod error;
 mod feed;
 mod mapped;

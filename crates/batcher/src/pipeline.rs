@@ -1,13 +1,14 @@
 //! From sources to a sink.
 
 use crate::binding::{Binding, Lacking, fill};
-use crate::check::{FileCheck, Judged, Message};
+use crate::check::{FileCheck, Judged};
+use crate::cost::{Message, Texts};
 use crate::error::Error;
 use crate::report::Report;
 use crate::rounds::{Crew, pool};
 use crate::rows::RowRun;
 use crate::spill::Budget;
-use crate::sums::Sums;
+use crate::sums::{Sums, TextPrice};
 use crate::winner::Winner;
 use recipients_core::{Checker, Msisdn, Origin, Reason, Verdict};
 use recipients_ingest::{Batch, Layout, Row, Source};
@@ -124,20 +125,21 @@ impl Files {
         let mut files = Files::default();
         for source in sources {
             let bind = |message: &Message| {
-                Binding::new(&message.template, source, pipeline.loose_header).map_err(|error| {
-                    Error::Header {
+                let binding = Binding::new(&message.template, source, pipeline.loose_header);
+                binding
+                    .map(|binding| Texts::new(message, binding))
+                    .map_err(|error| Error::Header {
                         file: source.name().to_owned(),
                         row: source.header_row().unwrap_or(1),
                         error,
-                    }
-                })
+                    })
             };
-            let binding = pipeline.message.as_ref().map(bind).transpose()?;
+            let texts = pipeline.message.as_ref().map(bind).transpose()?;
             files.infos.push(FileInfo {
                 name: source.name().to_owned(),
                 layout: source.layout().clone(),
                 header: source.header().map(<[String]>::to_vec),
-                check: FileCheck::new(source.layout(), binding),
+                check: FileCheck::new(source.layout(), texts),
             });
         }
         Ok(files)
@@ -211,7 +213,7 @@ impl FileInfo {
 
     /// The placeholders that no column serves.
     pub fn lacking(&self) -> &[Lacking] {
-        self.check.binding.as_ref().map_or(&[], Binding::lacking)
+        self.check.binding().map_or(&[], Binding::lacking)
     }
 
     /// How many columns of its own the list has; at least one.
@@ -394,7 +396,7 @@ impl<'r> Checked<'r> {
         let check = self.file().check();
         let number = self.msisdn().map(|number| number.to_string());
         let number = number.as_deref().unwrap_or_default();
-        match &check.binding {
+        match check.binding() {
             Some(binding) => binding.fill(
                 template,
                 missing,
@@ -410,7 +412,7 @@ impl<'r> Checked<'r> {
     /// the names, but for `{recipient}`, which is the number.
     pub fn values(&self) -> impl Iterator<Item = (&'r str, &'r str)> + use<'r> {
         let (check, row) = (self.file().check(), self.row);
-        let columns = check.binding.iter().flat_map(Binding::columns);
+        let columns = check.binding().into_iter().flat_map(Binding::columns);
         columns.filter_map(move |(name, column)| Some((name, check.field(&row, column)?)))
     }
 
@@ -538,18 +540,20 @@ impl<'c> Pipeline<'c> {
     ///
     /// If a source cannot be read to its end, a header cannot serve the text, the sink fails, or
     /// the run is cancelled. What the sink has been given stands.
-    pub fn run(&self, sources: Vec<Source>, mut sink: impl Sink) -> Result<Report, Error> {
+    pub fn run<S: Sink>(&self, sources: Vec<Source>, mut sink: S) -> Result<Report, Error> {
         let crew = Crew::new(pool(self.threads)?, self.cancel);
         let files = Files::open(self, &sources)?;
         let format = sink.start(files.infos()).map_err(Error::Sink)?;
         let sources = sources.into_iter().enumerate();
-        // What a text costs is known of rows only.
-        if sink.wants() == Wants::Report && self.message.is_none() {
-            let mut run = Sums::new(self, files, sink, crew);
-            for (file, source) in sources {
-                run.file(file, source)?;
+        match (sink.wants(), &self.message, &self.budget) {
+            (Wants::Report, None, _) => {
+                return Sums::<S, ()>::new(self, files, sink, crew).run(sources);
             }
-            return run.finish();
+            // What a text costs is not set aside with its number.
+            (Wants::Report, Some(_), None) => {
+                return Sums::<S, TextPrice>::new(self, files, sink, crew).run(sources);
+            }
+            _ => {}
         }
         let mut run = RowRun::new(self, files, sink, format, crew, self.budget.as_ref());
         for (file, source) in sources {

@@ -13,7 +13,7 @@ pub struct Report {
     cleaned: u64,
     destinations: BTreeMap<(Option<Territory>, Option<Kind>), u64>,
     operators: BTreeMap<Option<OperatorId>, u64>,
-    segments: Option<SegmentCounts>,
+    pub(crate) segments: Option<SegmentCounts>,
     pub(crate) likely_duplicates: u64,
     pub(crate) accepted_numbers: Option<NumberSet>,
     skipped_blank: u64,
@@ -36,6 +36,30 @@ pub struct SegmentCounts {
     /// Characters of values that took a text out of the GSM alphabet, with the number of
     /// recipients; empty if the text itself is outside of it.
     pub culprits: BTreeMap<char, u64>,
+}
+
+impl SegmentCounts {
+    /// The text of another recipient.
+    #[inline]
+    pub(crate) fn count(&mut self, parts: u32, is_ucs2: bool, culprits: &[char]) {
+        self.total += u64::from(parts);
+        *self.by_parts.entry(parts).or_default() += 1;
+        self.ucs2 += u64::from(is_ucs2);
+        for &culprit in culprits {
+            *self.culprits.entry(culprit).or_default() += 1;
+        }
+    }
+
+    pub(crate) fn add(&mut self, more: &SegmentCounts) {
+        self.total += more.total;
+        self.ucs2 += more.ucs2;
+        for (&parts, count) in &more.by_parts {
+            *self.by_parts.entry(parts).or_default() += count;
+        }
+        for (&culprit, count) in &more.culprits {
+            *self.culprits.entry(culprit).or_default() += count;
+        }
+    }
 }
 
 /// Verdicts by reason.
@@ -121,13 +145,9 @@ impl Tally {
             }
             self.operators[operator] += 1;
             if let (Some(counts), Some(segments)) = (&mut self.segments, judged.segments(at)) {
-                counts.total += u64::from(segments.parts);
-                *counts.by_parts.entry(segments.parts).or_default() += 1;
-                counts.ucs2 += u64::from(segments.encoding == Encoding::Ucs2);
+                let is_ucs2 = segments.encoding == Encoding::Ucs2;
                 let culprits = judged.extra(at).and_then(|extra| extra.culprits.as_deref());
-                for &culprit in culprits.unwrap_or_default() {
-                    *counts.culprits.entry(culprit).or_default() += 1;
-                }
+                counts.count(segments.parts, is_ucs2, culprits.unwrap_or_default());
             }
         }
         if run.1 > 0 {
@@ -205,14 +225,7 @@ impl Report {
             self.add_operator(OperatorId::from_u16(id as u16), count);
         }
         if let (Some(all), Some(some)) = (&mut self.segments, &tally.segments) {
-            all.total += some.total;
-            all.ucs2 += some.ucs2;
-            for (&parts, count) in &some.by_parts {
-                *all.by_parts.entry(parts).or_default() += count;
-            }
-            for (&culprit, count) in &some.culprits {
-                *all.culprits.entry(culprit).or_default() += count;
-            }
+            all.add(some);
         }
     }
 

@@ -419,8 +419,7 @@ impl<F: Format> Judge for RowJudge<'_, F> {
 
     fn again(&self, file: usize, batch: &Batch, work: &mut Work<F::Part>) {
         let info = &self.files.infos()[file];
-        let message = self.pipeline.message.as_ref();
-        work.judged = check::check(self.pipeline.checker, message, info.check(), batch);
+        work.judged = check::check(self.pipeline.checker, info.check(), batch);
         let verdicts = work.judged.verdicts.iter().enumerate();
         let accepted = verdicts.filter_map(|(at, verdict)| {
             let number = verdict.msisdn().filter(|_| verdict.is_accepted())?;

@@ -1,19 +1,25 @@
 //! The lane of runs that want no rows, only the sums of the [`Report`].
 //!
-//! Nothing is kept of a row but the number, if it is accepted, until it is known whether it is a
-//! duplicate. Plain lines are not even made into rows. The lane with rows ([`crate::rows`]) comes
+//! Nothing is kept of a row but the number, if it is accepted, and what its text costs, until it is known
+//! whether it is a duplicate. Plain lines are not even made into rows. The lane with rows ([`crate::rows`]) comes
 //! to the same sums (property test `threads_and_chunks_do_not_show`).
 
-use crate::check::{self, Judged};
+use crate::binding::unfilled_reason;
+use crate::check;
+use crate::cost::{Cost, Texts};
 use crate::error::Error;
 use crate::parts::{Parted, Parting};
 use crate::pipeline::{Files, Pipeline, Rows, Sink};
-use crate::report::{Counts, Report, Unread, may_be_national};
+use crate::report::{Counts, Report, SegmentCounts, Unread, may_be_national};
 use crate::rounds::{Crew, Judge, Lane, Slot, Stash, drive};
 use crate::spill::{Budget, Part};
-use recipients_core::{Candidate, Census, Classes, Code, Seen, SeveralNumbers, Verdict};
+use ahash::RandomState;
+use recipients_core::{Candidate, Census, Checker, Classes, Code, Seen, SeveralNumbers, Verdict};
 use recipients_ingest::{Batch, Chunk, ChunkParser, ColumnRun, ParsedChunk, Source};
+use recipients_template::{Encoding, Unfilled};
+use std::collections::HashMap;
 use std::io;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 /// Candidates that are looked for together. So many that those of the same range are many, too; and
 /// all in the last-level cache.
@@ -22,55 +28,127 @@ const WINDOW: usize = 1 << 20;
 /// Briefs that wait, at most: those of a list without good numbers never come to a window.
 const MOST_BRIEFS: usize = 256;
 
+/// What is kept of a candidate's text until it is known whether it is written.
+pub(crate) trait Price: Copy + Default + Send + Sync {
+    /// What is kept of what it costs.
+    fn of(
+        cost: impl FnOnce() -> Result<Cost, Unfilled>,
+        culprits: &mut Culprits,
+        ids: &AtomicU32,
+    ) -> Result<Self, Unfilled>;
+
+    /// It is written.
+    fn count(self, counts: &mut SegmentCounts, culprits: &Culprits);
+}
+
+/// Characters that took a text out of the GSM alphabet, by what such texts are called; not 0.
+type Culprits = HashMap<u32, Box<[char]>, RandomState>;
+
+/// There is no text.
+impl Price for () {
+    fn of(
+        _: impl FnOnce() -> Result<Cost, Unfilled>,
+        _: &mut Culprits,
+        _: &AtomicU32,
+    ) -> Result<(), Unfilled> {
+        Ok(())
+    }
+
+    fn count(self, _: &mut SegmentCounts, _: &Culprits) {}
+}
+
+#[derive(Clone, Copy, Default)]
+pub(crate) struct TextPrice {
+    /// Twice as many as there are, and one more if the text is UCS-2.
+    parts: u32,
+    /// 0 if there are none.
+    culprits: u32,
+}
+
+impl Price for TextPrice {
+    #[inline]
+    fn of(
+        cost: impl FnOnce() -> Result<Cost, Unfilled>,
+        culprits: &mut Culprits,
+        ids: &AtomicU32,
+    ) -> Result<TextPrice, Unfilled> {
+        let cost = cost()?;
+        let is_ucs2 = cost.segments.encoding == Encoding::Ucs2;
+        let mut price = TextPrice {
+            parts: cost.segments.parts << 1 | u32::from(is_ucs2),
+            culprits: 0,
+        };
+        if let Some(chars) = cost.culprits {
+            // Numbers come again after four thousand million texts, when nobody has them any more.
+            while price.culprits == 0 {
+                price.culprits = ids.fetch_add(1, Ordering::Relaxed);
+            }
+            culprits.insert(price.culprits, chars);
+        }
+        Ok(price)
+    }
+
+    #[inline]
+    fn count(self, counts: &mut SegmentCounts, culprits: &Culprits) {
+        let known = match self.culprits {
+            0 => None,
+            id => culprits.get(&id),
+        };
+        let known = known.map(|chars| &**chars).unwrap_or_default();
+        counts.count(self.parts >> 1, self.parts & 1 == 1, known);
+    }
+}
+
 /// What is left of a chunk.
 #[derive(Default)]
-pub(crate) struct Brief {
+pub(crate) struct Brief<W> {
     /// Of the rejected.
     counts: Counts,
     unread: Unread,
-    candidates: Parted<Candidate>,
+    candidates: Parted<Candidate<W>>,
+    culprits: Culprits,
 }
 
-impl Brief {
+impl<W> Brief<W> {
     fn clear(&mut self) {
         self.counts.clear();
         self.unread = Unread::default();
-    }
-
-    fn reject(&mut self, verdict: &Verdict, cell: &str, keep_unread: bool) {
-        self.counts.count(verdict);
-        if keep_unread && may_be_national(verdict.reason()) {
-            self.unread.push(cell);
-        }
+        self.culprits.clear();
     }
 }
 
 /// What a thread works with.
-struct Desk<'p> {
-    census: Census<'p>,
+struct Desk<'p, W> {
+    census: Census<'p, W>,
     /// Of the chunk at hand.
-    candidates: Vec<Candidate>,
+    candidates: Vec<Candidate<W>>,
+    /// What is written.
+    segments: SegmentCounts,
+    /// To put texts together in.
+    text: String,
 }
 
-pub(crate) struct Sums<'p, S> {
-    judge: SumsJudge<'p>,
+pub(crate) struct Sums<'p, S, W> {
+    judge: SumsJudge<'p, W>,
     crew: Crew<'p>,
-    totals: Totals<'p, S>,
+    totals: Totals<'p, S, W>,
 }
 
 /// What a thread needs to make a brief.
-pub(crate) struct SumsJudge<'p> {
+pub(crate) struct SumsJudge<'p, W> {
     pipeline: &'p Pipeline<'p>,
     files: Files,
     classes: Classes,
     parting: Parting,
-    desks: Stash<Desk<'p>>,
+    desks: Stash<Desk<'p, W>>,
+    /// What the next text that has culprits is called.
+    ids: AtomicU32,
     /// Whether it is worth knowing which cells may be national numbers.
     keeps_unread: bool,
 }
 
 /// Settles what is in a part's log.
-fn read_log(part: &mut Part, judge: &SumsJudge<'_>) -> io::Result<()> {
+fn read_log<W: Price>(part: &mut Part, judge: &SumsJudge<'_, W>) -> io::Result<()> {
     const BATCH: usize = 1 << 16;
     let mut seen = Seen::numbers_only();
     let Some(mut log) = part.read_log(&mut seen, false)? else {
@@ -82,13 +160,15 @@ fn read_log(part: &mut Part, judge: &SumsJudge<'_>) -> io::Result<()> {
         while batch.len() < BATCH
             && let Some(word) = log.next()?
         {
-            batch.push(Candidate::from_bits(word).ok_or(io::ErrorKind::InvalidData)?);
+            let candidate = Candidate::from_bits(word).ok_or(io::ErrorKind::InvalidData)?;
+            // Where texts have a price, nothing is set aside.
+            batch.push(candidate.with(W::default()));
         }
         if batch.is_empty() {
             break;
         }
         let batches = std::iter::once(&batch[..]);
-        judge.at_desk(|desk| desk.census.settle(batches, &mut seen));
+        judge.settle(batches, &mut seen, &Culprits::default());
     }
     if judge.pipeline.keeps_accepted {
         part.keep(&seen);
@@ -97,20 +177,22 @@ fn read_log(part: &mut Part, judge: &SumsJudge<'_>) -> io::Result<()> {
 }
 
 /// What the briefs come to.
-struct Totals<'p, S> {
+struct Totals<'p, S, W> {
     crew: Crew<'p>,
     budget: Option<&'p Budget>,
     parts: Vec<Part>,
     is_spilled: bool,
     /// Briefs whose candidates have not been settled, and those that can be used again.
-    window: Vec<Brief>,
-    spare: Vec<Brief>,
+    window: Vec<Brief<W>>,
+    spare: Vec<Brief<W>>,
+    /// Of all that is in the window.
+    culprits: Culprits,
     counts: Counts,
     report: Report,
     sink: S,
 }
 
-impl<'p, S: Sink> Sums<'p, S> {
+impl<'p, S: Sink, W: Price> Sums<'p, S, W> {
     pub(crate) fn new(pipeline: &'p Pipeline<'p>, files: Files, sink: S, crew: Crew<'p>) -> Self {
         let budget = pipeline.budget.as_ref();
         Sums {
@@ -120,6 +202,7 @@ impl<'p, S: Sink> Sums<'p, S> {
                 classes: Classes::default(),
                 parting: Parting::at_random(),
                 desks: Stash::new(),
+                ids: AtomicU32::new(1),
                 keeps_unread: pipeline.checker.policy().default_region().is_none(),
             },
             crew: crew.clone(),
@@ -130,21 +213,27 @@ impl<'p, S: Sink> Sums<'p, S> {
                 is_spilled: false,
                 window: Vec::new(),
                 spare: Vec::new(),
+                culprits: Culprits::default(),
                 counts: Counts::default(),
-                report: Report::new(false),
+                report: Report::new(pipeline.message.is_some()),
                 sink,
             },
         }
     }
 
-    /// All rows of the next file.
-    pub(crate) fn file(&mut self, file: usize, mut source: Source) -> Result<(), Error> {
-        drive(&self.judge, &mut self.totals, &self.crew, file, &mut source)?;
-        self.totals.report.file(&source);
-        Ok(())
+    /// All rows of all files.
+    pub(crate) fn run(
+        mut self,
+        sources: impl Iterator<Item = (usize, Source)>,
+    ) -> Result<Report, Error> {
+        for (file, mut source) in sources {
+            drive(&self.judge, &mut self.totals, &self.crew, file, &mut source)?;
+            self.totals.report.file(&source);
+        }
+        self.finish()
     }
 
-    pub(crate) fn finish(self) -> Result<Report, Error> {
+    fn finish(self) -> Result<Report, Error> {
         let Sums {
             judge, mut totals, ..
         } = self;
@@ -157,6 +246,9 @@ impl<'p, S: Sink> Sums<'p, S> {
         report.add_counts(&totals.counts);
         for desk in judge.desks.into_inner() {
             report.likely_duplicates += desk.census.likely_duplicates();
+            if let Some(segments) = &mut report.segments {
+                segments.add(&desk.segments);
+            }
             for (verdict, count) in desk.census.counts() {
                 report.add_verdicts(verdict, count);
             }
@@ -165,15 +257,15 @@ impl<'p, S: Sink> Sums<'p, S> {
     }
 }
 
-impl<'p, S> Totals<'p, S> {
+impl<'p, S, W: Price> Totals<'p, S, W> {
     /// Finds out which candidates are duplicates, or sets them aside.
-    fn settle(&mut self, judge: &SumsJudge<'p>) -> Result<(), Error> {
-        let window = &self.window;
+    fn settle(&mut self, judge: &SumsJudge<'p, W>) -> Result<(), Error> {
+        let (window, culprits) = (&self.window, &self.culprits);
         let mut parts: Vec<(usize, &mut Part)> = self.parts.iter_mut().enumerate().collect();
         let settled = self.crew.try_each(&mut parts, |(at, part)| {
             let batches = window.iter().map(|brief| brief.candidates.part(*at));
             match part.log() {
-                None => judge.at_desk(|desk| desk.census.settle(batches, &mut part.seen)),
+                None => judge.settle(batches, &mut part.seen, culprits),
                 Some(log) => {
                     for candidate in batches.flatten() {
                         log.push(candidate.to_bits())?;
@@ -184,6 +276,7 @@ impl<'p, S> Totals<'p, S> {
         });
         self.done(settled)?;
         self.spare.append(&mut self.window);
+        self.culprits.clear();
         if let Some(budget) = self.budget
             && !self.is_spilled
             && budget.is_exceeded(self.parts.iter().map(|part| &part.seen))
@@ -197,7 +290,7 @@ impl<'p, S> Totals<'p, S> {
         Ok(())
     }
 
-    fn read_logs(&mut self, judge: &SumsJudge<'p>) -> Result<(), Error> {
+    fn read_logs(&mut self, judge: &SumsJudge<'p, W>) -> Result<(), Error> {
         let read = self
             .crew
             .try_each(&mut self.parts, |part| read_log(part, judge));
@@ -213,12 +306,12 @@ impl<'p, S> Totals<'p, S> {
     }
 }
 
-impl<'p, S: Sink> Lane<SumsJudge<'p>> for Totals<'p, S> {
+impl<'p, S: Sink, W: Price> Lane<SumsJudge<'p, W>> for Totals<'p, S, W> {
     fn take(
         &mut self,
-        judge: &SumsJudge<'p>,
+        judge: &SumsJudge<'p, W>,
         file: usize,
-        slots: &mut [Slot<Brief>],
+        slots: &mut [Slot<Brief<W>>],
     ) -> Result<(), Error> {
         for slot in slots {
             let spare = self.spare.pop().unwrap_or_default();
@@ -226,6 +319,7 @@ impl<'p, S: Sink> Lane<SumsJudge<'p>> for Totals<'p, S> {
             self.counts.add(&brief.counts);
             let unread = std::mem::take(&mut brief.unread);
             self.report.unread.append(&unread);
+            self.culprits.extend(brief.culprits.drain());
             let verdicts = brief.candidates.len() as u64 + brief.counts.total();
             self.sink.progress(file, verdicts, slot.end);
             self.window.push(brief);
@@ -243,11 +337,13 @@ impl<'p, S: Sink> Lane<SumsJudge<'p>> for Totals<'p, S> {
     }
 }
 
-impl<'p> SumsJudge<'p> {
-    fn at_desk<R>(&self, work: impl FnOnce(&mut Desk<'p>) -> R) -> R {
+impl<'p, W: Price> SumsJudge<'p, W> {
+    fn at_desk<R>(&self, work: impl FnOnce(&mut Desk<'p, W>) -> R) -> R {
         let new = || Desk {
             census: Census::new(self.pipeline.checker, &self.classes),
             candidates: Vec::new(),
+            segments: SegmentCounts::default(),
+            text: String::new(),
         };
         self.desks.with(new, work)
     }
@@ -260,17 +356,41 @@ impl<'p> SumsJudge<'p> {
         !explode && check.annotations.is_none() && check.own > 0
     }
 
+    /// Finds out which candidates are duplicates ([`Census::settle`]).
+    fn settle<'a>(
+        &self,
+        batches: impl Iterator<Item = &'a [Candidate<W>]> + Clone,
+        seen: &mut Seen,
+        culprits: &Culprits,
+    ) where
+        W: 'a,
+    {
+        self.at_desk(|desk| {
+            let segments = &mut desk.segments;
+            let new = |price: W| price.count(segments, culprits);
+            desk.census.settle(batches, seen, new);
+        });
+    }
+
     /// Fills a brief: `judge` hands out the candidates and rejects the others.
     fn fill(
         &self,
-        brief: &mut Brief,
-        judge: impl FnOnce(&mut Census<'p>, &mut Vec<Candidate>, &mut Brief),
+        brief: &mut Brief<W>,
+        judge: impl FnOnce(&mut Census<'p, W>, &mut Taker<'_, W>),
     ) {
         brief.clear();
         self.at_desk(|desk| {
             desk.candidates.clear();
-            judge(&mut desk.census, &mut desk.candidates, brief);
-            let part = |candidate: &Candidate| self.parting.part_of(candidate.msisdn());
+            let mut taker = Taker {
+                checker: self.pipeline.checker,
+                keeps_unread: self.keeps_unread,
+                ids: &self.ids,
+                brief,
+                candidates: &mut desk.candidates,
+                text: &mut desk.text,
+            };
+            judge(&mut desk.census, &mut taker);
+            let part = |candidate: &Candidate<W>| self.parting.part_of(candidate.msisdn());
             brief.candidates.sort(&desk.candidates, part);
         });
     }
@@ -280,78 +400,153 @@ impl<'p> SumsJudge<'p> {
         &self,
         file: usize,
         runs: impl Iterator<Item = ColumnRun<'c>>,
+        mut others: impl Iterator<Item = &'c str>,
         batch: &Batch,
-        brief: &mut Brief,
+        brief: &mut Brief<W>,
     ) {
         let check = self.files.infos()[file].check();
         let cells = check.cells(batch);
-        self.fill(brief, |census, candidates, brief| {
+        let texts = check.texts.as_ref();
+        let columns = texts.map_or(&[][..], Texts::columns);
+        // The values of a plain row.
+        let mut values = vec![""; columns.len()];
+        self.fill(brief, |census, taker| {
             for run in runs {
                 match run {
-                    ColumnRun::Cells(lines) => census.lines(
-                        lines,
-                        |candidate| candidates.push(candidate),
-                        |cell, verdict| brief.reject(&verdict, cell, self.keeps_unread),
-                    ),
-                    ColumnRun::Rows(rows) => census.cells(
-                        &cells[rows.clone()],
-                        |_, candidate| candidates.push(candidate),
-                        |at, verdict| {
-                            let at = rows.start + at;
-                            let verdict = match verdict.code() {
-                                Code::Empty => check::empty(check, &batch.row(at), verdict).0,
-                                _ => verdict,
-                            };
-                            brief.reject(&verdict, cells[at], self.keeps_unread);
-                        },
-                    ),
+                    ColumnRun::Cells(lines) => census.lines(lines, |line, judged| {
+                        for (value, other) in values.iter_mut().zip(&mut others) {
+                            *value = other;
+                        }
+                        let value = |at: usize| values.get(at).copied();
+                        taker.judged(judged, texts, value, || line.text());
+                    }),
+                    ColumnRun::Rows(rows) => census.cells(&cells[rows.clone()], |at, judged| {
+                        let at = rows.start + at;
+                        let row = batch.row(at);
+                        let judged = judged.map_err(|verdict| match verdict.code() {
+                            Code::Empty => check::empty(check, &row, verdict).0,
+                            _ => verdict,
+                        });
+                        let value = |of: usize| check.field(&row, columns[of]);
+                        taker.judged(judged, texts, value, || cells[at]);
+                    }),
                 }
             }
         });
     }
 
-    fn rows(&self, file: usize, batch: &Batch, brief: &mut Brief) {
+    fn rows(&self, file: usize, batch: &Batch, brief: &mut Brief<W>) {
         let info = &self.files.infos()[file];
-        let judged: Judged = check::check(self.pipeline.checker, None, info.check(), batch);
+        let judged = check::check(self.pipeline.checker, info.check(), batch);
         let rows = Rows::new(&self.files, file, batch, &judged, &[]);
-        self.fill(brief, |census, candidates, brief| {
+        self.fill(brief, |census, taker| {
             for (at, verdict) in judged.verdicts.iter().enumerate() {
                 match census.candidate(*verdict) {
-                    Some(candidate) => candidates.push(candidate),
-                    None => brief.reject(verdict, rows.get(at).input(), self.keeps_unread),
+                    Some(candidate) => {
+                        let price = taker.price(|_| Ok(judged.cost(at)));
+                        let price = price.expect("there is a text");
+                        taker.candidates.push(candidate.with(price));
+                    }
+                    None => taker.reject(verdict, rows.get(at).input()),
                 }
             }
         });
     }
 }
 
-impl Judge for SumsJudge<'_> {
-    type Work = Brief;
+/// Takes what was found out about the rows of a chunk.
+struct Taker<'t, W> {
+    checker: &'t Checker,
+    /// Whether it is worth knowing which cells may be national numbers.
+    keeps_unread: bool,
+    ids: &'t AtomicU32,
+    brief: &'t mut Brief<W>,
+    candidates: &'t mut Vec<Candidate<W>>,
+    text: &'t mut String,
+}
+
+impl<W: Price> Taker<'_, W> {
+    /// A row whose text was not looked at; `value` as for [`Texts::cost`].
+    #[inline]
+    fn judged<'c>(
+        &mut self,
+        judged: Result<Candidate, Verdict>,
+        texts: Option<&Texts>,
+        value: impl Fn(usize) -> Option<&'c str>,
+        cell: impl FnOnce() -> &'c str,
+    ) {
+        let number = match &judged {
+            Ok(candidate) => Some(candidate.msisdn()),
+            Err(verdict) if verdict.code() == Code::Duplicate => verdict.msisdn(),
+            Err(verdict) => return self.reject(verdict, cell()),
+        };
+        let price = self.price(|text| {
+            let texts = texts.expect("whoever wants a price has a text");
+            texts.cost(number, value, text)
+        });
+        match (price, judged) {
+            (Ok(price), Ok(candidate)) => self.candidates.push(candidate.with(price)),
+            (Ok(_), Err(verdict)) => self.reject(&verdict, cell()),
+            (Err(unfilled), _) => self.unfilled(&unfilled, cell()),
+        }
+    }
+
+    #[inline]
+    fn price(
+        &mut self,
+        cost: impl FnOnce(&mut String) -> Result<Cost, Unfilled>,
+    ) -> Result<W, Unfilled> {
+        W::of(|| cost(self.text), &mut self.brief.culprits, self.ids)
+    }
+
+    /// D1: a text that cannot be made comes before numbers that had one, and behind the stop lists.
+    #[cold]
+    fn unfilled(&mut self, unfilled: &Unfilled, cell: &str) {
+        let verdict = self.checker.check(cell);
+        let is_filled = verdict.is_accepted() || verdict.code() == Code::Duplicate;
+        let verdict = match is_filled {
+            true => verdict.but(unfilled_reason(unfilled)),
+            false => verdict,
+        };
+        self.reject(&verdict, cell);
+    }
+
+    fn reject(&mut self, verdict: &Verdict, cell: &str) {
+        self.brief.counts.count(verdict);
+        if self.keeps_unread && may_be_national(verdict.reason()) {
+            self.brief.unread.push(cell);
+        }
+    }
+}
+
+impl<W: Price> Judge for SumsJudge<'_, W> {
+    type Work = Brief<W>;
 
     fn chunk(
         &self,
         file: usize,
         parser: &ChunkParser,
         chunk: Chunk,
-        brief: &mut Brief,
+        brief: &mut Brief<W>,
     ) -> ParsedChunk {
         let check = self.files.infos()[file].check();
+        let others = check.texts.as_ref().map_or(&[][..], Texts::columns);
         let parsed = match self.is_simple(file) {
-            true => parser.parse_column(chunk, check.column, check.own),
+            true => parser.parse_column(chunk, check.column, others, check.own),
             false => parser.parse(chunk),
         };
         match parsed.column() {
-            Some(runs) => self.column(file, runs, parsed.batch(), brief),
+            Some(runs) => self.column(file, runs, parsed.others(), parsed.batch(), brief),
             None => self.again(file, parsed.batch(), brief),
         }
         parsed
     }
 
-    fn again(&self, file: usize, batch: &Batch, brief: &mut Brief) {
+    fn again(&self, file: usize, batch: &Batch, brief: &mut Brief<W>) {
         match self.is_simple(file) {
             true => {
                 let all = std::iter::once(ColumnRun::Rows(0..batch.len()));
-                self.column(file, all, batch, brief);
+                self.column(file, all, std::iter::empty(), batch, brief);
             }
             false => self.rows(file, batch, brief),
         }

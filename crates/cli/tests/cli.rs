@@ -101,7 +101,7 @@ fn d9_a_stop_list_that_was_built_stops_what_the_lists_stop() {
         folder.path(),
         &[&args[..], &["--stop-list", "stop.set", "--json"]].concat(),
     );
-    let summary: Value = serde_json::from_slice(&checked.stdout).expect(&said(&checked));
+    let summary: Value = serde_json::from_slice(&checked.stdout).unwrap();
     assert_eq!(summary["reasons"]["own_stop_list"], 1, "{summary}");
     assert_eq!(exit(&build(&["a.txt", "b.txt"])), 0);
 

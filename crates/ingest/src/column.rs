@@ -1,4 +1,4 @@
-//! One column of a text, from its bytes as they stand in the file.
+//! One column of a text, from its bytes as they stand in the file, and the values of few others.
 //!
 //! Whoever wants to know about the recipients only need not have the other columns decoded, nor know where
 //! each of their fields stands. Rows that are not plain are made as any others: what comes out is what
@@ -21,6 +21,9 @@ pub(crate) enum Run {
 pub(crate) struct Column {
     /// Cells of plain rows, each with a newline behind it.
     pub(crate) cells: String,
+    /// For each of them what the other columns hold that are wanted, as it stands in the file, each with a
+    /// newline behind it.
+    pub(crate) others: Vec<u8>,
     /// The other rows as they stand, one behind the other.
     pub(crate) odd: Vec<u8>,
     /// All rows in their order.
@@ -37,8 +40,10 @@ pub(crate) struct Marks {
 
 /// Which column of how many is wanted, and of what its cells are made.
 #[derive(Clone, Copy)]
-pub(crate) struct Wanted {
+pub(crate) struct Wanted<'w> {
     pub(crate) column: usize,
+    /// Of which only the values are wanted, whatever they are.
+    pub(crate) others: &'w [usize],
     pub(crate) width: usize,
     /// Whether bytes beyond ASCII are UTF-8, and nothing has to be done about them.
     pub(crate) is_utf8: bool,
@@ -55,20 +60,25 @@ struct Enclosed {
 
 impl Column {
     /// Takes a column out of whole lines; `None` if a quote is still open behind them.
-    pub(crate) fn of(text: &[u8], marks: Marks, wanted: Wanted) -> Option<Column> {
+    pub(crate) fn of(text: &[u8], marks: Marks, wanted: Wanted<'_>) -> Option<Column> {
         let mut column = Column::default();
         let mut lines = Vec::new();
+        let mut values = vec![0..0; wanted.others.len()];
         let mut hits = Hits::new(text, marks);
         let (mut cells, mut rows) = (0, 0);
         let mut start = 0;
         while start < text.len() {
-            let row = hits.row(start, wanted)?;
+            let row = hits.row(start, wanted, &mut values)?;
             let split = &mut column.split;
             if row.end == start {
                 split.blank += 1;
             } else if let Some(cell) = row.cell {
                 lines.extend_from_slice(&text[cell]);
                 lines.push(b'\n');
+                for value in &values {
+                    column.others.extend_from_slice(&text[value.clone()]);
+                    column.others.push(b'\n');
+                }
             } else {
                 if lines.len() > cells {
                     column.runs.push(Run::Cells(cells..lines.len()));
@@ -100,7 +110,7 @@ impl Column {
 
 /// Whether a cell may stand as a line of its own: not what people may call blank, and text.
 #[inline]
-fn is_cell(cell: &[u8], wanted: Wanted) -> bool {
+fn is_cell(cell: &[u8], wanted: Wanted<'_>) -> bool {
     let is_text = wanted.is_utf8 || cell.is_ascii();
     let first = cell.trim_ascii_start().first();
     first.is_some_and(|first| first.is_ascii_graphic() && is_text)
@@ -167,13 +177,19 @@ impl<'t> Hits<'t> {
         Some(at)
     }
 
-    /// The row that begins at `start`.
+    /// The row that begins at `start`; the places of the other columns that are wanted, if it is a plain one.
     #[inline]
-    fn row(&mut self, start: usize, wanted: Wanted) -> Option<Row> {
+    fn row(
+        &mut self,
+        start: usize,
+        wanted: Wanted<'_>,
+        others: &mut [Range<usize>],
+    ) -> Option<Row> {
         let text = self.text;
         let quote = self.marks.enclosure;
         let mut row = Row::default();
         let (mut fields, mut from) = (0, start);
+        let mut others_are_plain = true;
         loop {
             let mut hit = self.next();
             let mut field = from..from;
@@ -196,6 +212,12 @@ impl<'t> Hits<'t> {
                 field.end = end;
                 from = end;
             }
+            for (other, column) in others.iter_mut().zip(wanted.others) {
+                if fields == *column {
+                    *other = field.clone();
+                    others_are_plain &= is_plain;
+                }
+            }
             if fields == wanted.column && is_plain && is_cell(&text[field.clone()], wanted) {
                 row.cell = Some(field);
             }
@@ -215,7 +237,7 @@ impl<'t> Hits<'t> {
                 }
             };
             (row.end, row.next) = (from, from + terminator);
-            if fields != wanted.width {
+            if fields != wanted.width || !others_are_plain {
                 row.cell = None;
             }
             return Some(row);
@@ -305,12 +327,14 @@ mod tests {
         fn it_is_the_column_that_splitting_makes(
             text in "([ab1é \r\n;;;\"\"\"]{0,12}(\n|\r\n)){0,12}([ab1;\"]{0,6})?",
             column in 0usize..4,
+            others in prop::collection::vec(0usize..4, 0..3),
             width in 1usize..5,
             quoted in any::<bool>(),
         ) {
             let dialect = Dialect { delimiter: Some(';'), enclosure: quoted.then_some('"') };
             let marks = Marks { delimiter: b';', enclosure: quoted.then_some(b'"') };
-            let wanted = Wanted { column, width, is_utf8: true };
+            let others: Vec<usize> = others.into_iter().filter(|&column| column < width).collect();
+            let wanted = Wanted { column, others: &others, width, is_utf8: true };
             let (expected, split) = rows(&text, dialect);
             let Some(found) = Column::of(text.as_bytes(), marks, wanted) else {
                 prop_assert!(split.fault.is_some());
@@ -319,6 +343,7 @@ mod tests {
             prop_assert_eq!(split.fault, None);
             prop_assert_eq!(Split { done: text.len(), ..found.split }, split);
             let cells = found.cells;
+            let mut values = std::str::from_utf8(&found.others).unwrap().split_terminator('\n');
             let (odd, _) = rows(std::str::from_utf8(&found.odd).unwrap(), dialect);
             // Put together again, with what is not known of plain rows left out.
             let mut told = Vec::new();
@@ -335,9 +360,13 @@ mod tests {
                     None => {
                         prop_assert_eq!(row.len(), width);
                         prop_assert_eq!(&row[column], &cell);
+                        for &other in &others {
+                            prop_assert_eq!(Some(row[other].as_str()), values.next());
+                        }
                     }
                 }
             }
+            prop_assert_eq!(values.next(), None);
         }
 
         #[test]

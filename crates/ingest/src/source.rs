@@ -714,8 +714,9 @@ impl ChunkParser {
     }
 
     /// Reads a chunk of the same file, for whoever wants to know no more of plain rows than the cell in one
-    /// of so many columns: [`ParsedChunk::column`] has these cells, and [`ParsedChunk::batch`] the other
-    /// rows, which are not numbered. That is quicker.
+    /// of so many columns, and what stands in few others: [`ParsedChunk::column`] has these cells,
+    /// [`ParsedChunk::others`] what stands beside them, and [`ParsedChunk::batch`] the other rows, which are
+    /// not numbered. That is quicker.
     ///
     /// ```
     /// use recipients_ingest::{Batch, ColumnRun, Options, Source};
@@ -724,7 +725,7 @@ impl ChunkParser {
     /// let mut source = Source::from_bytes("l", text.into(), &Options::auto())?;
     /// let parser = source.parser();
     /// let chunk = source.next_chunk(Batch::new())?.unwrap();
-    /// let mut parsed = parser.parse_column(chunk, 1, 2);
+    /// let mut parsed = parser.parse_column(chunk, 1, &[0], 2);
     /// source.join(&mut parsed)?;
     /// let runs: Vec<_> = parsed.column().unwrap().collect();
     /// assert_eq!(
@@ -735,14 +736,21 @@ impl ChunkParser {
     ///         ColumnRun::Cells("79101112233\n"),
     ///     ],
     /// );
+    /// assert_eq!(parsed.others().collect::<Vec<_>>(), ["A", "C"]);
     /// assert_eq!(parsed.batch().row(0).get(0), Some("B"));
     /// assert_eq!(source.skipped_blank(), 1);
     /// # Ok::<(), recipients_ingest::Error>(())
     /// ```
-    pub fn parse_column(&self, chunk: Chunk, column: usize, width: usize) -> ParsedChunk {
+    pub fn parse_column(
+        &self,
+        chunk: Chunk,
+        column: usize,
+        others: &[usize],
+        width: usize,
+    ) -> ParsedChunk {
         match (chunk.0, &self.0) {
             (Part::Text(piece, batch), Some(parser)) => {
-                let parsed = parser.parse_column(piece, batch, column, width);
+                let parsed = parser.parse_column(piece, batch, column, others, width);
                 ParsedChunk(Read::Text(Box::new(parsed)))
             }
             (part, _) => self.parse(Chunk(part)),
@@ -800,6 +808,19 @@ impl ParsedChunk {
         Some(text.into_iter().map(ColumnRun::Cells).chain(runs))
     }
 
+    /// For each of the cells of [`ParsedChunk::column`] what stands in the other columns that were asked
+    /// for, in the order in which they were.
+    pub fn others(&self) -> impl Iterator<Item = &str> {
+        let others = match &self.0 {
+            Read::Text(parsed) => match &parsed.known {
+                Known::Column { others, .. } => others.as_str(),
+                _ => "",
+            },
+            Read::Rows(_) => "",
+        };
+        Others(others)
+    }
+
     /// The rows.
     pub fn batch(&self) -> &Batch {
         match &self.0 {
@@ -814,6 +835,22 @@ impl ParsedChunk {
             Read::Text(parsed) => parsed.into_batch(),
             Read::Rows(batch) => batch,
         }
+    }
+}
+
+/// Lines, each of which a newline ends.
+struct Others<'c>(&'c str);
+
+impl<'c> Iterator for Others<'c> {
+    type Item = &'c str;
+
+    #[inline]
+    fn next(&mut self) -> Option<&'c str> {
+        // They are short: to look for where they end takes longer with more ado.
+        let end = self.0.bytes().position(|byte| byte == b'\n')?;
+        let (line, rest) = self.0.split_at(end);
+        self.0 = &rest[1..];
+        Some(line)
     }
 }
 

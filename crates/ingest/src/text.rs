@@ -244,6 +244,8 @@ pub(crate) enum Known {
     /// Cells of a column, and the rows that are not plain.
     Column {
         cells: String,
+        /// What is wanted of the same rows beside them, a line each.
+        others: String,
         runs: Vec<Run>,
         /// The piece, as it was read.
         bytes: Vec<u8>,
@@ -269,12 +271,13 @@ impl Parser {
     }
 
     /// Reads a piece as [`Parser::parse`] does, but without the offsets of rows, and of plain ones no more
-    /// than the cell in one of so many columns.
+    /// than the cell in one of so many columns, and the values of others.
     pub(crate) fn parse_column(
         &self,
         piece: Piece,
         batch: Batch,
         column: usize,
+        others: &[usize],
         width: usize,
     ) -> Parsed {
         if width > 1
@@ -283,6 +286,7 @@ impl Parser {
             let is_utf8 = self.encoding == Encoding::Utf8;
             let wanted = Wanted {
                 column,
+                others,
                 width,
                 is_utf8,
             };
@@ -290,7 +294,11 @@ impl Parser {
                 return self.with_column(piece, batch, found);
             }
         }
-        self.parse_lines(piece, batch)
+        match others {
+            [] => self.parse_lines(piece, batch),
+            // Of lines only the cells would be known.
+            _ => self.parse(piece, batch),
+        }
     }
 
     /// Reads a piece as [`Parser::parse`] does, but without the offsets of rows, and if all its lines
@@ -334,6 +342,11 @@ impl Parser {
 
     /// What is left of a piece of which a column is known.
     fn with_column(&self, piece: Piece, batch: Batch, column: Column) -> Parsed {
+        let others = Piece {
+            bytes: column.others,
+            edge: Edge::Last,
+        };
+        let others = self.decode(others, Batch::new()).batch.take_text();
         let odd = Piece {
             bytes: column.odd,
             edge: Edge::Last,
@@ -345,6 +358,7 @@ impl Parser {
         (parsed.edge, parsed.split, parsed.len) = (piece.edge, column.split, 0);
         parsed.known = Known::Column {
             cells: column.cells,
+            others,
             runs: column.runs,
             bytes: piece.bytes,
         };

@@ -90,9 +90,13 @@ impl std::fmt::Debug for Classes {
     }
 }
 
-/// A recipient who would be accepted: number and class of verdict in eight bytes.
-#[derive(Clone, Copy)]
-pub struct Candidate(u64);
+/// A recipient who would be accepted: number and class of verdict in eight bytes, with what their owner
+/// wants to find again once they are settled.
+#[derive(Clone, Copy, Default)]
+pub struct Candidate<W = ()> {
+    word: u64,
+    with: W,
+}
 
 impl Candidate {
     /// Bits that 15 digits take.
@@ -102,30 +106,47 @@ impl Candidate {
 
     #[inline]
     fn new(number: Msisdn, class: u16) -> Candidate {
-        Candidate(number.as_u64() | u64::from(class) << Self::NUMBER_BITS)
+        Candidate {
+            word: number.as_u64() | u64::from(class) << Self::NUMBER_BITS,
+            with: (),
+        }
     }
 
+    /// The same with something that belongs to it.
+    #[inline]
+    pub fn with<W>(self, with: W) -> Candidate<W> {
+        Candidate {
+            word: self.word,
+            with,
+        }
+    }
+
+    /// What [`Candidate::to_bits`] gave, for the same [`Classes`]; `None` if it did not.
+    pub fn from_bits(bits: u64) -> Option<Candidate> {
+        let candidate = Candidate {
+            word: bits,
+            with: (),
+        };
+        Msisdn::from_u64(candidate.number())?;
+        Some(candidate)
+    }
+}
+
+impl<W: Copy> Candidate<W> {
     /// The number.
     #[inline]
     pub fn msisdn(self) -> Msisdn {
         Msisdn::from_u64(self.number()).expect("made of a number")
     }
 
-    /// All of it in one word, to be set aside.
+    /// All of it in one word, to be set aside, but for what belongs to it.
     pub fn to_bits(self) -> u64 {
-        self.0
-    }
-
-    /// What [`Candidate::to_bits`] gave, for the same [`Classes`]; `None` if it did not.
-    pub fn from_bits(bits: u64) -> Option<Candidate> {
-        let candidate = Candidate(bits);
-        Msisdn::from_u64(candidate.number())?;
-        Some(candidate)
+        self.word
     }
 
     #[inline]
     pub(crate) fn number(self) -> u64 {
-        self.0 & ((1 << Self::NUMBER_BITS) - 1)
+        self.word & ((1 << Candidate::NUMBER_BITS) - 1)
     }
 
     /// The range that a bitmap of the seen set covers, in which the number lies.
@@ -143,12 +164,12 @@ impl Candidate {
 
     #[inline]
     fn class(self) -> usize {
-        (self.0 >> Self::NUMBER_BITS) as usize
+        (self.word >> Candidate::NUMBER_BITS) as usize
     }
 }
 
 /// Shows the number masked.
-impl std::fmt::Debug for Candidate {
+impl<W: Copy> std::fmt::Debug for Candidate<W> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Candidate({:?})", self.msisdn())
     }
@@ -195,18 +216,20 @@ const FATES: usize = LISTED + 3;
 /// let checker = Checker::default();
 /// let mut census = Census::new(&checker, &Classes::default());
 /// let (mut candidates, mut refused) = (Vec::new(), Vec::new());
-/// census.lines(
-///     "380971112233\n\nnone\n+380 97 111-22-33\n",
-///     |candidate| candidates.push(candidate),
-///     |cell, verdict| refused.push((cell.to_owned(), verdict.reason())),
-/// );
+/// census.lines("380971112233\n\nnone\n+380 97 111-22-33\n", |line, judged| match judged {
+///     Ok(candidate) => candidates.push(candidate.with(line.text().len())),
+///     Err(verdict) => refused.push((line.text().to_owned(), verdict.reason())),
+/// });
 /// assert_eq!(refused, [("none".to_owned(), Reason::NoDigits)]);
 ///
-/// census.settle([&candidates[..]].into_iter(), &mut Seen::numbers_only());
+/// let mut bytes = 0;
+/// let new = |len: usize| bytes += len;
+/// census.settle([&candidates[..]].into_iter(), &mut Seen::numbers_only(), new);
 /// let counts: Vec<_> = census.counts().map(|(verdict, count)| (verdict.reason(), count)).collect();
 /// assert_eq!(counts, [(Reason::Ok, 1), (Reason::Duplicate, 1)]);
+/// assert_eq!(bytes, "380971112233".len());
 /// ```
-pub struct Census<'c> {
+pub struct Census<'c, W = ()> {
     checker: &'c Checker,
     classes: Classes,
     memo: Memo<Ruling>,
@@ -216,13 +239,13 @@ pub struct Census<'c> {
     told_again: HashMap<Verdict, u64, RandomState>,
     likely_duplicates: u64,
     /// Candidates by leaves.
-    sorted: Vec<Candidate>,
+    sorted: Vec<Candidate<W>>,
     /// A leaf's numbers, a bit each.
     bits: Box<Bits>,
 }
 
 /// Shows whom it asks.
-impl std::fmt::Debug for Census<'_> {
+impl<W> std::fmt::Debug for Census<'_, W> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Census")
             .field("checker", &self.checker)
@@ -230,9 +253,27 @@ impl std::fmt::Debug for Census<'_> {
     }
 }
 
-impl<'c> Census<'c> {
+/// A line that was judged ([`Census::lines`]).
+#[derive(Clone, Copy)]
+pub struct Line<'t>(&'t [u8]);
+
+impl<'t> Line<'t> {
+    /// What stands in it.
+    pub fn text(self) -> &'t str {
+        text_of(self.0)
+    }
+}
+
+/// Shows how many bytes it has, and not what is in them.
+impl std::fmt::Debug for Line<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Line({})", self.0.len())
+    }
+}
+
+impl<'c, W: Copy + Default> Census<'c, W> {
     /// A census that asks this checker.
-    pub fn new(checker: &'c Checker, classes: &Classes) -> Census<'c> {
+    pub fn new(checker: &'c Checker, classes: &Classes) -> Census<'c, W> {
         Census {
             checker,
             classes: classes.clone(),
@@ -246,14 +287,12 @@ impl<'c> Census<'c> {
     }
 
     /// Judges every line that has any bytes. Lines end with a newline, which a carriage return may
-    /// precede. Those that are accepted, unless it turns out that they are on a stop list or
-    /// duplicates, are handed to `accepted` in their order; the others with their verdicts to
-    /// `rejected`.
+    /// precede. They are handed out in their order: those that are accepted, unless it turns out that
+    /// they are on a stop list or duplicates, as candidates, and the others with their verdicts.
     pub fn lines(
         &mut self,
         text: &str,
-        mut accepted: impl FnMut(Candidate),
-        mut rejected: impl FnMut(&str, Verdict),
+        mut each: impl FnMut(Line<'_>, Result<Candidate, Verdict>),
     ) {
         let Census {
             checker,
@@ -263,22 +302,20 @@ impl<'c> Census<'c> {
         } = self;
         checker.plan().for_lines(text, |lines, answers| {
             for (line, found) in lines.iter().zip(answers) {
-                match ruling(checker, classes, memo, found, || text_of(line)) {
-                    Ok(candidate) => accepted(candidate),
-                    Err(_) if line.is_empty() => {}
-                    Err(verdict) => rejected(text_of(line), verdict),
+                let judged = ruling(checker, classes, memo, found, || text_of(line));
+                if judged.is_ok() || !line.is_empty() {
+                    each(Line(line), judged);
                 }
             }
         });
     }
 
-    /// Judges cells as [`Census::lines`] judges lines, empty ones included; whoever is called is told
-    /// the cell's place.
+    /// Judges cells as [`Census::lines`] judges lines, empty ones included; they are handed out with
+    /// their places.
     pub fn cells(
         &mut self,
         cells: &[&str],
-        mut accepted: impl FnMut(usize, Candidate),
-        mut rejected: impl FnMut(usize, Verdict),
+        mut each: impl FnMut(usize, Result<Candidate, Verdict>),
     ) {
         let Census {
             checker,
@@ -288,10 +325,7 @@ impl<'c> Census<'c> {
         } = self;
         let mut at = 0;
         checker.by_batch(cells, |cell, found| {
-            match ruling(checker, classes, memo, &found, || cell) {
-                Ok(candidate) => accepted(at, candidate),
-                Err(verdict) => rejected(at, verdict),
-            }
+            each(at, ruling(checker, classes, memo, &found, || cell));
             at += 1;
         });
     }
@@ -303,16 +337,19 @@ impl<'c> Census<'c> {
     }
 
     /// Finds out what becomes of candidates, and counts them: whether they are on a stop list, among
-    /// those seen, or new; the new ones are seen now. Batches must come in the order of the rows, as
-    /// far as numbers can be equal.
+    /// those seen, or new; the new ones are seen now, and what belongs to them is handed to `new`, in any
+    /// order. Batches must come in the order of the rows, as far as numbers can be equal.
     ///
     /// Numbers are looked for in the order of ranges as wide as a bitmap that stays in the first-level
     /// cache: to look for them as they come would be to wait for memory most of the time.
     pub fn settle<'a>(
         &mut self,
-        batches: impl Iterator<Item = &'a [Candidate]> + Clone,
+        batches: impl Iterator<Item = &'a [Candidate<W>]> + Clone,
         seen: &mut Seen,
-    ) {
+        mut new: impl FnMut(W),
+    ) where
+        W: 'a,
+    {
         let Census {
             checker,
             classes,
@@ -348,6 +385,9 @@ impl<'c> Census<'c> {
                 *likely_duplicates += twins_seen(left, seen);
             }
             seen.insert_run(left, bits, |candidate, is_new| {
+                if is_new {
+                    new(candidate.with);
+                }
                 let mut is_counted = is_new;
                 if let (Some(verdicts), true) = (&verdicts, is_new) {
                     let verdict = verdicts[candidate.class()];
@@ -395,7 +435,7 @@ impl<'c> Census<'c> {
 
 /// How many numbers of a run are not seen yet while their likely twins are. Two twins are never in
 /// one leaf.
-fn twins_seen(run: &[Candidate], seen: &Seen) -> u64 {
+fn twins_seen<W: Copy>(run: &[Candidate<W>], seen: &Seen) -> u64 {
     let mut new: Vec<Msisdn> = run.iter().map(|candidate| candidate.msisdn()).collect();
     new.sort_unstable();
     new.dedup();
@@ -417,7 +457,7 @@ struct ClassTally<'c> {
 
 impl ClassTally<'_> {
     #[inline]
-    fn of(&mut self, candidate: Candidate) -> &mut [u64; FATES] {
+    fn of<W: Copy>(&mut self, candidate: Candidate<W>) -> &mut [u64; FATES] {
         if candidate.class() != self.class {
             self.flush();
             self.class = candidate.class();
@@ -463,9 +503,9 @@ fn ruling<'t>(
 }
 
 /// Brings candidates of the same leaf together and leaves them in their order otherwise.
-fn sort_by_leaf<'a>(
-    batches: impl Iterator<Item = &'a [Candidate]> + Clone,
-    sorted: &mut Vec<Candidate>,
+fn sort_by_leaf<'a, W: Copy + Default + 'a>(
+    batches: impl Iterator<Item = &'a [Candidate<W>]> + Clone,
+    sorted: &mut Vec<Candidate<W>>,
 ) {
     // Callers part candidates by wide ranges before, and few such ranges are in a part. Those few
     // leaves that share a bucket still come in an order that does no harm.
@@ -473,13 +513,13 @@ fn sort_by_leaf<'a>(
     const BUCKETS: usize = 1 << (LOW_BITS + 4);
     /// Below, sorting costs more than it saves.
     const FEW: usize = 512;
-    let bucket = |candidate: &Candidate| {
+    let bucket = |candidate: &Candidate<W>| {
         let leaf = candidate.leaf();
         let mixed = (leaf >> LOW_BITS).wrapping_mul(0xd6e8_feb8_6659_fd93);
         ((mixed >> 60 << LOW_BITS) | (leaf % (1 << LOW_BITS))) as usize
     };
     sorted.clear();
-    let len: usize = batches.clone().map(<[Candidate]>::len).sum();
+    let len: usize = batches.clone().map(<[_]>::len).sum();
     if len < FEW {
         sorted.extend(batches.flatten());
         return;
@@ -492,7 +532,7 @@ fn sort_by_leaf<'a>(
     for start in &mut starts {
         sum += std::mem::replace(start, sum);
     }
-    sorted.resize(len, Candidate(0));
+    sorted.resize(len, Candidate::default());
     for candidate in batches.flatten() {
         let next = &mut starts[bucket(candidate)];
         sorted[*next as usize] = *candidate;
@@ -502,14 +542,14 @@ fn sort_by_leaf<'a>(
 
 /// Moves the candidates of a leaf that are not in a set to the front, in their order; how many they
 /// are. All of `bits` are 0, before and after.
-fn strike(
-    run: &mut [Candidate],
+fn strike<W: Copy>(
+    run: &mut [Candidate<W>],
     set: &NumberSet,
     bits: &mut Bits,
-    mut tell: impl FnMut(Candidate),
+    mut tell: impl FnMut(Candidate<W>),
 ) -> usize {
     let mut kept = 0;
-    let mut keep = |run: &mut [Candidate], at: usize, is_there: bool| match is_there {
+    let mut keep = |run: &mut [Candidate<W>], at: usize, is_there: bool| match is_there {
         true => tell(run[at]),
         false => {
             run[kept] = run[at];
@@ -601,7 +641,7 @@ mod tests {
                 .system_stop_list(list(79_000_000_000))
                 .seen_before(list(380_971_110_050));
             let checker = Checker::with_plan(Plan::builtin(), policy);
-            let mut expected = Counts::new();
+            let (mut expected, mut expected_bytes) = (Counts::new(), 0);
             let mut seen = Seen::numbers_only();
             for cell in cells.iter().filter(|cell| !cell.is_empty()) {
                 let mut verdict = checker.check(cell);
@@ -610,33 +650,35 @@ mod tests {
                 {
                     verdict = verdict.but(Reason::Duplicate);
                 }
+                expected_bytes += if verdict.is_accepted() { cell.len() as u64 } else { 0 };
                 count(&mut expected, verdict, 1);
             }
             for spent in [0, 1 << 20] {
                 let mut census = Census::new(&checker, &Classes::with_room(room));
                 let mut seen = Seen::numbers_only().spending(spent);
-                let mut found = Counts::new();
+                let (mut found, mut new_bytes) = (Counts::new(), 0);
                 for cells in cells.chunks(part) {
                     let (one, other) = cells.split_at(cells.len() / 2);
-                    let batches: Vec<Vec<Candidate>> = [one, other]
+                    let batches: Vec<Vec<Candidate<u64>>> = [one, other]
                         .into_iter()
                         .map(|cells| {
                             let mut candidates = Vec::new();
                             let text: String = cells.iter().map(|cell| format!("{cell}\n")).collect();
-                            census.lines(
-                                &text,
-                                |candidate| candidates.push(candidate),
-                                |_, verdict| count(&mut found, verdict, 1),
-                            );
+                            census.lines(&text, |line, judged| match judged {
+                                Ok(candidate) => candidates.push(candidate.with(line.text().len() as u64)),
+                                Err(verdict) => count(&mut found, verdict, 1),
+                            });
                             candidates
                         })
                         .collect();
-                    census.settle(batches.iter().map(Vec::as_slice), &mut seen);
+                    let batches = batches.iter().map(Vec::as_slice);
+                    census.settle(batches, &mut seen, |len| new_bytes += len);
                 }
                 for (verdict, more) in census.counts() {
                     count(&mut found, verdict, more);
                 }
                 prop_assert_eq!(&found, &expected);
+                prop_assert_eq!(new_bytes, expected_bytes);
             }
         }
     }

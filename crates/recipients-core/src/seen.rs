@@ -156,11 +156,11 @@ impl Seen {
 
     /// Adds candidates of one leaf to a set without places, in their order, telling of each whether
     /// it is new. All of `bits` are 0, before and after.
-    pub(crate) fn insert_run(
+    pub(crate) fn insert_run<W: Copy>(
         &mut self,
-        run: &[Candidate],
+        run: &[Candidate<W>],
         bits: &mut Bits,
-        mut tell: impl FnMut(Candidate, bool),
+        mut tell: impl FnMut(Candidate<W>, bool),
     ) {
         let Some(first) = run.first() else {
             return;

@@ -54,12 +54,12 @@
 pub use recipients_batcher::*;
 pub use recipients_core::{
     Allocation, Answer, Candidate, Census, Checker, Classes, Code, Contact, ContactBook,
-    Destination, Error as RuleError, ErrorKind as RuleErrorKind, Kind, Length, Lines, Msisdn,
+    Destination, Error as RuleError, ErrorKind as RuleErrorKind, Kind, Length, Line, Lines, Msisdn,
     NumberSet, OperatorId, Origin, Plan, Policy, Reason, Seen, SeveralNumbers, Step, StopList,
     Territory, UnknownCode, Verdict, is_blank,
 };
 pub use recipients_ingest as ingest;
 pub use recipients_template::{
-    Encoding as TextEncoding, Missing, Segments, Template, Unfilled, gsm_twin, is_placeholder_name,
-    non_gsm,
+    Encoding as TextEncoding, Length as TextLength, Missing, Segments, Template, Unfilled,
+    gsm_twin, is_placeholder_name, non_gsm,
 };

@@ -1,0 +1,169 @@
+//! What the texts of one file cost.
+
+use crate::binding::Binding;
+use recipients_core::Msisdn;
+use recipients_template::{Encoding, Length, Missing, Segments, Template, Unfilled, non_gsm};
+
+/// The text of the message and what to do where a value is missing.
+#[derive(Clone, Debug)]
+pub(crate) struct Message {
+    pub(crate) template: Template,
+    pub(crate) missing: Missing,
+    /// Whether the text itself, without any value, stays within the GSM alphabet.
+    is_plain_gsm: bool,
+}
+
+impl Message {
+    pub(crate) fn new(template: Template, missing: Missing) -> Message {
+        let is_plain_gsm = non_gsm(template.text()).next().is_none();
+        Message {
+            template,
+            missing,
+            is_plain_gsm,
+        }
+    }
+}
+
+/// What a text costs.
+pub(crate) struct Cost {
+    pub(crate) segments: Segments,
+    /// Characters of values that took the text out of the GSM alphabet, each once, ascending.
+    pub(crate) culprits: Option<Box<[char]>>,
+}
+
+/// What the texts of one file are made of.
+#[derive(Debug)]
+pub(crate) struct Texts {
+    message: Message,
+    pub(crate) binding: Binding,
+    /// The columns whose values are in them, each once, and how often.
+    columns: Vec<usize>,
+    times: Vec<u32>,
+    /// How often the number is.
+    numbers: u32,
+    /// What is in all of them.
+    always: Length,
+    /// Whether none can be made, for want of a value.
+    is_lacking: bool,
+}
+
+impl Texts {
+    pub(crate) fn new(message: &Message, binding: Binding) -> Texts {
+        let mut texts = Texts {
+            message: message.clone(),
+            binding,
+            columns: Vec::new(),
+            times: Vec::new(),
+            numbers: 0,
+            always: Length::default(),
+            is_lacking: false,
+        };
+        let text = message.template.text();
+        let mut done = 0;
+        for span in message.template.spans() {
+            texts.always.add(&text[done..span.start], 1);
+            done = span.end;
+            let name = &text[span.start + 1..span.end - 1];
+            if name == Template::RECIPIENT {
+                texts.numbers += 1;
+            } else if let Some(column) = texts.binding.column(name) {
+                let known = texts.columns.iter().position(|&known| known == column);
+                let at = known.unwrap_or_else(|| {
+                    texts.columns.push(column);
+                    texts.times.push(0);
+                    texts.columns.len() - 1
+                });
+                texts.times[at] += 1;
+            } else {
+                match message.missing {
+                    Missing::Keep => texts.always.add(&text[span.clone()], 1),
+                    Missing::Remove => {}
+                    Missing::Reject => texts.is_lacking = true,
+                }
+            }
+        }
+        texts.always.add(&text[done..], 1);
+        texts
+    }
+
+    /// The columns whose values are wanted.
+    pub(crate) fn columns(&self) -> &[usize] {
+        &self.columns
+    }
+
+    /// What the text for one recipient costs, whose value in each of [`Texts::columns`] is told by its place
+    /// among these. The text is made, in `text`, only if its pieces do not tell.
+    #[inline]
+    pub(crate) fn cost<'v>(
+        &self,
+        number: Option<Msisdn>,
+        value: impl Fn(usize) -> Option<&'v str>,
+        text: &mut String,
+    ) -> Result<Cost, Unfilled> {
+        let length = self.length(number, &value);
+        let told = length.filter(|length| length.bytes() <= Template::MOST_BYTES);
+        let Some(segments) = told.and_then(Length::segments) else {
+            return self.cost_of_text(number, value, text);
+        };
+        let culprits = self.is_ucs2_by_values(segments).then(|| {
+            let values = (0..self.columns.len()).filter_map(value);
+            each_once(values.flat_map(non_gsm))
+        });
+        Ok(Cost { segments, culprits })
+    }
+
+    #[inline]
+    fn length<'v>(
+        &self,
+        number: Option<Msisdn>,
+        value: impl Fn(usize) -> Option<&'v str>,
+    ) -> Option<Length> {
+        /// As long in any encoding as a number with as many digits.
+        const DIGITS: &str = "000000000000000";
+        if self.is_lacking {
+            return None;
+        }
+        let mut length = self.always;
+        if self.numbers > 0 {
+            let digits = number?.as_u64().ilog10() as usize + 1;
+            length.add(DIGITS.get(..digits)?, self.numbers);
+        }
+        for (at, &times) in self.times.iter().enumerate() {
+            length.add(value(at)?, times);
+        }
+        Some(length)
+    }
+
+    #[cold]
+    fn cost_of_text<'v>(
+        &self,
+        number: Option<Msisdn>,
+        value: impl Fn(usize) -> Option<&'v str>,
+        text: &mut String,
+    ) -> Result<Cost, Unfilled> {
+        let number = number.map(|number| number.to_string()).unwrap_or_default();
+        let Message {
+            template, missing, ..
+        } = &self.message;
+        let field = |column| value(self.columns.iter().position(|&known| known == column)?);
+        self.binding
+            .fill(template, *missing, &number, field, text)?;
+        let segments = Segments::of(text);
+        let culprits = self.is_ucs2_by_values(segments);
+        Ok(Cost {
+            segments,
+            culprits: culprits.then(|| each_once(non_gsm(text))),
+        })
+    }
+
+    fn is_ucs2_by_values(&self, segments: Segments) -> bool {
+        self.message.is_plain_gsm && segments.encoding == Encoding::Ucs2
+    }
+}
+
+fn each_once(chars: impl Iterator<Item = char>) -> Box<[char]> {
+    let mut chars: Vec<char> = chars.collect();
+    chars.sort_unstable();
+    chars.dedup();
+    chars.into()
+}
