@@ -4,7 +4,7 @@ use crate::annotate::{self, Prior};
 use crate::binding::{Binding, unfilled_reason};
 use crate::cost::{Cost, Texts};
 use recipients_core::{Checker, Code, Reason, SeveralNumbers, Verdict, is_blank};
-use recipients_ingest::{Batch, Format, Layout, Row};
+use recipients_ingest::{Batch, Format, Layout, Row, Value};
 use recipients_template::Segments;
 
 /// What is the same for all rows of one file.
@@ -297,7 +297,7 @@ fn as_before(verdict: Verdict, file: &FileCheck, row: &Row<'_>) -> Verdict {
 /// Finds out what the text for the last verdict costs.
 fn fill(texts: &Texts, file: &FileCheck, row: &Row<'_>, judged: &mut Judged, text: &mut String) {
     let at = judged.verdicts.len() - 1;
-    let value = |at: usize| file.field(row, texts.columns()[at]);
+    let value = |at: usize| file.field(row, texts.columns()[at]).map(Value::from);
     match texts.cost(judged.verdicts[at].msisdn(), value, text) {
         Ok(_) if !judged.verdicts[at].is_accepted() => {}
         Ok(cost) => {

@@ -2,6 +2,7 @@
 
 use crate::binding::Binding;
 use recipients_core::Msisdn;
+use recipients_ingest::Value;
 use recipients_template::{Encoding, Length, Missing, Segments, Template, Unfilled, non_gsm};
 
 /// The text of the message and what to do where a value is missing.
@@ -97,7 +98,7 @@ impl Texts {
     pub(crate) fn cost<'v>(
         &self,
         number: Option<Msisdn>,
-        value: impl Fn(usize) -> Option<&'v str>,
+        value: impl Fn(usize) -> Option<Value<'v>>,
         text: &mut String,
     ) -> Result<Cost, Unfilled> {
         let length = self.length(number, &value);
@@ -107,7 +108,8 @@ impl Texts {
         };
         let culprits = self.is_ucs2_by_values(segments).then(|| {
             let values = (0..self.columns.len()).filter_map(value);
-            each_once(values.flat_map(non_gsm))
+            let texts: Vec<_> = values.map(Value::text).collect();
+            each_once(texts.iter().flat_map(|text| non_gsm(text)))
         });
         Ok(Cost { segments, culprits })
     }
@@ -116,7 +118,7 @@ impl Texts {
     fn length<'v>(
         &self,
         number: Option<Msisdn>,
-        value: impl Fn(usize) -> Option<&'v str>,
+        value: impl Fn(usize) -> Option<Value<'v>>,
     ) -> Option<Length> {
         /// As long in any encoding as a number with as many digits.
         const DIGITS: &str = "000000000000000";
@@ -129,7 +131,11 @@ impl Texts {
             length.add(DIGITS.get(..digits)?, self.numbers);
         }
         for (at, &times) in self.times.iter().enumerate() {
-            length.add(value(at)?, times);
+            let value = value(at)?;
+            match value.units().filter(|_| length.is_ucs2()) {
+                Some(units) => length.add_units(units, times),
+                None => length.add(&value.text(), times),
+            }
         }
         Some(length)
     }
@@ -138,14 +144,19 @@ impl Texts {
     fn cost_of_text<'v>(
         &self,
         number: Option<Msisdn>,
-        value: impl Fn(usize) -> Option<&'v str>,
+        value: impl Fn(usize) -> Option<Value<'v>>,
         text: &mut String,
     ) -> Result<Cost, Unfilled> {
         let number = number.map(|number| number.to_string()).unwrap_or_default();
         let Message {
             template, missing, ..
         } = &self.message;
-        let field = |column| value(self.columns.iter().position(|&known| known == column)?);
+        let values = (0..self.columns.len()).map(|at| value(at).map(Value::text));
+        let values: Vec<_> = values.collect();
+        let field = |column| {
+            let at = self.columns.iter().position(|&known| known == column)?;
+            values[at].as_deref()
+        };
         self.binding
             .fill(template, *missing, &number, field, text)?;
         let segments = Segments::of(text);

@@ -15,7 +15,7 @@ use crate::rounds::{Crew, Judge, Lane, Slot, Stash, drive};
 use crate::spill::{Budget, Part};
 use ahash::RandomState;
 use recipients_core::{Candidate, Census, Checker, Classes, Code, Seen, SeveralNumbers, Verdict};
-use recipients_ingest::{Batch, Chunk, ChunkParser, ColumnRun, ParsedChunk, Source};
+use recipients_ingest::{Batch, Chunk, ChunkParser, ColumnRun, ParsedChunk, Source, Value};
 use recipients_template::{Encoding, Unfilled};
 use std::collections::HashMap;
 use std::io;
@@ -400,7 +400,7 @@ impl<'p, W: Price> SumsJudge<'p, W> {
         &self,
         file: usize,
         runs: impl Iterator<Item = ColumnRun<'c>>,
-        mut others: impl Iterator<Item = &'c str>,
+        mut others: impl Iterator<Item = Value<'c>>,
         batch: &Batch,
         brief: &mut Brief<W>,
     ) {
@@ -409,7 +409,7 @@ impl<'p, W: Price> SumsJudge<'p, W> {
         let texts = check.texts.as_ref();
         let columns = texts.map_or(&[][..], Texts::columns);
         // The values of a plain row.
-        let mut values = vec![""; columns.len()];
+        let mut values = vec![Value::from(""); columns.len()];
         self.fill(brief, |census, taker| {
             for run in runs {
                 match run {
@@ -427,7 +427,7 @@ impl<'p, W: Price> SumsJudge<'p, W> {
                             Code::Empty => check::empty(check, &row, verdict).0,
                             _ => verdict,
                         });
-                        let value = |of: usize| check.field(&row, columns[of]);
+                        let value = |of: usize| check.field(&row, columns[of]).map(Value::from);
                         taker.judged(judged, texts, value, || cells[at]);
                     }),
                 }
@@ -472,7 +472,7 @@ impl<W: Price> Taker<'_, W> {
         &mut self,
         judged: Result<Candidate, Verdict>,
         texts: Option<&Texts>,
-        value: impl Fn(usize) -> Option<&'c str>,
+        value: impl Fn(usize) -> Option<Value<'c>>,
         cell: impl FnOnce() -> &'c str,
     ) {
         let number = match &judged {

@@ -4,7 +4,9 @@
 //! each of their fields stands. Rows that are not plain are made as any others: what comes out is what
 //! [`crate::split`] would make of the decoded text.
 
+use crate::encoding::{Decoder, Encoding};
 use crate::split::{RunOver, Split};
+use std::borrow::Cow;
 use std::ops::Range;
 
 /// Consecutive rows of a text.
@@ -16,14 +18,67 @@ pub(crate) enum Run {
     Rows(Range<usize>),
 }
 
+/// A field, maybe as it stands in the file.
+#[derive(Clone, Copy)]
+pub struct Value<'c>(Stands<'c>);
+
+#[derive(Clone, Copy)]
+enum Stands<'c> {
+    Text(&'c str),
+    /// Of which all are characters of that encoding.
+    Bytes(&'c [u8], Encoding),
+}
+
+impl<'c> Value<'c> {
+    pub(crate) fn new(bytes: &'c [u8], encoding: Encoding) -> Value<'c> {
+        Value(Stands::Bytes(bytes, encoding))
+    }
+
+    /// What it holds.
+    pub fn text(self) -> Cow<'c, str> {
+        match self.0 {
+            Stands::Text(text) => Cow::Borrowed(text),
+            Stands::Bytes(bytes, encoding) => match std::str::from_utf8(bytes) {
+                Ok(text) if encoding == Encoding::Utf8 || text.is_ascii() => Cow::Borrowed(text),
+                _ => {
+                    let mut text = String::new();
+                    let decoded = Decoder::new(encoding).decode(bytes, true, &mut text);
+                    debug_assert!(decoded.is_ok());
+                    Cow::Owned(text)
+                }
+            },
+        }
+    }
+
+    /// How many characters it has, each of them one unit of UTF-16, if its bytes tell without being decoded.
+    pub fn units(self) -> Option<usize> {
+        match self.0 {
+            Stands::Bytes(bytes, encoding) if encoding != Encoding::Utf8 => Some(bytes.len()),
+            _ => None,
+        }
+    }
+}
+
+impl<'c> From<&'c str> for Value<'c> {
+    fn from(text: &'c str) -> Value<'c> {
+        Value(Stands::Text(text))
+    }
+}
+
+/// Values are personal data.
+impl std::fmt::Debug for Value<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Value")
+    }
+}
+
 /// A column of a text.
 #[derive(Debug, Default, Eq, PartialEq)]
 pub(crate) struct Column {
     /// Cells of plain rows, each with a newline behind it.
     pub(crate) cells: String,
-    /// For each of them what the other columns hold that are wanted, as it stands in the file, each with a
-    /// newline behind it.
-    pub(crate) others: Vec<u8>,
+    /// For each of them where the values of the other columns stand that are wanted.
+    pub(crate) others: Vec<Range<u32>>,
     /// The other rows as they stand, one behind the other.
     pub(crate) odd: Vec<u8>,
     /// All rows in their order.
@@ -75,10 +130,9 @@ impl Column {
             } else if let Some(cell) = row.cell {
                 lines.extend_from_slice(&text[cell]);
                 lines.push(b'\n');
-                for value in &values {
-                    column.others.extend_from_slice(&text[value.clone()]);
-                    column.others.push(b'\n');
-                }
+                let values = values.iter();
+                let values = values.map(|value| value.start as u32..value.end as u32);
+                column.others.extend(values);
             } else {
                 if lines.len() > cells {
                     column.runs.push(Run::Cells(cells..lines.len()));
@@ -343,7 +397,8 @@ mod tests {
             prop_assert_eq!(split.fault, None);
             prop_assert_eq!(Split { done: text.len(), ..found.split }, split);
             let cells = found.cells;
-            let mut values = std::str::from_utf8(&found.others).unwrap().split_terminator('\n');
+            let others_of = |place: &Range<u32>| &text[place.start as usize..place.end as usize];
+            let mut values = found.others.iter().map(others_of);
             let (odd, _) = rows(std::str::from_utf8(&found.odd).unwrap(), dialect);
             // Put together again, with what is not known of plain rows left out.
             let mut told = Vec::new();

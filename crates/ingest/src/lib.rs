@@ -47,6 +47,7 @@ mod text;
 mod write;
 
 pub use batch::{Batch, Row};
+pub use column::Value;
 pub use encoding::Encoding;
 pub use error::{Error, ErrorKind, Position};
 pub use formula::{escape, unescape};

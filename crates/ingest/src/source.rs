@@ -2,7 +2,7 @@
 
 use crate::Encoding;
 use crate::batch::Batch;
-use crate::column::Run;
+use crate::column::{Run, Value};
 use crate::compress::Compression;
 use crate::detect;
 use crate::error::{Error, ErrorKind};
@@ -736,7 +736,7 @@ impl ChunkParser {
     ///         ColumnRun::Cells("79101112233\n"),
     ///     ],
     /// );
-    /// assert_eq!(parsed.others().collect::<Vec<_>>(), ["A", "C"]);
+    /// assert_eq!(parsed.others().map(|value| value.text()).collect::<Vec<_>>(), ["A", "C"]);
     /// assert_eq!(parsed.batch().row(0).get(0), Some("B"));
     /// assert_eq!(source.skipped_blank(), 1);
     /// # Ok::<(), recipients_ingest::Error>(())
@@ -810,15 +810,25 @@ impl ParsedChunk {
 
     /// For each of the cells of [`ParsedChunk::column`] what stands in the other columns that were asked
     /// for, in the order in which they were.
-    pub fn others(&self) -> impl Iterator<Item = &str> {
-        let others = match &self.0 {
+    pub fn others(&self) -> impl Iterator<Item = Value<'_>> {
+        let known = match &self.0 {
             Read::Text(parsed) => match &parsed.known {
-                Known::Column { others, .. } => others.as_str(),
-                _ => "",
+                Known::Column {
+                    bytes,
+                    others,
+                    encoding,
+                    ..
+                } => Some((&**bytes, others, *encoding)),
+                _ => None,
             },
-            Read::Rows(_) => "",
+            Read::Rows(_) => None,
         };
-        Others(others)
+        known.into_iter().flat_map(|(bytes, others, encoding)| {
+            others.iter().map(move |place| {
+                let place = place.start as usize..place.end as usize;
+                Value::new(&bytes[place], encoding)
+            })
+        })
     }
 
     /// The rows.
@@ -835,22 +845,6 @@ impl ParsedChunk {
             Read::Text(parsed) => parsed.into_batch(),
             Read::Rows(batch) => batch,
         }
-    }
-}
-
-/// Lines, each of which a newline ends.
-struct Others<'c>(&'c str);
-
-impl<'c> Iterator for Others<'c> {
-    type Item = &'c str;
-
-    #[inline]
-    fn next(&mut self) -> Option<&'c str> {
-        // They are short: to look for where they end takes longer with more ado.
-        let end = self.0.bytes().position(|byte| byte == b'\n')?;
-        let (line, rest) = self.0.split_at(end);
-        self.0 = &rest[1..];
-        Some(line)
     }
 }
 

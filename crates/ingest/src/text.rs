@@ -13,6 +13,7 @@ use crate::options::Options;
 use crate::split::{Dialect, Edge, Fault, Offsets, RunOver, Split, count_lines};
 use crate::{Encoding, detect};
 use std::io::Read;
+use std::ops::Range;
 use std::sync::Arc;
 
 /// The file, cut into pieces. A piece is not empty, but for the last one.
@@ -244,11 +245,12 @@ pub(crate) enum Known {
     /// Cells of a column, and the rows that are not plain.
     Column {
         cells: String,
-        /// What is wanted of the same rows beside them, a line each.
-        others: String,
         runs: Vec<Run>,
         /// The piece, as it was read.
         bytes: Vec<u8>,
+        /// Where the values stand in it that are wanted beside the cells.
+        others: Vec<Range<u32>>,
+        encoding: Encoding,
     },
 }
 
@@ -342,11 +344,6 @@ impl Parser {
 
     /// What is left of a piece of which a column is known.
     fn with_column(&self, piece: Piece, batch: Batch, column: Column) -> Parsed {
-        let others = Piece {
-            bytes: column.others,
-            edge: Edge::Last,
-        };
-        let others = self.decode(others, Batch::new()).batch.take_text();
         let odd = Piece {
             bytes: column.odd,
             edge: Edge::Last,
@@ -358,9 +355,10 @@ impl Parser {
         (parsed.edge, parsed.split, parsed.len) = (piece.edge, column.split, 0);
         parsed.known = Known::Column {
             cells: column.cells,
-            others,
             runs: column.runs,
             bytes: piece.bytes,
+            others: column.others,
+            encoding: self.encoding,
         };
         parsed
     }

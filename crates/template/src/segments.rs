@@ -146,6 +146,24 @@ impl Length {
         self.utf16 = self.utf16.saturating_add(long(utf16));
     }
 
+    /// Adds that of a piece of which it is only known how many characters it has, each of them one unit of
+    /// UTF-16: that is enough for a text that is UCS-2 anyway ([`Length::is_ucs2`]), and the bytes are the
+    /// most that there can be.
+    #[inline]
+    pub fn add_units(&mut self, units: usize, times: u32) {
+        let all = units.saturating_mul(times as usize);
+        self.bytes = self.bytes.saturating_add(all.saturating_mul(3));
+        let all = u32::try_from(all).unwrap_or(u32::MAX);
+        self.chars = self.chars.saturating_add(all);
+        self.utf16 = self.utf16.saturating_add(all);
+        debug_assert!(self.is_ucs2, "septets are not known");
+    }
+
+    /// Whether there is a character that the GSM alphabet does not have.
+    pub fn is_ucs2(self) -> bool {
+        self.is_ucs2
+    }
+
     /// In bytes of UTF-8.
     pub fn bytes(self) -> usize {
         self.bytes
@@ -305,6 +323,16 @@ mod tests {
                 text.push_str(&piece.repeat(*times));
             }
             prop_assert_eq!(length.bytes(), text.len());
+            let mut more = Length::of("я");
+            for (piece, times) in &pieces {
+                match piece.chars().all(|c| c.len_utf16() == 1) {
+                    true => more.add_units(piece.chars().count(), *times as u32),
+                    false => more.add(piece, *times as u32),
+                }
+            }
+            let segments = Segments::of(&(String::from("я") + &text));
+            prop_assert!(more.segments().is_none_or(|found| found == segments));
+            prop_assert!(more.bytes() >= text.len() + "я".len());
             let segments = Segments::of(&text);
             match length.segments() {
                 Some(found) => prop_assert_eq!(found, segments),
