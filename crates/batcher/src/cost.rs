@@ -4,6 +4,7 @@ use crate::binding::Binding;
 use recipients_core::Msisdn;
 use recipients_ingest::Value;
 use recipients_template::{Encoding, Length, Missing, Segments, Template, Unfilled, non_gsm};
+use std::collections::BTreeMap;
 
 /// The text of the message and what to do where a value is missing.
 #[derive(Clone, Debug)]
@@ -37,7 +38,7 @@ pub(crate) struct Cost {
 pub(crate) struct Texts {
     message: Message,
     pub(crate) binding: Binding,
-    /// The columns whose values are in them, each once, and how often.
+    /// The columns whose values are in them, ascending, and how often.
     columns: Vec<usize>,
     times: Vec<u32>,
     /// How often the number is.
@@ -59,6 +60,7 @@ impl Texts {
             always: Length::default(),
             is_lacking: false,
         };
+        let mut times: BTreeMap<usize, u32> = BTreeMap::new();
         let text = message.template.text();
         let mut done = 0;
         for span in message.template.spans() {
@@ -68,13 +70,7 @@ impl Texts {
             if name == Template::RECIPIENT {
                 texts.numbers += 1;
             } else if let Some(column) = texts.binding.column(name) {
-                let known = texts.columns.iter().position(|&known| known == column);
-                let at = known.unwrap_or_else(|| {
-                    texts.columns.push(column);
-                    texts.times.push(0);
-                    texts.columns.len() - 1
-                });
-                texts.times[at] += 1;
+                *times.entry(column).or_default() += 1;
             } else {
                 match message.missing {
                     Missing::Keep => texts.always.add(&text[span.clone()], 1),
@@ -84,10 +80,11 @@ impl Texts {
             }
         }
         texts.always.add(&text[done..], 1);
+        (texts.columns, texts.times) = times.into_iter().unzip();
         texts
     }
 
-    /// The columns whose values are wanted.
+    /// The columns whose values are wanted, ascending.
     pub(crate) fn columns(&self) -> &[usize] {
         &self.columns
     }
@@ -154,7 +151,7 @@ impl Texts {
         let values = (0..self.columns.len()).map(|at| value(at).map(Value::text));
         let values: Vec<_> = values.collect();
         let field = |column| {
-            let at = self.columns.iter().position(|&known| known == column)?;
+            let at = self.columns.binary_search(&column).ok()?;
             values[at].as_deref()
         };
         self.binding

@@ -444,7 +444,7 @@ impl<'p, W: Price> SumsJudge<'p, W> {
                 match census.candidate(*verdict) {
                     Some(candidate) => {
                         let price = taker.price(|_| Ok(judged.cost(at)));
-                        let price = price.expect("there is a text");
+                        let price = price.expect("what it costs is known");
                         taker.candidates.push(candidate.with(price));
                     }
                     None => taker.reject(verdict, rows.get(at).input()),
