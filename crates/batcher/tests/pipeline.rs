@@ -223,6 +223,44 @@ fn d17_the_number_and_d21_the_filled_text() {
     assert_eq!((counts.ucs2, counts.culprits.get(&'’')), (1, Some(&1)));
 }
 
+/// Far behind the beginning of a list, by which it is judged what it is.
+#[test]
+fn bytes_of_no_text_end_a_list_wherever_they_stand() {
+    let mut list = "380971112233;a\n".repeat(200_000).into_bytes();
+    list.extend(b"380971112244;\0\n");
+    let checker = Checker::default();
+    let run = |rows: bool| {
+        let options = fixed_options().column(Some(Column::Number(1)));
+        let source = Source::from_bytes("l", list.clone(), &options).unwrap();
+        let pipeline = Pipeline::new(&checker);
+        let ended = match rows {
+            true => pipeline.run(vec![source], |_: &Checked<'_>| Ok(())),
+            false => pipeline.run(vec![source], ReportOnly(&mut 0)),
+        };
+        ended.unwrap_err().to_string()
+    };
+    assert!(run(true).contains("200001"), "{}", run(true));
+    assert_eq!(run(false), run(true));
+}
+
+#[test]
+fn d20_a_text_that_would_be_too_long() {
+    let value = "x".repeat(1000);
+    let list = format!("recipient;name\n380971112233;{value}\n380971112244;y\n");
+    let text = "{name}".repeat(161);
+    for text in [text.clone(), format!("я{text}")] {
+        let setup = Setup::with_text(&text, Missing::Keep);
+        let (lines, report) = setup.run(&[("l", &list)]);
+        assert_eq!(reasons(&lines), [(2, Reason::TextTooLong), (3, Reason::Ok)]);
+        let source = Source::from_bytes("l", list.clone().into_bytes(), &setup.options).unwrap();
+        let pipeline = Pipeline::new(&setup.checker);
+        let sums = pipeline
+            .message(Template::parse(text), Missing::Keep)
+            .run(vec![source], ReportOnly(&mut 0));
+        assert_eq!(format!("{:?}", sums.unwrap()), format!("{report:?}"));
+    }
+}
+
 #[test]
 fn d18_what_is_a_row_and_of_what_shape() {
     let list = "phone;name\n380971112233;a\n\n;\n   \n79201112233\n77071112233;b;c\n \u{200b};\n\n";
@@ -556,7 +594,8 @@ proptest! {
                 5 => format!("55118765432{:02}\n", n % 9),
                 6 => format!("551198765432{}\n", n % 9),
                 7 => format!("551187654{:03}\n", 320 + n % 9),
-                _ => format!("380971112{n:03}\n"),
+                // Some of them are on the list.
+                _ => format!("380971112{:03}\n", 170 + n),
             })
             .enumerate()
             .map(|(at, line)| {

@@ -375,10 +375,21 @@ mod tests {
         (fields.collect(), split)
     }
 
+    fn any_text() -> impl Strategy<Value = String> {
+        let field = "a{0,3}|1é|\"[;a1]{0,3}\"|\"a\"\"1\"|\"1\"a|\"a\n\"|[\" ]";
+        let row = prop::collection::vec(field, 1..5).prop_map(|fields| fields.join(";"));
+        prop_oneof![
+            "([ab1é \r\n;;;\"\"\"]{0,12}(\n|\r\n)){0,12}([ab1;\"]{0,6})?",
+            prop::collection::vec(row, 0..9).prop_map(|rows| rows.join("\n")),
+        ]
+    }
+
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(1000))]
+
         #[test]
         fn it_is_the_column_that_splitting_makes(
-            text in "([ab1é \r\n;;;\"\"\"]{0,12}(\n|\r\n)){0,12}([ab1;\"]{0,6})?",
+            text in any_text(),
             column in 0usize..4,
             others in prop::collection::btree_set(0usize..4, 0..3),
             width in 1usize..5,
