@@ -302,9 +302,16 @@ fn those_who_were_answered_make_room() {
     };
     let server = Server::with(folder.path(), &Arc::default(), options);
     let address = server.url.strip_prefix("http://").unwrap();
-    let request = "POST /service/a/b?output=zz HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\n\
-                   Content-Length: 3\r\n\r\na=1";
-    let ask = || {
+    let request = |path: &str| {
+        format!(
+            "POST /service/{path} HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\n\
+             Content-Length: 3\r\n\r\na=1"
+        )
+    };
+    let balance = format!("user/getownbalance?output=json&apiKey={}", server.key);
+    // One that nobody has to carry out, and one that has been.
+    let requests = [request("a/b?output=zz"), request(&balance)];
+    let ask = |request: &str| {
         let mut stream = TcpStream::connect(address).unwrap();
         let patience = options.patience / 3;
         stream.set_read_timeout(Some(patience)).unwrap();
@@ -318,9 +325,12 @@ fn those_who_were_answered_make_room() {
         }
         stream
     };
-    let streams: Vec<TcpStream> = (0..4 * options.connections).map(|_| ask()).collect();
-    assert_eq!(server.call("user/getownbalance", &[])["code"], 0);
-    drop(streams);
+    for request in &requests {
+        let streams = (0..4 * options.connections).map(|_| ask(request));
+        let streams: Vec<TcpStream> = streams.collect();
+        assert_eq!(server.call("user/getownbalance", &[])["code"], 0);
+        drop(streams);
+    }
 }
 
 /// A form of many short fields comes as fast as its bytes do, those between the values included.

@@ -503,12 +503,7 @@ impl<W: Price> Taker<'_, W> {
     #[cold]
     fn unfilled(&mut self, unfilled: &Unfilled, cell: &str) {
         let verdict = self.checker.check(cell);
-        let is_filled = verdict.is_accepted() || verdict.code() == Code::Duplicate;
-        let verdict = match is_filled {
-            true => verdict.but(unfilled_reason(unfilled)),
-            false => verdict,
-        };
-        self.reject(&verdict, cell);
+        self.reject(&verdict.but(unfilled_reason(unfilled)), cell);
     }
 
     fn reject(&mut self, verdict: &Verdict, cell: &str) {

@@ -572,7 +572,7 @@ proptest! {
     #[test]
     fn runs_without_rows_and_with_little_memory_are_the_same(
         list in any_list(),
-        numbers in prop::collection::vec((0u64..60, 0usize..8), 0..80),
+        numbers in prop::collection::vec((0u64..60, 0usize..10), 0..80),
         chunk in 1usize..400,
         delimiter in prop::sample::select(&[Some(';'), None][..]),
         lines in prop::sample::select(&[Lines::Mobile, Lines::Any, Lines::Possible][..]),
