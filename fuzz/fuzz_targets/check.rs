@@ -68,7 +68,7 @@ impl Sink for &mut ReportOnly {
     }
 
     fn rows(&mut self, _: &Rows<'_>, (): ()) -> io::Result<()> {
-        // What a text costs is known of rows only: then they are there, wanted or not.
+        // With a text and little memory they come all the same.
         Ok(())
     }
 
