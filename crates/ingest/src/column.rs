@@ -290,7 +290,8 @@ impl<'t> Hits<'t> {
                 }
             };
             (row.end, row.next) = (from, from + terminator);
-            if fields != wanted.width || !others_are_plain {
+            let is_plain = others_are_plain && others.peek().is_none();
+            if fields != wanted.width || !is_plain {
                 row.cell = None;
             }
             return Some(row);
@@ -397,7 +398,7 @@ mod tests {
         ) {
             let dialect = Dialect { delimiter: Some(';'), enclosure: quoted.then_some('"') };
             let marks = Marks { delimiter: b';', enclosure: quoted.then_some(b'"') };
-            let others: Vec<usize> = others.into_iter().filter(|&column| column < width).collect();
+            let others: Vec<usize> = others.into_iter().collect();
             let wanted = Wanted { column, others: &others, width, is_utf8: true };
             let (expected, split) = rows(&text, dialect);
             let Some(found) = Column::of(text.as_bytes(), marks, wanted) else {

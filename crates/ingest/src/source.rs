@@ -716,7 +716,8 @@ impl ChunkParser {
     /// Reads a chunk of the same file, for whoever wants to know no more of plain rows than the cell in one
     /// of so many columns, and what stands in few others: [`ParsedChunk::column`] has these cells,
     /// [`ParsedChunk::others`] what stands beside them, and [`ParsedChunk::batch`] the other rows, which are
-    /// not numbered. That is quicker. The others must ascend.
+    /// not numbered. That is quicker. The others must ascend; of rows that have not all of them nothing is
+    /// known but the rows.
     ///
     /// ```
     /// use recipients_ingest::{Batch, ColumnRun, Options, Source};

@@ -92,7 +92,7 @@ impl std::fmt::Debug for Classes {
 
 /// A recipient who would be accepted: number and class of verdict in eight bytes, with what their owner
 /// wants to find again once they are settled.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy)]
 pub struct Candidate<W = ()> {
     word: u64,
     with: W,
@@ -532,7 +532,8 @@ fn sort_by_leaf<'a, W: Copy + Default + 'a>(
     for start in &mut starts {
         sum += std::mem::replace(start, sum);
     }
-    sorted.resize(len, Candidate::default());
+    let none = Candidate { word: 0, with: () };
+    sorted.resize(len, none.with(W::default()));
     for candidate in batches.flatten() {
         let next = &mut starts[bucket(candidate)];
         sorted[*next as usize] = *candidate;
