@@ -43,45 +43,35 @@ pub(crate) struct Texts {
     times: Vec<u32>,
     /// How often the number is.
     numbers: u32,
-    /// What is in all of them.
-    always: Length,
-    /// Whether none can be made, for want of a value.
-    is_lacking: bool,
+    /// What is in all of them; `None` if none can be made.
+    always: Option<Length>,
 }
 
 impl Texts {
     pub(crate) fn new(message: &Message, binding: Binding) -> Texts {
-        let mut texts = Texts {
-            message: message.clone(),
-            binding,
-            columns: Vec::new(),
-            times: Vec::new(),
-            numbers: 0,
-            always: Length::default(),
-            is_lacking: false,
-        };
+        let Message {
+            template, missing, ..
+        } = message;
         let mut times: BTreeMap<usize, u32> = BTreeMap::new();
-        let text = message.template.text();
-        let mut done = 0;
-        for span in message.template.spans() {
-            texts.always.add(&text[done..span.start], 1);
-            done = span.end;
-            let name = &text[span.start + 1..span.end - 1];
-            if name == Template::RECIPIENT {
-                texts.numbers += 1;
-            } else if let Some(column) = texts.binding.column(name) {
+        for name in template.placeholders() {
+            if let Some(column) = binding.column(name) {
                 *times.entry(column).or_default() += 1;
-            } else {
-                match message.missing {
-                    Missing::Keep => texts.always.add(&text[span.clone()], 1),
-                    Missing::Remove => {}
-                    Missing::Reject => texts.is_lacking = true,
-                }
             }
         }
-        texts.always.add(&text[done..], 1);
-        (texts.columns, texts.times) = times.into_iter().unzip();
-        texts
+        let (columns, times) = times.into_iter().unzip();
+        let numbers = template.placeholders();
+        let numbers = numbers.filter(|&name| name == Template::RECIPIENT).count();
+        // That of a row whose values are empty.
+        let mut text = String::new();
+        let filled = binding.fill(template, *missing, "", |_| Some(""), &mut text);
+        Texts {
+            message: message.clone(),
+            columns,
+            times,
+            numbers: numbers as u32,
+            always: filled.is_ok().then(|| Length::of(&text)),
+            binding,
+        }
     }
 
     /// The columns whose values are wanted, ascending.
@@ -119,10 +109,7 @@ impl Texts {
     ) -> Option<Length> {
         /// As long in any encoding as a number with as many digits.
         const DIGITS: &str = "000000000000000";
-        if self.is_lacking {
-            return None;
-        }
-        let mut length = self.always;
+        let mut length = self.always?;
         if self.numbers > 0 {
             let digits = number?.as_u64().ilog10() as usize + 1;
             length.add(DIGITS.get(..digits)?, self.numbers);

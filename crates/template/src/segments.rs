@@ -62,23 +62,19 @@ impl Segments {
     /// Counts the filled text greedily: a pair (escape and character, or two surrogates) that
     /// does not fit into a part goes to the next one whole.
     pub fn of(text: &str) -> Segments {
-        let septets = text.chars().try_fold(0u32, |units, c| {
-            Some(units.saturating_add(gsm7::septets(c)?))
-        });
-        let (encoding, units) = match septets {
-            Some(units) => (Encoding::Gsm7, units),
-            None => (Encoding::Ucs2, utf16_units(text)),
-        };
-        let parts = match (units <= encoding.single(), encoding) {
-            (true, _) => 1,
-            (_, Encoding::Gsm7) => parts(encoding, text, |c| gsm7::septets(c).unwrap_or(2)),
-            (_, Encoding::Ucs2) => parts(encoding, text, |c| c.len_utf16() as u32),
-        };
-        Segments {
-            encoding,
-            units,
-            parts,
-        }
+        let length = Length::of(text);
+        length.segments().unwrap_or_else(|| {
+            let (encoding, units) = length.units();
+            let parts = match encoding {
+                Encoding::Gsm7 => parts(encoding, text, |c| gsm7::septets(c).unwrap_or(2)),
+                Encoding::Ucs2 => parts(encoding, text, |c| c.len_utf16() as u32),
+            };
+            Segments {
+                encoding,
+                units,
+                parts,
+            }
+        })
     }
 }
 
@@ -151,12 +147,12 @@ impl Length {
     /// most that there can be.
     #[inline]
     pub fn add_units(&mut self, units: usize, times: u32) {
+        debug_assert!(self.is_ucs2, "septets are not known");
         let all = units.saturating_mul(times as usize);
         self.bytes = self.bytes.saturating_add(all.saturating_mul(3));
         let all = u32::try_from(all).unwrap_or(u32::MAX);
         self.chars = self.chars.saturating_add(all);
         self.utf16 = self.utf16.saturating_add(all);
-        debug_assert!(self.is_ucs2, "septets are not known");
     }
 
     /// Whether there is a character that the GSM alphabet does not have.
@@ -169,14 +165,19 @@ impl Length {
         self.bytes
     }
 
+    /// How it travels, and how long it is then.
+    fn units(self) -> (Encoding, u32) {
+        match self.is_ucs2 {
+            false => (Encoding::Gsm7, self.septets),
+            true => (Encoding::Ucs2, self.utf16),
+        }
+    }
+
     /// What a text of this length costs; `None` if that depends on where characters of two units stand,
     /// which may not be cut in half between two SMS.
     #[inline]
     pub fn segments(self) -> Option<Segments> {
-        let (encoding, units) = match self.is_ucs2 {
-            false => (Encoding::Gsm7, self.septets),
-            true => (Encoding::Ucs2, self.utf16),
-        };
+        let (encoding, units) = self.units();
         let parts = match units <= encoding.single() {
             true => 1,
             false if units != self.chars || units == u32::MAX => return None,
@@ -204,12 +205,6 @@ fn begun(text: &str) -> (usize, usize) {
         count(|&byte| byte & 0xc0 != 0x80),
         count(|&byte| byte >= 0xf0),
     )
-}
-
-/// A text's length in UTF-16.
-fn utf16_units(text: &str) -> u32 {
-    let (chars, pairs) = begun(text);
-    u32::try_from(chars + pairs).unwrap_or(u32::MAX)
 }
 
 /// How many SMS a text takes that does not fit into one.
@@ -306,7 +301,7 @@ mod tests {
         ) {
             let segments = Segments::of(&text);
             prop_assert_eq!((segments.encoding, segments.parts), naive(&text));
-            prop_assert_eq!(utf16_units(&text) as usize, text.encode_utf16().count());
+            prop_assert_eq!(Length::of(&text).utf16 as usize, text.encode_utf16().count());
         }
 
         #[test]

@@ -129,11 +129,15 @@ impl Template {
         &self.spans
     }
 
+    /// The name of each placeholder, in order, repeats included.
+    pub fn placeholders(&self) -> impl Iterator<Item = &str> {
+        self.spans.iter().map(|span| self.name(span))
+    }
+
     /// The names of the placeholders in order of first appearance, each once.
     pub fn names(&self) -> Vec<&str> {
         let mut names = Vec::new();
-        for span in &self.spans {
-            let name = self.name(span);
+        for name in self.placeholders() {
             if !names.contains(&name) {
                 names.push(name);
             }
@@ -144,9 +148,7 @@ impl Template {
     /// Whether there is a placeholder that a column must serve: any but
     /// [`Template::RECIPIENT`].
     pub fn needs_columns(&self) -> bool {
-        self.spans
-            .iter()
-            .any(|span| self.name(span) != Self::RECIPIENT)
+        self.placeholders().any(|name| name != Self::RECIPIENT)
     }
 
     /// Whether there is nothing to fill.
