@@ -3,11 +3,12 @@
 
 use proptest::prelude::*;
 use recipients_batcher::{
-    Checked, Error, FileInfo, Pipeline, Report, Rows, Sink, Wants, annotate, region_suggestions,
+    Checked, Error, FileInfo, Pipeline, Report, Rows, SegmentCounts, Sink, Wants, annotate,
+    region_suggestions,
 };
 use recipients_core::{Checker, Code, Lines, Msisdn, Origin, Plan, Policy, Reason, SeveralNumbers};
 use recipients_ingest::{Choice, Column, Encoding, Options, Source};
-use recipients_template::{Missing, Template};
+use recipients_template::{Encoding as TextEncoding, Missing, Segments, Template, non_gsm};
 use std::io::Read;
 
 /// What a row came to, for comparison.
@@ -474,6 +475,31 @@ fn any_text() -> impl Strategy<Value = Option<String>> {
     prop::option::of(text)
 }
 
+/// What the text of a row costs once it is filled, whichever way the pipeline finds that out.
+fn count_filled(
+    row: &Checked<'_>,
+    template: &Template,
+    missing: Missing,
+    counts: &mut SegmentCounts,
+) {
+    let mut filled = String::new();
+    let is_filled = row.fill(template, missing, &mut filled).is_ok();
+    let segments = (is_filled && row.verdict().is_accepted()).then(|| Segments::of(&filled));
+    assert_eq!(row.segments(), segments, "{filled}");
+    let Some(segments) = segments else {
+        return;
+    };
+    counts.total += u64::from(segments.parts);
+    *counts.by_parts.entry(segments.parts).or_default() += 1;
+    counts.ucs2 += u64::from(segments.encoding == TextEncoding::Ucs2);
+    if non_gsm(template.text()).next().is_none() {
+        let culprits: std::collections::BTreeSet<char> = non_gsm(&filled).collect();
+        for culprit in culprits {
+            *counts.culprits.entry(culprit).or_default() += 1;
+        }
+    }
+}
+
 /// A list with bytes that not every encoding has a character for.
 fn any_bytes() -> impl Strategy<Value = Vec<u8>> {
     const ROWS: &[&[u8]] = &[
@@ -652,16 +678,23 @@ proptest! {
                 None => pipeline,
             };
             let (mut verdicts, mut lines) = (0, Vec::new());
+            let mut counts = text.is_some().then(SegmentCounts::default);
             let report = match rows {
                 true => pipeline.run(sources, |row: &Checked<'_>| {
                     verdicts += 1;
                     lines.push(line(row));
+                    if let (Some(text), Some(counts)) = (&text, &mut counts) {
+                        count_filled(row, &Template::parse(text.as_str()), missing, counts);
+                    }
                     Ok(())
                 }),
                 false => pipeline.run(sources, ReportOnly(&mut verdicts)),
             };
             let report = report.map_err(|e| e.to_string())?;
             assert_eq!(verdicts, report.total());
+            if rows {
+                assert_eq!(report.segments(), counts.as_ref());
+            }
             let regions = region_suggestions(&report, &checker);
             let accepted: Vec<Msisdn> = report.accepted_numbers().unwrap().iter().collect();
             Ok(((format!("{report:?}"), format!("{regions:?}"), accepted), lines))
