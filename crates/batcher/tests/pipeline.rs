@@ -606,6 +606,7 @@ proptest! {
         national: bool,
         several: bool,
         width in 1usize..4,
+        encoding in prop::sample::select(&[Encoding::Utf8, Encoding::Windows1251, Encoding::Koi8R, Encoding::Ucs2Be][..]),
         text in any_text(),
         missing in prop::sample::select(&[Missing::Keep, Missing::Remove, Missing::Reject][..]),
     ) {
@@ -628,6 +629,8 @@ proptest! {
                 // Where there is a text, rows have values for it.
                 let long = "x".repeat(80);
                 let values = ["Олена", "Bob", "", "€|", "😀", "\"a b\"", "\"1\"\"\"", " x ", &long, "ґ’"];
+                let is_there = |value: &&str| encoding.encode(value).is_some();
+                let values: Vec<&str> = values.into_iter().filter(is_there).collect();
                 let beyond = if text.is_some() { width.min(3) - 1 } else { 0 };
                 let delimiter = delimiter.map_or(String::new(), String::from);
                 let more: String = (0..beyond)
@@ -657,16 +660,17 @@ proptest! {
         let header = ["to", "name", "code", "more"][..width].join(&delimiter.unwrap_or(' ').to_string());
         let run = |threads, chunk: usize, rows: bool, memory: Option<usize>| {
             let open = |text: &String| {
-                let options = fixed_options().delimiter(Choice::Given(delimiter)).chunk_bytes(chunk);
-                match has_text {
+                let mut options = fixed_options()
+                    .encoding(Choice::Given(encoding))
+                    .delimiter(Choice::Given(delimiter))
+                    .chunk_bytes(chunk);
+                let mut text = text.clone();
+                if has_text {
                     // The column is named, so that the header need not name it.
-                    true => {
-                        let options = options.skip_header(Choice::Given(true)).column(Some(Column::Number(1)));
-                        let text = format!("{header}\n{text}");
-                        Source::from_bytes("l", text.into_bytes(), &options)
-                    }
-                    false => Source::from_bytes("l", text.clone().into_bytes(), &options),
+                    options = options.skip_header(Choice::Given(true)).column(Some(Column::Number(1)));
+                    text = format!("{header}\n{text}");
                 }
+                Source::from_bytes("l", encoding.encode(&text).unwrap(), &options)
             };
             let sources = texts.iter().map(open).collect::<Result<Vec<_>, _>>().map_err(|e| e.to_string())?;
             let mut pipeline = Pipeline::new(&checker).threads(threads).keep_accepted(true);
