@@ -435,6 +435,28 @@ mod tests {
             prop_assert_eq!(values.next(), None);
         }
 
+        /// The bytes that begin a character of UTF-8, and those that go on one, come in pairs here.
+        #[test]
+        fn a_value_is_what_its_bytes_are(
+            bytes in prop::collection::vec(prop_oneof![0x20u8..0x7f, 0x80u8..=0xff, Just(0xd0), Just(0x98)], 0..6),
+            encoding in prop::sample::select(&[
+                Encoding::Utf8, Encoding::Koi8R, Encoding::Cp866, Encoding::Windows1251,
+                Encoding::Windows1252, Encoding::Iso8859_1, Encoding::Ascii,
+            ][..]),
+        ) {
+            let mut bytes = bytes;
+            if !encoding.is_plain(&bytes) {
+                bytes.retain(u8::is_ascii);
+            }
+            let value = Value::new(&bytes, encoding);
+            let text = value.text();
+            prop_assert_eq!(encoding.encode(&text), Some(bytes.clone()));
+            let units = text.encode_utf16().count();
+            prop_assert!(value.units().is_none_or(|found| found == units));
+            prop_assert_eq!(value.units().is_none(), encoding == Encoding::Utf8);
+            prop_assert_eq!(Value::from(&*text).text(), &*text);
+        }
+
         #[test]
         fn places_are_those_of_a_loop(block in prop::array::uniform32("[ab;\"\r\n]{2}")) {
             let block: Vec<u8> = block.concat().into_bytes();
