@@ -15,6 +15,8 @@ pub struct Batch {
     /// Lines and bytes of the file before the batch.
     lines: u64,
     bytes: u64,
+    /// Memory of a text that is no longer needed.
+    buffer: Vec<u8>,
 }
 
 /// Where a field stands in the text.
@@ -248,6 +250,18 @@ impl Batch {
     /// The text, to be split or to be used again.
     pub(crate) fn take_text(&mut self) -> String {
         std::mem::take(&mut self.text)
+    }
+
+    /// Memory to read the next text into, whatever is in it.
+    pub(crate) fn take_buffer(&mut self) -> Vec<u8> {
+        match self.buffer.is_empty() {
+            true => self.take_text().into_bytes(),
+            false => std::mem::take(&mut self.buffer),
+        }
+    }
+
+    pub(crate) fn set_buffer(&mut self, buffer: Vec<u8>) {
+        self.buffer = buffer;
     }
 
     pub(crate) fn set_text(&mut self, text: String) {

@@ -91,19 +91,7 @@ pub struct Options {
     pub(crate) annotations: &'static [&'static str],
     pub(crate) limits: Limits,
     pub(crate) sheet_process: Option<Arc<dyn SheetProcess>>,
-    pub(crate) chunk_bytes: ChunkBytes,
-}
-
-/// Bytes of text that are handed out at a time.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct ChunkBytes(pub(crate) usize);
-
-impl Default for ChunkBytes {
-    fn default() -> ChunkBytes {
-        // Enough to keep the cost of handing a chunk on negligible, few enough that its rows and
-        // what is found out about them stay in the cache.
-        ChunkBytes(1 << 18)
-    }
+    pub(crate) chunk_bytes: Option<usize>,
 }
 
 impl Options {
@@ -179,10 +167,11 @@ impl Options {
     }
 
     /// Bytes of text that are read at a time, at least one and at most 64 MiB. It changes speed and
-    /// memory, and nothing else. The default is 256 KiB.
+    /// memory, and nothing else. The default is 256 KiB, or what suits whoever takes the chunks
+    /// ([`Source::prefer_chunks_of`](crate::Source::prefer_chunks_of)).
     #[must_use]
     pub fn chunk_bytes(mut self, bytes: usize) -> Options {
-        self.chunk_bytes = ChunkBytes(bytes.clamp(1, 64 << 20));
+        self.chunk_bytes = Some(bytes.clamp(1, 64 << 20));
         self
     }
 

@@ -314,9 +314,8 @@ impl Source {
         }
         let (encoding, bom, encoding_confidence) =
             detect::encoding(&head, whole, options.encoding).map_err(fail)?;
-        head.drain(..bom);
-        let sample = text::sample(name, &head, bom, whole, encoding)?;
-        let (mut sample, mut before, mut delimiter) = (sample.as_str(), bom, options.delimiter);
+        let sample = text::sample(name, &head[bom..], bom, whole, encoding)?;
+        let (mut sample, mut before, mut delimiter) = (&*sample, bom, options.delimiter);
         let names_mark = detect::separator_line(sample).filter(|(mark, _)| match delimiter {
             Choice::Auto => true,
             Choice::Given(given) => given == Some(*mark),
@@ -324,7 +323,6 @@ impl Source {
         if let Some((mark, length)) = names_mark {
             // It is ASCII, and in UCS-2 as long again.
             let bytes = encoding.source_len().of(&sample[..length]) as usize;
-            head.drain(..bytes);
             (sample, before) = (&sample[length..], bom + bytes);
             delimiter = Choice::Given(Some(mark));
         }
@@ -354,7 +352,15 @@ impl Source {
             return Err(fail(ErrorKind::SameDelimiter));
         }
         let text = TextReader {
-            pieces: Pieces::new(name, head, reader, compression.is_some(), encoding, options),
+            pieces: Pieces::new(
+                name,
+                head,
+                before,
+                reader,
+                compression.is_some(),
+                encoding,
+                options,
+            ),
             parser: Parser::new(encoding, dialect, options),
             joiner: Joiner::new(name, before, u64::from(before > bom)),
         };
@@ -590,7 +596,7 @@ impl Source {
         }
         match &mut self.body {
             Body::Text(text) => {
-                let buffer = spare.take_text().into_bytes();
+                let buffer = spare.take_buffer();
                 let piece = text.pieces.next(buffer)?;
                 Ok(piece.map(|piece| Chunk(Part::Text(piece, spare))))
             }
@@ -604,6 +610,13 @@ impl Source {
                 let more = rows.fill(SHEET_ROWS, &mut spare)?;
                 Ok(more.then_some(Chunk(Part::Rows(spare))))
             }
+        }
+    }
+
+    /// How many bytes of text the next chunks have, if [`Options::chunk_bytes`] did not say.
+    pub fn prefer_chunks_of(&mut self, bytes: usize) {
+        if let Body::Text(text) = &mut self.body {
+            text.pieces.prefer_size(bytes);
         }
     }
 

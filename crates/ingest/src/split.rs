@@ -237,6 +237,8 @@ impl Dialect {
         let mut starts = Vec::new();
         match splitter.row(0, &mut batch, &mut |at| starts.push(at)) {
             RowEnd::Beyond { .. } => None,
+            // What follows need not be copied.
+            RowEnd::Found { at, .. } if at < text.len() => self.first_row(&text[..at]),
             RowEnd::Found { .. } => {
                 let whole = format!("{text}{}", splitter.unescaped);
                 batch.set_text(whole);

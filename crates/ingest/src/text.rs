@@ -12,7 +12,8 @@ use crate::error::{Error, ErrorKind, Position};
 use crate::options::Options;
 use crate::split::{Dialect, Edge, Fault, Offsets, RunOver, Split, count_lines};
 use crate::{Encoding, detect};
-use std::io::Read;
+use std::borrow::Cow;
+use std::io::{self, Read};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -23,6 +24,7 @@ pub(crate) struct Pieces {
     compressed: bool,
     encoding: Encoding,
     size: usize,
+    size_is_given: bool,
     /// Bytes that were read, and how many may be.
     read: u64,
     limit: u64,
@@ -40,10 +42,11 @@ pub(crate) struct Piece {
 }
 
 impl Pieces {
-    /// `head` is what has been read of the file already, without its byte order mark.
+    /// `head` is what has been read of the file already, of which the rows begin at `start`.
     pub(crate) fn new(
         file: &str,
         head: Vec<u8>,
+        start: usize,
         input: Box<dyn Read + Send>,
         compressed: bool,
         encoding: Encoding,
@@ -54,13 +57,23 @@ impl Pieces {
             input,
             compressed,
             encoding,
-            size: options.chunk_bytes.0,
-            read: head.len() as u64,
+            // Enough to keep the cost of handing a chunk on negligible, few enough that its rows and
+            // what is found out about them stay in the cache.
+            size: options.chunk_bytes.unwrap_or(1 << 18),
+            size_is_given: options.chunk_bytes.is_some(),
+            read: (head.len() - start) as u64,
             limit: options.limits.text_bytes,
             pending: head,
-            start: 0,
+            start,
             at_end: false,
             finished: false,
+        }
+    }
+
+    /// How many bytes a piece has, if nobody has said.
+    pub(crate) fn prefer_size(&mut self, size: usize) {
+        if !self.size_is_given {
+            self.size = size;
         }
     }
 
@@ -71,7 +84,6 @@ impl Pieces {
         }
         let mut size = self.size;
         loop {
-            buffer.clear();
             self.fill(&mut buffer, size)?;
             let window = &buffer[..buffer.len().min(size)];
             let (len, edge) = match self.at_end && window.len() == self.at_hand(&buffer) {
@@ -99,44 +111,55 @@ impl Pieces {
         buffer.len() + self.pending.len() - self.start
     }
 
-    /// Moves the next bytes into an empty buffer: `size`, if one more is pending behind them, or else
+    /// Replaces what is in a buffer by the next bytes: `size`, if one more is pending behind them, or else
     /// one more than `size`, unless the file ends before. Only so it is known that a piece is not the
     /// last. They are read where they stay, since copies are a good part of what reading costs.
     fn fill(&mut self, buffer: &mut Vec<u8>, size: usize) -> Result<(), Error> {
         let known = &self.pending[self.start..];
         if known.len() > size {
+            buffer.clear();
             buffer.extend_from_slice(&known[..size]);
             self.start += size;
-        } else {
-            buffer.extend_from_slice(known);
-            self.pending.clear();
-            self.start = 0;
-            if !self.at_end {
-                self.read(buffer, size + 1 - buffer.len())?;
-            }
+            return Ok(());
         }
+        let len = known.len();
+        // What is there is written over; to make it zeros first would cost as much as a copy.
+        buffer.resize(size + 1, 0);
+        buffer[..len].copy_from_slice(known);
+        self.pending.clear();
+        self.start = 0;
+        let count = match self.at_end {
+            true => 0,
+            false => self.read(&mut buffer[len..])?,
+        };
+        buffer.truncate(len + count);
         Ok(())
     }
 
-    /// Reads so many bytes, unless the file ends before.
-    fn read(&mut self, buffer: &mut Vec<u8>, wanted: usize) -> Result<(), Error> {
-        buffer.reserve(wanted);
-        let mut input = (&mut self.input).take(wanted as u64);
-        let count = input.read_to_end(buffer).map_err(|error| {
-            let kind = match self.compressed {
-                true => ErrorKind::Compressed(error),
-                false => ErrorKind::Io(error),
-            };
-            Error::new(&self.file, None, kind)
-        })?;
-        self.at_end = count < wanted;
+    /// Fills a buffer, unless the file ends before; how many bytes that are.
+    fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Error> {
+        let mut count = 0;
+        while count < buffer.len() && !self.at_end {
+            match self.input.read(&mut buffer[count..]) {
+                Ok(0) => self.at_end = true,
+                Ok(more) => count += more,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => {
+                    let kind = match self.compressed {
+                        true => ErrorKind::Compressed(error),
+                        false => ErrorKind::Io(error),
+                    };
+                    return Err(Error::new(&self.file, None, kind));
+                }
+            }
+        }
         self.read += count as u64;
         if self.read > self.limit {
             let limit = self.limit;
             let kind = ErrorKind::TextTooLong { limit };
             return Err(Error::new(&self.file, None, kind));
         }
-        Ok(())
+        Ok(count)
     }
 
     /// What is not handed out yet, the last bytes that were filled in.
@@ -411,10 +434,9 @@ impl Parsed {
     /// The rows, or a batch whose memory can be used again.
     pub(crate) fn into_batch(self) -> Batch {
         let mut batch = self.batch;
-        if let Known::Column { mut bytes, .. } = self.known {
+        if let Known::Column { bytes, .. } = self.known {
             batch.clear();
-            bytes.clear();
-            batch.set_text(String::from_utf8(bytes).unwrap_or_default());
+            batch.set_buffer(bytes);
         }
         batch
     }
@@ -548,15 +570,21 @@ pub(crate) struct TextReader {
 }
 
 /// The beginning of a text, for detection: `bytes` without the byte order mark of `bom` bytes.
-pub(crate) fn sample(
+pub(crate) fn sample<'b>(
     file: &str,
-    bytes: &[u8],
+    bytes: &'b [u8],
     bom: usize,
     whole: bool,
     encoding: Encoding,
-) -> Result<String, Error> {
-    let mut text = String::new();
-    let decoded = Decoder::new(encoding).decode(bytes, whole, &mut text);
+) -> Result<Cow<'b, str>, Error> {
+    let (mut text, decoded) = match as_it_stands(bytes, whole, encoding) {
+        Some(text) => (Cow::Borrowed(text), Ok(())),
+        None => {
+            let mut text = String::new();
+            let decoded = Decoder::new(encoding).decode(bytes, whole, &mut text);
+            (Cow::Owned(text), decoded)
+        }
+    };
     let fault = |before: &str, kind| {
         let position = Position {
             line: 1 + count_lines(before),
@@ -578,7 +606,26 @@ pub(crate) fn sample(
         );
     }
     if whole && text.ends_with('\u{1a}') {
-        text.pop();
+        let len = text.len() - 1;
+        text = match text {
+            Cow::Borrowed(text) => Cow::Borrowed(&text[..len]),
+            Cow::Owned(text) => Cow::Owned(text[..len].to_owned()),
+        };
     }
     Ok(text)
+}
+
+/// The text, if its bytes need not be decoded.
+fn as_it_stands(bytes: &[u8], whole: bool, encoding: Encoding) -> Option<&str> {
+    if encoding != Encoding::Utf8 {
+        return None;
+    }
+    match std::str::from_utf8(bytes) {
+        Ok(text) => Some(text),
+        // A character has only begun.
+        Err(error) if error.error_len().is_none() && !whole => {
+            std::str::from_utf8(&bytes[..error.valid_up_to()]).ok()
+        }
+        Err(_) => None,
+    }
 }
