@@ -50,9 +50,9 @@ fn main() {
     group.bench_function("NumberSet, built", |b| {
         b.iter(|| all.iter().copied().collect::<NumberSet>().len());
     });
-    let bytes = set.as_bytes();
+    let bytes = set.to_bytes();
     group.bench_function("NumberSet, opened", |b| {
-        b.iter(|| NumberSet::open(bytes.to_vec()).expect("sound").len());
+        b.iter(|| NumberSet::open(bytes.clone()).expect("sound").len());
     });
     group.bench_function("NumberSet, asked for what is there", |b| {
         b.iter(|| all.iter().filter(|&&number| set.contains(number)).count());

@@ -3,7 +3,7 @@
 use crate::error::Error;
 use crate::pipeline::{Checked, FileInfo, Files, Format, Pipeline, Rows, Sink};
 use crate::report::Report;
-use crate::rounds::{Crew, Judge, Lane, ROUND, Slot, join, pool};
+use crate::rounds::{Judge, Lane, ROUND, Slot, join};
 use crate::rows::{RowRun, Work};
 use recipients_core::{Origin, Verdict};
 use recipients_ingest::Source;
@@ -66,7 +66,7 @@ impl<'c> Pipeline<'c> {
         let list = Source::from_rows(name, columns, column, rows);
         let files = Files::open(self, std::slice::from_ref(&list))?;
         let format = sink.start(files.infos()).map_err(Error::Sink)?;
-        let crew = Crew::new(pool(self.threads)?, self.cancel);
+        let crew = self.crew()?;
         let mut run = RowRun::new(self, files, sink, format, crew, self.budget.as_ref());
         run.begin();
         Ok(Feed {
@@ -103,7 +103,7 @@ impl<'c> Pipeline<'c> {
     /// comes as the last item.
     pub fn verdicts(&'c self, sources: Vec<Source>) -> Result<Verdicts<'c>, Error> {
         let files = Files::open(self, &sources)?;
-        let crew = Crew::new(pool(self.threads)?, self.cancel);
+        let crew = self.crew()?;
         Ok(Verdicts {
             // Rows that are set aside would come all at once.
             run: Some(RowRun::new(

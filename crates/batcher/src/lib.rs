@@ -59,5 +59,6 @@ pub use feed::{CheckedRow, Feed, Verdicts};
 pub use mapped::{open_number_set, write_number_set};
 pub use pipeline::{Checked, FileInfo, Format, Pipeline, Rows, Sink, Wants};
 pub use report::{Report, SegmentCounts};
+pub use rounds::Workers;
 pub use stop_list::{BadLine, LoadedStopList, load_stop_list};
 pub use suggest::{RegionSuggestion, region_suggestions};

@@ -48,7 +48,7 @@ pub fn open_number_set(path: &Path, threads: usize) -> io::Result<Option<NumberS
 ///
 /// If writing fails.
 pub fn write_number_set(set: &NumberSet, out: &mut impl Write) -> io::Result<()> {
-    out.write_all(set.as_bytes())
+    set.write_to(out)
 }
 
 #[cfg(test)]
@@ -68,7 +68,7 @@ mod tests {
             opened.contains(number(79_000_000_003)) && !opened.contains(number(79_000_000_004))
         );
 
-        let mut bytes = set.as_bytes().to_vec();
+        let mut bytes = set.to_bytes();
         bytes.pop();
         std::fs::write(&path, &bytes).unwrap();
         assert!(open_number_set(&path, 2).is_err());

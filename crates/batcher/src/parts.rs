@@ -49,52 +49,45 @@ pub(crate) fn range_of(number: Msisdn) -> u64 {
     number.as_u64() >> Parting::BITS
 }
 
-/// Numbers of a chunk, with what belongs to them, sorted into parts; in the order of the rows within
-/// each.
+/// Numbers of a chunk, with what belongs to them, by parts; in the order of the rows within each.
 pub(crate) struct Parted<T> {
-    /// Those of this chunk, and behind them what is left of longer ones.
-    sorted: Vec<T>,
-    starts: [u32; PARTS + 1],
+    parts: Box<[Vec<T>; PARTS]>,
 }
 
 impl<T> Default for Parted<T> {
     fn default() -> Parted<T> {
         Parted {
-            sorted: Vec::new(),
-            starts: [0; PARTS + 1],
+            parts: Box::new([const { Vec::new() }; PARTS]),
         }
     }
 }
 
-impl<T: Copy> Parted<T> {
-    /// Replaces what is there.
-    pub(crate) fn sort(&mut self, things: &[T], part: impl Fn(&T) -> usize) {
-        let mut next = [0u32; PARTS];
-        for thing in things {
-            next[part(thing)] += 1;
+impl<T> Parted<T> {
+    pub(crate) fn clear(&mut self) {
+        self.parts.iter_mut().for_each(Vec::clear);
+    }
+
+    /// Adds one behind those of its part.
+    #[inline]
+    pub(crate) fn push(&mut self, thing: T, part: usize) {
+        let things = &mut self.parts[part];
+        if things.len() == things.capacity() {
+            grow(things);
         }
-        let mut sum = 0;
-        for (start, count) in self.starts.iter_mut().zip(&mut next) {
-            *start = sum;
-            sum += std::mem::replace(count, sum);
-        }
-        self.starts[PARTS] = sum;
-        // What is there is written over.
-        if let Some(missing) = things.get(self.sorted.len()..) {
-            self.sorted.extend_from_slice(missing);
-        }
-        for thing in things {
-            let next = &mut next[part(thing)];
-            self.sorted[*next as usize] = *thing;
-            *next += 1;
-        }
+        things.push(thing);
     }
 
     pub(crate) fn part(&self, part: usize) -> &[T] {
-        &self.sorted[self.starts[part] as usize..self.starts[part + 1] as usize]
+        &self.parts[part]
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.starts[PARTS] as usize
+        self.parts.iter().map(Vec::len).sum()
     }
+}
+
+/// By a few: memory that is touched first is dear, and there are many of these.
+#[cold]
+fn grow<T>(things: &mut Vec<T>) {
+    things.reserve_exact(64 + things.len() / 16);
 }

@@ -5,7 +5,7 @@ use crate::check::{FileCheck, Judged};
 use crate::cost::{Message, Texts};
 use crate::error::Error;
 use crate::report::Report;
-use crate::rounds::{Crew, pool};
+use crate::rounds::{Crew, Workers};
 use crate::rows::RowRun;
 use crate::spill::Budget;
 use crate::sums::{Sums, TextPrice};
@@ -25,7 +25,8 @@ pub struct Pipeline<'c> {
     pub(crate) checker: &'c Checker,
     pub(crate) message: Option<Message>,
     loose_header: bool,
-    pub(crate) threads: usize,
+    threads: usize,
+    workers: Option<Workers>,
     pub(crate) keeps_accepted: bool,
     pub(crate) budget: Option<Budget>,
     pub(crate) cancel: Option<&'c AtomicBool>,
@@ -475,6 +476,7 @@ impl<'c> Pipeline<'c> {
             message: None,
             loose_header: false,
             threads: 0,
+            workers: None,
             keeps_accepted: false,
             budget: None,
             cancel: None,
@@ -497,11 +499,27 @@ impl<'c> Pipeline<'c> {
         self
     }
 
-    /// How many threads judge rows. The default, 0, is as many as there are cores.
+    /// How many threads judge rows; each run has its own. The default, 0, is as many as there are cores.
     #[must_use]
     pub fn threads(mut self, threads: usize) -> Pipeline<'c> {
         self.threads = threads;
         self
+    }
+
+    /// Threads that judge rows of every run, instead of some that each has.
+    #[must_use]
+    pub fn workers(mut self, workers: &Workers) -> Pipeline<'c> {
+        self.workers = Some(workers.clone());
+        self
+    }
+
+    /// Whoever works for a run.
+    pub(crate) fn crew(&self) -> Result<Crew<'c>, Error> {
+        let workers = match &self.workers {
+            Some(workers) => workers.clone(),
+            None => Workers::new(self.threads)?,
+        };
+        Ok(Crew::new(workers, self.cancel))
     }
 
     /// Whether [`Report::accepted_numbers`] has the accepted numbers, to be kept for later lists
@@ -541,7 +559,7 @@ impl<'c> Pipeline<'c> {
     /// If a source cannot be read to its end, a header cannot serve the text, the sink fails, or
     /// the run is cancelled. What the sink has been given stands.
     pub fn run<S: Sink>(&self, sources: Vec<Source>, mut sink: S) -> Result<Report, Error> {
-        let crew = Crew::new(pool(self.threads)?, self.cancel);
+        let crew = self.crew()?;
         let files = Files::open(self, &sources)?;
         let format = sink.start(files.infos()).map_err(Error::Sink)?;
         let sources = sources.into_iter().enumerate();

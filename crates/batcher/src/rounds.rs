@@ -1,9 +1,9 @@
 //! Carries the chunks of a file through a lane.
 //!
-//! The caller's thread reads chunks, and threads of the pool judge them, each as if a row began with
-//! it; joined in their order, which tells where they stand, those that began within a quoted field
-//! are judged again; then the lane takes them, some at a time, while the next ones are judged. What
-//! comes out does not depend on how the file is parted into chunks, nor on the threads.
+//! Threads of the pool read chunks, one after the other, and judge them side by side, each as if a row
+//! began with it; joined in their order, which tells where they stand, those that began within a quoted
+//! field are judged again; then the lane takes them, some at a time, while the next ones are judged.
+//! What comes out does not depend on how the file is parted into chunks, nor on the threads.
 
 use crate::error::Error;
 use rayon::prelude::*;
@@ -12,17 +12,23 @@ use std::collections::VecDeque;
 use std::io;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 
 /// Chunks that a lane takes at a time. Enough that numbers of the same part come many at a time; few
 /// enough that they stay in the last-level cache.
 pub(crate) const ROUND: usize = 8;
 
-/// Chunks on their way, at most: while the lane takes a round, the next one is judged.
-const ON_THEIR_WAY: usize = 2 * ROUND;
+/// Chunks on their way, at most: while the lane takes a round, the next one is judged; two for each thread.
+fn on_their_way(threads: usize) -> usize {
+    (2 * ROUND).max(ROUND + 2 * threads)
+}
 
 /// What is done with judged chunks, in the order of the file.
 pub(crate) trait Lane<J: Judge> {
+    /// Whether it looks at the chunks' rows. If not, the memory of a chunk is used again at once, while it is
+    /// in the caches.
+    const WANTS_ROWS: bool;
+
     /// Takes the next chunks of a file, judged and joined.
     fn take(&mut self, judge: &J, file: usize, slots: &mut [Slot<J::Work>]) -> Result<(), Error>;
 }
@@ -45,29 +51,72 @@ pub(crate) trait Judge: Sync {
     fn again(&self, file: usize, batch: &Batch, work: &mut Self::Work);
 }
 
-type Pool = Arc<rayon::ThreadPool>;
+/// Threads that serve one run after the other ([`Pipeline::workers`](crate::Pipeline::workers)): what one
+/// has used is at hand for the next. Clones are the same threads.
+///
+/// ```
+/// use recipients_batcher::{Pipeline, Workers, load_stop_list};
+/// use recipients_core::{Checker, Policy};
+/// use recipients_ingest::{Options, Source};
+///
+/// let workers = Workers::new(2)?;
+/// let list = Source::from_bytes("stop", "+380 97 111-22-33\n".into(), &Options::auto())?;
+/// let stop = load_stop_list(list, &Checker::default(), &workers)?.list;
+/// let checker = Checker::new(Policy::default().own_stop_list(stop));
+/// let list = Source::from_bytes("list", "380971112233\n".into(), &Options::auto())?;
+/// let pipeline = Pipeline::new(&checker).workers(&workers);
+/// let report = pipeline.run(vec![list], |_: &recipients_batcher::Checked<'_>| Ok(()))?;
+/// assert_eq!(report.rejected(), 1);
+/// # Ok::<(), recipients_batcher::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct Workers {
+    /// None if the caller's thread does everything.
+    pool: Option<Arc<rayon::ThreadPool>>,
+}
+
+impl Workers {
+    /// So many threads, one for each core if it is 0. If it is 1, the thread of whoever asks for a run does
+    /// everything.
+    ///
+    /// # Errors
+    ///
+    /// If threads cannot be started.
+    pub fn new(threads: usize) -> Result<Workers, Error> {
+        if threads == 1 {
+            return Ok(Workers { pool: None });
+        }
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+        let pool = pool.map_err(|error| Error::Threads(error.to_string()))?;
+        Ok(Workers {
+            pool: Some(Arc::new(pool)),
+        })
+    }
+
+    /// How many there are.
+    pub fn threads(&self) -> usize {
+        let threads = |pool: &Arc<rayon::ThreadPool>| pool.current_num_threads();
+        self.pool.as_ref().map_or(1, threads)
+    }
+}
+
+/// Shows how many.
+impl std::fmt::Debug for Workers {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Workers({})", self.threads())
+    }
+}
 
 /// The threads of a run, and whether it goes on.
 #[derive(Clone)]
 pub(crate) struct Crew<'p> {
-    pool: Option<Pool>,
+    workers: Workers,
     cancel: Option<&'p AtomicBool>,
 }
 
-/// So many threads, one for each core if it is 0; none where the caller's does everything.
-pub(crate) fn pool(threads: usize) -> Result<Option<Pool>, Error> {
-    if threads == 1 {
-        return Ok(None);
-    }
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
-    pool.map(|pool| Some(Arc::new(pool)))
-        .map_err(|error| Error::Threads(error.to_string()))
-}
-
 impl<'p> Crew<'p> {
-    /// Without a pool everything is done by the caller's thread.
-    pub(crate) fn new(pool: Option<Pool>, cancel: Option<&'p AtomicBool>) -> Crew<'p> {
-        Crew { pool, cancel }
+    pub(crate) fn new(workers: Workers, cancel: Option<&'p AtomicBool>) -> Crew<'p> {
+        Crew { workers, cancel }
     }
 
     pub(crate) fn go_on(&self) -> Result<(), Error> {
@@ -83,14 +132,14 @@ impl<'p> Crew<'p> {
         things: &mut [T],
         work: impl Fn(&mut T) -> io::Result<()> + Sync + Send,
     ) -> io::Result<()> {
-        match &self.pool {
+        match &self.workers.pool {
             None => things.iter_mut().try_for_each(work),
             Some(pool) => pool.install(|| things.par_iter_mut().try_for_each(work)),
         }
     }
 
     pub(crate) fn each<T: Send>(&self, things: &mut [T], work: impl Fn(&mut T) + Sync + Send) {
-        match &self.pool {
+        match &self.workers.pool {
             None => things.iter_mut().for_each(work),
             Some(pool) => pool.install(|| things.par_iter_mut().for_each(work)),
         }
@@ -107,11 +156,10 @@ impl<T> Stash<T> {
 
     /// Works with one of the things that are there, or with a new one.
     pub(crate) fn with<R>(&self, make: impl FnOnce() -> T, work: impl FnOnce(&mut T) -> R) -> R {
-        let lock = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let taken = lock().pop();
+        let taken = lock(&self.0).pop();
         let mut thing = taken.unwrap_or_else(make);
         let result = work(&mut thing);
-        lock().push(thing);
+        lock(&self.0).push(thing);
         result
     }
 
@@ -125,9 +173,34 @@ impl<T> Stash<T> {
 pub(crate) struct Slot<W> {
     pub(crate) parsed: Option<ParsedChunk>,
     pub(crate) batch: Batch,
+    /// Physical lines before it.
+    pub(crate) lines_before: u64,
     /// Bytes of the file up to its end.
     pub(crate) end: u64,
     pub(crate) work: W,
+}
+
+/// The chunks of a file that nobody has read yet, for whoever has time to judge one.
+struct Unread<'s> {
+    source: &'s mut Source,
+    /// Whether there is nothing more to be read.
+    at_end: bool,
+    /// How many have been read.
+    turn: usize,
+    /// Batches that are no longer needed.
+    spare: Vec<Batch>,
+}
+
+impl Unread<'_> {
+    fn next(&mut self) -> Result<Option<Chunk>, Error> {
+        if self.at_end {
+            return Ok(None);
+        }
+        let spare = self.spare.pop().unwrap_or_default();
+        let chunk = self.source.next_chunk(spare);
+        self.at_end = !matches!(chunk, Ok(Some(_)));
+        Ok(chunk?)
+    }
 }
 
 /// All chunks of a file.
@@ -142,20 +215,30 @@ pub(crate) fn drive<J: Judge>(
     let judge_one = |chunk: Chunk, slot: &mut Slot<J::Work>| {
         slot.parsed = Some(judge.chunk(file, &parser, chunk, &mut slot.work));
     };
+    let unread = Mutex::new(Unread {
+        source,
+        at_end: false,
+        turn: 0,
+        spare: Vec::new(),
+    });
     let mut joined = Joined {
         judge,
         lane,
         crew,
         file,
+        unread: &unread,
         round: Vec::new(),
         spare: Vec::new(),
     };
-    let Some(pool) = &crew.pool else {
+    let Some(pool) = &crew.workers.pool else {
         let read = loop {
-            match joined.read(source) {
-                Ok(Some((chunk, mut slot))) => {
+            crew.go_on()?;
+            let chunk = lock(&unread).next();
+            match chunk {
+                Ok(Some(chunk)) => {
+                    let mut slot = joined.spare.pop().unwrap_or_default();
                     judge_one(chunk, &mut slot);
-                    joined.push(source, slot)?;
+                    joined.push(slot)?;
                 }
                 Ok(None) => break Ok(()),
                 // Rows before a fault are handed out.
@@ -165,48 +248,74 @@ pub(crate) fn drive<J: Judge>(
         joined.take()?;
         return read;
     };
+    // A chunk is read by the thread that judges it, and is in the caches of its core then.
+    let read_one = |mut slot: Slot<J::Work>| {
+        let (turn, chunk) = {
+            let mut unread = lock(&unread);
+            let chunk = unread.next();
+            unread.turn += 1;
+            (unread.turn - 1, chunk)
+        };
+        let judged = chunk.map(|chunk| {
+            judge_one(chunk?, &mut slot);
+            Some(slot)
+        });
+        (turn, judged)
+    };
     pool.in_place_scope(|scope| {
         let (done, judged) = mpsc::channel();
-        // Those that were judged before their turn.
-        let mut waiting: VecDeque<Option<Slot<J::Work>>> = VecDeque::new();
-        let mut turn = 0;
-        let mut read = Ok(());
-        let mut at_end = false;
-        loop {
-            while !at_end && waiting.len() + joined.round.len() < ON_THEIR_WAY {
-                match joined.read(source) {
-                    Ok(Some((chunk, mut slot))) => {
-                        let (done, at) = (done.clone(), turn + waiting.len());
-                        waiting.push_back(None);
-                        let judge_one = &judge_one;
-                        scope.spawn(move |_| {
-                            let slot = panic::catch_unwind(AssertUnwindSafe(|| {
-                                judge_one(chunk, &mut slot);
-                                slot
-                            }));
-                            // Nobody listens any more if the run has failed.
-                            let _ = done.send((at, slot));
-                        });
+        let most = on_their_way(crew.workers.threads());
+        let mut carry = || {
+            // Those that were judged before their turn.
+            let mut waiting = VecDeque::new();
+            let (mut turn, mut begun) = (0, 0);
+            let mut read = Ok(());
+            let mut at_end = false;
+            loop {
+                while !at_end && begun + joined.round.len() < most {
+                    crew.go_on()?;
+                    let slot = joined.spare.pop().unwrap_or_default();
+                    let (done, read_one) = (done.clone(), &read_one);
+                    begun += 1;
+                    scope.spawn(move |_| {
+                        let judged = panic::catch_unwind(AssertUnwindSafe(|| read_one(slot)));
+                        // Nobody listens any more if the run has failed.
+                        let _ = done.send(judged);
+                    });
+                }
+                if begun == 0 {
+                    joined.take()?;
+                    return read;
+                }
+                let judged = judged.recv().expect("a sender is kept here");
+                let (at, slot) = judged.unwrap_or_else(|panic| panic::resume_unwind(panic));
+                let ahead: usize = at - turn;
+                if ahead >= waiting.len() {
+                    waiting.resize_with(ahead + 1, || None);
+                }
+                waiting[ahead] = Some(slot);
+                while let Some(slot) = waiting.front_mut().and_then(Option::take) {
+                    waiting.pop_front();
+                    turn += 1;
+                    begun -= 1;
+                    match slot {
+                        Ok(Some(slot)) => joined.push(slot)?,
+                        Ok(None) => at_end = true,
+                        // Rows before a fault are handed out.
+                        Err(error) => (read, at_end) = (Err(error), true),
                     }
-                    Ok(None) => at_end = true,
-                    Err(error) => (read, at_end) = (Err(error), true),
                 }
             }
-            if waiting.is_empty() {
-                break;
-            }
-            let (at, slot) = judged.recv().expect("a sender is kept here");
-            let slot = slot.unwrap_or_else(|panic| panic::resume_unwind(panic));
-            waiting[at - turn] = Some(slot);
-            while let Some(slot) = waiting.front_mut().and_then(Option::take) {
-                waiting.pop_front();
-                turn += 1;
-                joined.push(source, slot)?;
-            }
-        }
-        joined.take()?;
-        read
+        };
+        let carried = carry();
+        // Of a run that has failed, no more is read.
+        lock(&unread).at_end = true;
+        carried
     })
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Puts a judged chunk in its place.
@@ -222,39 +331,38 @@ pub(crate) fn join<J: Judge>(
     let changed = source.join(&mut parsed)?;
     slot.end = source.bytes();
     slot.batch = parsed.into_batch();
+    slot.lines_before = slot.batch.lines_before();
     if changed {
         judge.again(file, &slot.batch, &mut slot.work);
     }
     Ok(())
 }
 
-/// A chunk, and where its judgement is to be put.
-type Next<W> = (Chunk, Slot<W>);
-
 /// Chunks that have been put in their places.
-struct Joined<'l, J: Judge, L> {
+struct Joined<'l, 's, J: Judge, L> {
     judge: &'l J,
     lane: &'l mut L,
     crew: &'l Crew<'l>,
     file: usize,
+    unread: &'l Mutex<Unread<'s>>,
     /// For the lane.
     round: Vec<Slot<J::Work>>,
     /// To be used again.
     spare: Vec<Slot<J::Work>>,
 }
 
-impl<J: Judge, L: Lane<J>> Joined<'_, J, L> {
-    /// Reads the next chunk.
-    fn read(&mut self, source: &mut Source) -> Result<Option<Next<J::Work>>, Error> {
-        self.crew.go_on()?;
-        let mut slot = self.spare.pop().unwrap_or_default();
-        let chunk = source.next_chunk(std::mem::take(&mut slot.batch))?;
-        Ok(chunk.map(|chunk| (chunk, slot)))
-    }
-
+impl<J: Judge, L: Lane<J>> Joined<'_, '_, J, L> {
     /// Joins the next chunk.
-    fn push(&mut self, source: &mut Source, mut slot: Slot<J::Work>) -> Result<(), Error> {
-        if let Err(error) = join(self.judge, source, self.file, &mut slot) {
+    fn push(&mut self, mut slot: Slot<J::Work>) -> Result<(), Error> {
+        let joined = {
+            let mut unread = lock(self.unread);
+            let joined = join(self.judge, unread.source, self.file, &mut slot);
+            if !L::WANTS_ROWS {
+                unread.spare.push(std::mem::take(&mut slot.batch));
+            }
+            joined
+        };
+        if let Err(error) = joined {
             // Rows before a fault are handed out.
             self.take()?;
             return Err(error);
@@ -269,6 +377,13 @@ impl<J: Judge, L: Lane<J>> Joined<'_, J, L> {
     fn take(&mut self) -> Result<(), Error> {
         self.crew.go_on()?;
         self.lane.take(self.judge, self.file, &mut self.round)?;
+        if L::WANTS_ROWS {
+            let batches = self
+                .round
+                .iter_mut()
+                .map(|slot| std::mem::take(&mut slot.batch));
+            lock(self.unread).spare.extend(batches);
+        }
         self.spare.append(&mut self.round);
         Ok(())
     }

@@ -27,8 +27,6 @@ use std::sync::{Mutex, PoisonError};
 pub(crate) struct Work<P> {
     judged: Judged,
     /// The accepted numbers, with the places of their verdicts.
-    accepted: Vec<(Msisdn, u32)>,
-    /// The same by parts.
     numbers: Parted<(Msisdn, u32)>,
     /// For each verdict, the [`Winner`].
     winners: Vec<AtomicU64>,
@@ -42,7 +40,6 @@ impl<P> Default for Work<P> {
     fn default() -> Work<P> {
         Work {
             judged: Judged::default(),
-            accepted: Vec::new(),
             numbers: Parted::default(),
             winners: Vec::new(),
             unread: Vec::new(),
@@ -343,6 +340,8 @@ impl<S: Sink> State<'_, S> {
 }
 
 impl<'p, S: Sink> Lane<RowJudge<'p, S::Format>> for State<'p, S> {
+    const WANTS_ROWS: bool = true;
+
     fn take(
         &mut self,
         judge: &RowJudge<'p, S::Format>,
@@ -421,14 +420,13 @@ impl<F: Format> Judge for RowJudge<'_, F> {
         let info = &self.files.infos()[file];
         work.judged = check::check(self.pipeline.checker, info.check(), batch);
         let verdicts = work.judged.verdicts.iter().enumerate();
-        let accepted = verdicts.filter_map(|(at, verdict)| {
-            let number = verdict.msisdn().filter(|_| verdict.is_accepted())?;
-            Some((number, at as u32))
-        });
-        work.accepted.clear();
-        work.accepted.extend(accepted);
-        work.numbers
-            .sort(&work.accepted, |&(number, _)| self.parting.part_of(number));
+        work.numbers.clear();
+        for (at, verdict) in verdicts {
+            if let (true, Some(number)) = (verdict.is_accepted(), verdict.msisdn()) {
+                let part = self.parting.part_of(number);
+                work.numbers.push((number, at as u32), part);
+            }
+        }
         work.winners.clear();
         let verdicts = work.judged.verdicts.len();
         work.winners

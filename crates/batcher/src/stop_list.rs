@@ -2,7 +2,7 @@
 
 use crate::error::Error;
 use crate::parts::{PARTS, Parted, Parting, range_of};
-use crate::rounds::{Crew, Judge, Lane, Slot, drive, pool};
+use crate::rounds::{Crew, Judge, Lane, Slot, Workers, drive};
 use recipients_core::{Checker, Msisdn, NumberSet, Reason, StopList, is_blank};
 use recipients_ingest::{Batch, Chunk, ChunkParser, ParsedChunk, Row, Source};
 
@@ -15,6 +15,9 @@ pub struct LoadedStopList {
     pub bad: Vec<BadLine>,
 }
 
+/// Bytes of a chunk.
+const CHUNK: usize = 1 << 19;
+
 /// A line of a stop list that is no number.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct BadLine {
@@ -24,8 +27,7 @@ pub struct BadLine {
     pub reason: Reason,
 }
 
-/// Reads a whole stop list with the checker that will read the recipients, on so many threads (0 is
-/// one for each core). Blank lines and lines that begin with `#` and hold no digit are passed over. A
+/// Reads a whole stop list with the checker that will read the recipients. Blank lines and lines that begin with `#` and hold no digit are passed over. A
 /// line with a number in another column, too, is a bad one: it is not clear which of them is meant,
 /// and none may be lost.
 ///
@@ -35,33 +37,36 @@ pub struct BadLine {
 pub fn load_stop_list(
     mut source: Source,
     checker: &Checker,
-    threads: usize,
+    workers: &Workers,
 ) -> Result<LoadedStopList, Error> {
-    let pool = pool(threads)?;
+    source.prefer_chunks_of(CHUNK);
     let reader = Reader {
         checker,
         parting: Parting::at_random(),
         column: source.layout().column,
     };
-    let crew = Crew::new(pool, None);
-    let mut loader = Loader {
-        crew: crew.clone(),
-        parts: (0..PARTS).map(|at| (at, Vec::new())).collect(),
-        bad: Vec::new(),
-    };
+    let crew = Crew::new(workers.clone(), None);
+    let mut loader = Loader::default();
     drive(&reader, &mut loader, &crew, 0, &mut source)?;
     Ok(LoadedStopList {
-        list: number_set(loader.parts, &crew).into(),
+        list: number_set(loader.chunks, &crew).into(),
         bad: loader.bad,
     })
 }
 
 /// The set of all numbers. Each part is sorted by itself; those of a range are in one part.
-fn number_set(mut parts: Vec<(usize, Vec<Msisdn>)>, crew: &Crew<'_>) -> NumberSet {
-    crew.each(&mut parts, |(_, numbers)| {
+fn number_set(chunks: Vec<Parted<Msisdn>>, crew: &Crew<'_>) -> NumberSet {
+    let mut parts: Vec<(usize, Vec<Msisdn>)> = (0..PARTS).map(|at| (at, Vec::new())).collect();
+    crew.each(&mut parts, |(at, numbers)| {
+        *numbers = chunks
+            .iter()
+            .map(|chunk| chunk.part(*at))
+            .collect::<Vec<_>>()
+            .concat();
         radsort::sort_by_key(numbers, |number| number.as_u64());
         numbers.dedup();
     });
+    drop(chunks);
     let len: usize = parts.iter().map(|(_, numbers)| numbers.len()).sum();
     let mut ranges: Vec<&[Msisdn]> = parts
         .iter()
@@ -71,10 +76,10 @@ fn number_set(mut parts: Vec<(usize, Vec<Msisdn>)>, crew: &Crew<'_>) -> NumberSe
     NumberSet::from_ascending(len as u64, ranges.into_iter().flatten().copied())
 }
 
-struct Loader<'p> {
-    crew: Crew<'p>,
-    /// The numbers of each part, with its place.
-    parts: Vec<(usize, Vec<Msisdn>)>,
+#[derive(Default)]
+struct Loader {
+    /// The numbers of each chunk.
+    chunks: Vec<Parted<Msisdn>>,
     bad: Vec<BadLine>,
 }
 
@@ -87,22 +92,18 @@ struct Reader<'c> {
 /// What a chunk holds.
 #[derive(Default)]
 struct Entries {
-    numbers: Vec<Msisdn>,
-    parted: Parted<Msisdn>,
+    numbers: Parted<Msisdn>,
     /// Rows of its batch that are no numbers, by what has to be added to the lines before it.
     bad: Vec<BadLine>,
 }
 
-impl Lane<Reader<'_>> for Loader<'_> {
+impl Lane<Reader<'_>> for Loader {
+    const WANTS_ROWS: bool = false;
+
     fn take(&mut self, _: &Reader<'_>, _: usize, slots: &mut [Slot<Entries>]) -> Result<(), Error> {
-        let read = &*slots;
-        self.crew.each(&mut self.parts, |(at, numbers)| {
-            for slot in read {
-                numbers.extend_from_slice(slot.work.parted.part(*at));
-            }
-        });
         for slot in slots {
-            let before = slot.batch.lines_before();
+            self.chunks.push(std::mem::take(&mut slot.work.numbers));
+            let before = slot.lines_before;
             let bad = slot.work.bad.drain(..);
             self.bad.extend(bad.map(|line| BadLine {
                 row: before + line.row,
@@ -115,12 +116,12 @@ impl Lane<Reader<'_>> for Loader<'_> {
 
 impl Reader<'_> {
     fn lines(&self, lines: &str, entries: &mut Entries) {
-        let Entries { numbers, bad, .. } = entries;
+        let Entries { numbers, bad } = entries;
         numbers.clear();
         bad.clear();
         self.checker.stop_list_lines(
             lines,
-            |number| numbers.push(number),
+            |number| numbers.push(number, self.part_of(number)),
             |at, line, reason| {
                 if !is_nothing(std::iter::once(line)) {
                     let row = at as u64 + 1;
@@ -128,13 +129,10 @@ impl Reader<'_> {
                 }
             },
         );
-        self.part(entries);
     }
 
-    /// Parts the numbers that were read.
-    fn part(&self, entries: &mut Entries) {
-        let part = |&number: &Msisdn| self.parting.part_of_range(range_of(number));
-        entries.parted.sort(&entries.numbers, part);
+    fn part_of(&self, number: Msisdn) -> usize {
+        self.parting.part_of_range(range_of(number))
     }
 }
 
@@ -171,7 +169,7 @@ impl Judge for Reader<'_> {
                     Reason::SeveralNumbers
                 }
                 Ok(number) => {
-                    entries.numbers.push(number);
+                    entries.numbers.push(number, self.part_of(number));
                     continue;
                 }
                 Err(_) if is_nothing(row.fields()) => continue,
@@ -182,7 +180,6 @@ impl Judge for Reader<'_> {
                 reason,
             });
         }
-        self.part(entries);
     }
 }
 
@@ -209,9 +206,10 @@ mod tests {
 
     #[test]
     fn d9_bad_lines_are_told_and_none_is_skipped_in_silence() {
+        let workers = Workers::new(2).unwrap();
         let text = "# my list\n+38 (097) 111-22-33\n\n0038097 111 22 34\nnobody\n49301234\n123\n380971112233\n";
         let source = Source::from_bytes("stop", text.into(), &Options::auto()).unwrap();
-        let loaded = load_stop_list(source, &Checker::default(), 2).unwrap();
+        let loaded = load_stop_list(source, &Checker::default(), &workers).unwrap();
         for number in [380971112233, 380971112234, 49301234] {
             assert!(
                 loaded.list.contains(Msisdn::from_u64(number).unwrap()),
@@ -227,7 +225,7 @@ mod tests {
         assert_eq!(bad, [(5, Reason::NoDigits), (7, Reason::TooShort)]);
         let text = "# 38097111223\n380971112233;79101112233\n380971112244;79101112244\n";
         let source = Source::from_bytes("stop", text.into(), &Options::auto()).unwrap();
-        let loaded = load_stop_list(source, &Checker::default(), 2).unwrap();
+        let loaded = load_stop_list(source, &Checker::default(), &workers).unwrap();
         assert_eq!((loaded.list.len(), loaded.bad.len()), (0, 3));
     }
 }

@@ -14,7 +14,9 @@ use crate::report::{Counts, Report, SegmentCounts, Unread, may_be_national};
 use crate::rounds::{Crew, Judge, Lane, Slot, Stash, drive};
 use crate::spill::{Budget, Part};
 use ahash::RandomState;
-use recipients_core::{Candidate, Census, Checker, Classes, Code, Seen, SeveralNumbers, Verdict};
+use recipients_core::{
+    Candidate, Census, Checker, Classes, Code, Line, Msisdn, Seen, SeveralNumbers, Taker, Verdict,
+};
 use recipients_ingest::{Batch, Chunk, ChunkParser, ColumnRun, ParsedChunk, Source, Value};
 use recipients_template::{Encoding, Unfilled};
 use std::collections::HashMap;
@@ -24,6 +26,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 /// Candidates that are looked for together. So many that those of the same range are many, too; and
 /// all in the last-level cache.
 const WINDOW: usize = 1 << 20;
+
+/// Bytes of a chunk. Little is kept of its rows, so that it may be larger than where rows are wanted.
+const CHUNK: usize = 1 << 19;
 
 /// Briefs that wait, at most: those of a list without good numbers never come to a window.
 const MOST_BRIEFS: usize = 256;
@@ -113,6 +118,7 @@ pub(crate) struct Brief<W> {
 impl<W> Brief<W> {
     fn clear(&mut self) {
         self.counts.clear();
+        self.candidates.clear();
         self.unread = Unread::default();
         self.culprits.clear();
     }
@@ -121,8 +127,6 @@ impl<W> Brief<W> {
 /// What a thread works with.
 struct Desk<'p, W> {
     census: Census<'p, W>,
-    /// Of the chunk at hand.
-    candidates: Vec<Candidate<W>>,
     /// What is written.
     segments: SegmentCounts,
     /// To put texts together in.
@@ -228,6 +232,7 @@ impl<'p, S: Sink, W: Price> Sums<'p, S, W> {
         sources: impl Iterator<Item = (usize, Source)>,
     ) -> Result<Report, Error> {
         for (file, mut source) in sources {
+            source.prefer_chunks_of(CHUNK);
             drive(&self.judge, &mut self.totals, &self.crew, file, &mut source)?;
             self.totals.report.file(&source);
         }
@@ -308,6 +313,8 @@ impl<'p, S, W: Price> Totals<'p, S, W> {
 }
 
 impl<'p, S: Sink, W: Price> Lane<SumsJudge<'p, W>> for Totals<'p, S, W> {
+    const WANTS_ROWS: bool = false;
+
     fn take(
         &mut self,
         judge: &SumsJudge<'p, W>,
@@ -342,7 +349,6 @@ impl<'p, W: Price> SumsJudge<'p, W> {
     fn at_desk<R>(&self, work: impl FnOnce(&mut Desk<'p, W>) -> R) -> R {
         let new = || Desk {
             census: Census::new(self.pipeline.checker, &self.classes),
-            candidates: Vec::new(),
             segments: SegmentCounts::default(),
             text: String::new(),
         };
@@ -360,7 +366,7 @@ impl<'p, W: Price> SumsJudge<'p, W> {
     /// Finds out which candidates are duplicates ([`Census::settle`]).
     fn settle<'a>(
         &self,
-        batches: impl Iterator<Item = &'a [Candidate<W>]> + Clone,
+        batches: impl Iterator<Item = &'a [Candidate<W>]>,
         seen: &mut Seen,
         culprits: &Culprits,
     ) where
@@ -377,22 +383,19 @@ impl<'p, W: Price> SumsJudge<'p, W> {
     fn fill(
         &self,
         brief: &mut Brief<W>,
-        judge: impl FnOnce(&mut Census<'p, W>, &mut Taker<'_, W>),
+        judge: impl FnOnce(&mut Census<'p, W>, &mut Clerk<'_, W>),
     ) {
         brief.clear();
         self.at_desk(|desk| {
-            desk.candidates.clear();
-            let mut taker = Taker {
+            let mut clerk = Clerk {
                 checker: self.pipeline.checker,
                 keeps_unread: self.keeps_unread,
                 ids: &self.ids,
                 brief,
-                candidates: &mut desk.candidates,
+                parting: self.parting,
                 text: &mut desk.text,
             };
-            judge(&mut desk.census, &mut taker);
-            let part = |candidate: &Candidate<W>| self.parting.part_of(candidate.msisdn());
-            brief.candidates.sort(&desk.candidates, part);
+            judge(&mut desk.census, &mut clerk);
         });
     }
 
@@ -411,16 +414,18 @@ impl<'p, W: Price> SumsJudge<'p, W> {
         let columns = texts.map_or(&[][..], Texts::columns);
         // The values of a plain row.
         let mut values = vec![Value::from(""); columns.len()];
-        self.fill(brief, |census, taker| {
+        self.fill(brief, |census, clerk| {
             for run in runs {
                 match run {
-                    ColumnRun::Cells(lines) => census.lines(lines, |line, judged| {
-                        for (value, other) in values.iter_mut().zip(&mut others) {
-                            *value = other;
-                        }
-                        let value = |at: usize| values.get(at).copied();
-                        taker.judged(judged, texts, value, || line.text());
-                    }),
+                    ColumnRun::Cells(lines) => census.lines_to(
+                        lines,
+                        PlainRows {
+                            clerk,
+                            texts,
+                            others: &mut others,
+                            values: &mut values,
+                        },
+                    ),
                     ColumnRun::Rows(rows) => census.cells(&cells[rows.clone()], |at, judged| {
                         let at = rows.start + at;
                         let row = batch.row(at);
@@ -429,7 +434,10 @@ impl<'p, W: Price> SumsJudge<'p, W> {
                             _ => verdict,
                         });
                         let value = |of: usize| check.field(&row, columns[of]).map(Value::from);
-                        taker.judged(judged, texts, value, || cells[at]);
+                        match judged {
+                            Ok(candidate) => clerk.candidate(candidate, texts, value, || cells[at]),
+                            Err(verdict) => clerk.refused(verdict, texts, value, || cells[at]),
+                        }
                     }),
                 }
             }
@@ -440,56 +448,119 @@ impl<'p, W: Price> SumsJudge<'p, W> {
         let info = &self.files.infos()[file];
         let judged = check::check(self.pipeline.checker, info.check(), batch);
         let rows = Rows::new(&self.files, file, batch, &judged, &[]);
-        self.fill(brief, |census, taker| {
+        self.fill(brief, |census, clerk| {
             for (at, verdict) in judged.verdicts.iter().enumerate() {
                 match census.candidate(*verdict) {
                     Some(candidate) => {
-                        let price = taker.price(|_| Ok(judged.cost(at)));
+                        let price = clerk.price(|_| Ok(judged.cost(at)));
                         let price = price.expect("what it costs is known");
-                        taker.candidates.push(candidate.with(price));
+                        clerk.accept(candidate, price);
                     }
-                    None => taker.reject(verdict, rows.get(at).input()),
+                    None => clerk.reject(verdict, rows.get(at).input()),
                 }
             }
         });
     }
 }
 
+/// Takes plain rows.
+struct PlainRows<'r, 't, 'c, W, I> {
+    clerk: &'r mut Clerk<'t, W>,
+    texts: Option<&'r Texts>,
+    /// What stands in the columns that the text takes values from, row by row.
+    others: &'r mut I,
+    /// The same of one row.
+    values: &'r mut [Value<'c>],
+}
+
+impl<'c, W: Price, I: Iterator<Item = Value<'c>>> PlainRows<'_, '_, 'c, W, I> {
+    #[inline(always)]
+    fn next_values(&mut self) {
+        for (value, other) in self.values.iter_mut().zip(&mut *self.others) {
+            *value = other;
+        }
+    }
+}
+
+impl<'c, W: Price, I: Iterator<Item = Value<'c>>> Taker for PlainRows<'_, '_, 'c, W, I> {
+    // What most rows of most lists come to.
+    #[inline(always)]
+    fn accept(&mut self, line: Line<'_>, candidate: Candidate) {
+        self.next_values();
+        let value = |at: usize| self.values.get(at).copied();
+        self.clerk
+            .candidate(candidate, self.texts, value, || line.text());
+    }
+
+    fn refuse(&mut self, line: Line<'_>, verdict: Verdict) {
+        self.next_values();
+        let value = |at: usize| self.values.get(at).copied();
+        self.clerk
+            .refused(verdict, self.texts, value, || line.text());
+    }
+}
+
 /// Takes what was found out about the rows of a chunk.
-struct Taker<'t, W> {
+struct Clerk<'t, W> {
     checker: &'t Checker,
     /// Whether it is worth knowing which cells may be national numbers.
     keeps_unread: bool,
     ids: &'t AtomicU32,
     brief: &'t mut Brief<W>,
-    candidates: &'t mut Vec<Candidate<W>>,
+    parting: Parting,
     text: &'t mut String,
 }
 
-impl<W: Price> Taker<'_, W> {
+impl<W: Price> Clerk<'_, W> {
     /// A row whose text was not looked at; `value` as for [`Texts::cost`].
-    #[inline]
-    fn judged<'c>(
+    #[inline(always)]
+    fn candidate<'c, 't>(
         &mut self,
-        judged: Result<Candidate, Verdict>,
+        candidate: Candidate,
         texts: Option<&Texts>,
         value: impl Fn(usize) -> Option<Value<'c>>,
-        cell: impl FnOnce() -> &'c str,
+        cell: impl FnOnce() -> &'t str,
     ) {
-        let number = match &judged {
-            Ok(candidate) => Some(candidate.msisdn()),
-            Err(verdict) if verdict.code() == Code::Duplicate => verdict.msisdn(),
-            Err(verdict) => return self.reject(verdict, cell()),
-        };
-        let price = self.price(|text| {
+        let number = Some(candidate.msisdn());
+        match self.price_of(number, texts, value) {
+            Ok(price) => self.accept(candidate, price),
+            Err(unfilled) => self.unfilled(&unfilled, cell()),
+        }
+    }
+
+    /// The same of one that is no candidate.
+    fn refused<'c, 't>(
+        &mut self,
+        verdict: Verdict,
+        texts: Option<&Texts>,
+        value: impl Fn(usize) -> Option<Value<'c>>,
+        cell: impl FnOnce() -> &'t str,
+    ) {
+        if verdict.code() == Code::Duplicate
+            && let Err(unfilled) = self.price_of(verdict.msisdn(), texts, value)
+        {
+            return self.unfilled(&unfilled, cell());
+        }
+        self.reject(&verdict, cell());
+    }
+
+    #[inline(always)]
+    fn price_of<'c>(
+        &mut self,
+        number: Option<Msisdn>,
+        texts: Option<&Texts>,
+        value: impl Fn(usize) -> Option<Value<'c>>,
+    ) -> Result<W, Unfilled> {
+        self.price(|text| {
             let texts = texts.expect("whoever wants a price has a text");
             texts.cost(number, value, text)
-        });
-        match (price, judged) {
-            (Ok(price), Ok(candidate)) => self.candidates.push(candidate.with(price)),
-            (Ok(_), Err(verdict)) => self.reject(&verdict, cell()),
-            (Err(unfilled), _) => self.unfilled(&unfilled, cell()),
-        }
+        })
+    }
+
+    #[inline(always)]
+    fn accept(&mut self, candidate: Candidate, price: W) {
+        let part = self.parting.part_of(candidate.msisdn());
+        self.brief.candidates.push(candidate.with(price), part);
     }
 
     #[inline]

@@ -10,7 +10,7 @@ use crate::{sheets, stop_list, summary, template};
 use recipients::ingest::{Choice, Options, Source, Writer};
 use recipients::{
     Checker, Error, FileInfo, Format, HeaderError, NumberSet, OperatorId, Pipeline, Plan, Policy,
-    Rows, Sink, StopList, Template, Wants, annotate, write_number_set,
+    Rows, Sink, StopList, Template, Wants, Workers, annotate, write_number_set,
 };
 use std::ffi::OsStr;
 use std::fs::File;
@@ -32,10 +32,11 @@ pub(crate) fn run(args: &CheckArgs) -> Result<ExitCode, Failure> {
         checker,
         seen,
         lists,
+        workers,
     } = rules(&args.list.policy, usize::from(args.list.threads))?;
     let sources = open(&args.list, text.as_ref())?;
-    let pipeline =
-        pipeline(&args.list, &checker, text.as_ref()).keep_accepted(args.save_seen.is_some());
+    let pipeline = pipeline(&args.list, &checker, &workers, text.as_ref())
+        .keep_accepted(args.save_seen.is_some());
     let mut outputs = Outputs::create(args, &checker, &sources)?;
     let mut facts = Facts::new(&args.list, &checker, text, lists, &sources);
     let report = pipeline.run(sources, &mut outputs);
@@ -67,10 +68,11 @@ pub(crate) fn run(args: &CheckArgs) -> Result<ExitCode, Failure> {
 pub(crate) fn pipeline<'c>(
     args: &ListArgs,
     checker: &'c Checker,
+    workers: &Workers,
     text: Option<&Template>,
 ) -> Pipeline<'c> {
     let mut pipeline = Pipeline::new(checker)
-        .threads(usize::from(args.threads))
+        .workers(workers)
         .loose_header(args.loose_header);
     if let Some(bytes) = args.memory {
         pipeline = pipeline.memory(bytes, std::env::temp_dir());
@@ -255,6 +257,8 @@ pub(crate) struct Rules {
     pub(crate) seen: StopList,
     /// How the lists fared.
     pub(crate) lists: Vec<StopLines>,
+    /// Who has read them.
+    pub(crate) workers: Workers,
 }
 
 pub(crate) fn rules(args: &PolicyArgs, threads: usize) -> Result<Rules, Failure> {
@@ -281,6 +285,7 @@ pub(crate) fn rules(args: &PolicyArgs, threads: usize) -> Result<Rules, Failure>
         .require_operator(args.require_operator);
     // Stop lists are read by the rules that the recipients will be read by (D9).
     let reader = Checker::with_plan(plan, policy.clone());
+    let workers = Workers::new(threads)?;
     let mut lists = Vec::new();
     let mut load = |paths: &[PathBuf], is_seen: bool| -> Result<StopList, Failure> {
         let mut all = StopList::default();
@@ -291,7 +296,7 @@ pub(crate) fn rules(args: &PolicyArgs, threads: usize) -> Result<Rules, Failure>
                     path.display()
                 )));
             }
-            let loaded = stop_list::load(path, &reader, args.allow_bad_stop_lines, threads)?;
+            let loaded = stop_list::load(path, &reader, args.allow_bad_stop_lines, &workers)?;
             lists.push(StopLines {
                 is_seen,
                 file: path.display().to_string(),
@@ -313,6 +318,7 @@ pub(crate) fn rules(args: &PolicyArgs, threads: usize) -> Result<Rules, Failure>
         checker: Checker::with_plan(plan, policy),
         seen,
         lists,
+        workers,
     })
 }
 

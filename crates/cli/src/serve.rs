@@ -453,10 +453,12 @@ pub(crate) fn stop_list(args: &StoplistLoadArgs) -> Result<ExitCode, Failure> {
         .map(|name| account_named(&campaigns, name))
         .transpose()?;
     let reader = Checker::default();
+    let workers = recipients::Workers::new(0)?;
     // All lists are read before any number is added.
     let mut all = StopList::default();
     for path in &args.files {
-        all.merge(crate::stop_list::load(path, &reader, args.allow_bad_stop_lines, 0)?.list);
+        let loaded = crate::stop_list::load(path, &reader, args.allow_bad_stop_lines, &workers)?;
+        all.merge(loaded.list);
     }
     // An export that failed must not count as a list that is up to date.
     if all.iter().next().is_none() {

@@ -6,8 +6,8 @@ use crate::failure::{ACCEPTED, Failure, unless_broken_pipe};
 use crate::output::{self, Pending};
 use recipients::ingest::Options;
 use recipients::{
-    Checker, LoadedStopList, NumberSet, Plan, Policy, StopList, load_stop_list, open_number_set,
-    write_number_set,
+    Checker, LoadedStopList, NumberSet, Plan, Policy, StopList, Workers, load_stop_list,
+    open_number_set, write_number_set,
 };
 use std::io::{self, Write};
 use std::path::Path;
@@ -18,20 +18,20 @@ pub(crate) fn load(
     path: &Path,
     reader: &Checker,
     allow_bad: bool,
-    threads: usize,
+    workers: &Workers,
 ) -> Result<LoadedStopList, Failure> {
-    match packed(path, threads)? {
+    match packed(path, workers)? {
         Some(list) => Ok(list),
-        None => read(path, reader, allow_bad, threads),
+        None => read(path, reader, allow_bad, workers),
     }
 }
 
 /// Opens a list that was built; `None` if it is another kind of file.
-fn packed(path: &Path, threads: usize) -> Result<Option<LoadedStopList>, Failure> {
+fn packed(path: &Path, workers: &Workers) -> Result<Option<LoadedStopList>, Failure> {
     if path == Path::new("-") {
         return Ok(None);
     }
-    let set = open_number_set(path, threads)
+    let set = open_number_set(path, workers.threads())
         .map_err(|error| Failure::Unreadable(format!("{}: {error}", path.display())))?;
     Ok(set.map(|set| LoadedStopList {
         list: StopList::from(set),
@@ -43,9 +43,9 @@ fn read(
     path: &Path,
     reader: &Checker,
     allow_bad: bool,
-    threads: usize,
+    workers: &Workers,
 ) -> Result<LoadedStopList, Failure> {
-    let loaded = load_stop_list(open_one(path, &Options::auto())?, reader, threads)?;
+    let loaded = load_stop_list(open_one(path, &Options::auto())?, reader, workers)?;
     match loaded.bad.is_empty() || allow_bad {
         true => Ok(loaded),
         false => Err(bad_stop_lines(path, &loaded.bad)),
@@ -63,18 +63,19 @@ pub(crate) fn build(args: &StoplistBuildArgs) -> Result<ExitCode, Failure> {
     let reader = Checker::new(Policy::default().region(region).lines(args.lines.into()));
     output::clean_up_on_interrupt()?;
     let mut file = Pending::create(&args.output)?;
+    let workers = Workers::new(0)?;
     let mut all = StopList::default();
     let mut bad = 0;
     let output = place(&args.output);
     for path in &args.files {
-        let loaded = match packed(path, 0)? {
+        let loaded = match packed(path, &workers)? {
             Some(list) => list,
             // A packed one may grow in its place; what people have written is not to be had from it.
             None if place_read(path) == output => {
                 let why = format!("{}: {WOULD_REPLACE}", args.output.display());
                 return Err(Failure::Usage(why));
             }
-            None => read(path, &reader, args.allow_bad_stop_lines, 0)?,
+            None => read(path, &reader, args.allow_bad_stop_lines, &workers)?,
         };
         bad += loaded.bad.len();
         all.merge(loaded.list);
@@ -88,7 +89,7 @@ pub(crate) fn build(args: &StoplistBuildArgs) -> Result<ExitCode, Failure> {
         "{}: {} numbers, {} bytes{}",
         args.output.display(),
         set.len(),
-        set.as_bytes().len(),
+        set.byte_len(),
         match bad {
             0 => String::new(),
             bad => format!("; lines left out because they are no numbers: {bad}"),

@@ -518,8 +518,12 @@ fn run(args: &UploadArgs, key: &ApiKey, start: Start) -> Result<ExitCode, Failur
     let stop = Arc::new(AtomicBool::new(false));
     output::stop_on_interrupt(&stop)?;
     let files = fingerprints(&args.list)?;
-    let Rules { checker, lists, .. } =
-        check::rules(&args.list.policy, usize::from(args.list.threads))?;
+    let Rules {
+        checker,
+        lists,
+        workers,
+        ..
+    } = check::rules(&args.list.policy, usize::from(args.list.threads))?;
     let plan = checker.plan().version().to_owned();
     if let Start::Again { binding, name, .. } = &start {
         refuse_difference(binding, &files, &plan, name)?;
@@ -535,7 +539,7 @@ fn run(args: &UploadArgs, key: &ApiKey, start: Start) -> Result<ExitCode, Failur
     let target = target(args, &Upload::new(&client, calls), &start)?;
     let upload = Upload::new(&client, options(args, &target, &stop));
     let message = judged(target.text.as_ref(), target.is_template);
-    let pipeline = check::pipeline(&args.list, &checker, message);
+    let pipeline = check::pipeline(&args.list, &checker, &workers, message);
     // A list that cannot be read to its end is found out before anything of it is sent.
     let sources = check::open(&args.list, message)?;
     let mut facts = Facts::new(&args.list, &checker, message.cloned(), lists, &sources);
@@ -1218,8 +1222,12 @@ fn dry_run(args: &UploadArgs) -> Result<ExitCode, Failure> {
     output::clean_up_on_interrupt()?;
     let text = check::message(&args.list)?;
     let is_template = kind(args, text.as_ref()) == 3;
-    let Rules { checker, lists, .. } =
-        check::rules(&args.list.policy, usize::from(args.list.threads))?;
+    let Rules {
+        checker,
+        lists,
+        workers,
+        ..
+    } = check::rules(&args.list.policy, usize::from(args.list.threads))?;
     let prices = args.prices.as_ref().map(|path| {
         let unreadable =
             |words: String| Failure::Unreadable(format!("--prices {}: {words}", path.display()));
@@ -1233,7 +1241,7 @@ fn dry_run(args: &UploadArgs) -> Result<ExitCode, Failure> {
         is_single: false,
     };
     let message = judged(target.text.as_ref(), is_template);
-    let pipeline = check::pipeline(&args.list, &checker, message);
+    let pipeline = check::pipeline(&args.list, &checker, &workers, message);
     let sources = check::open(&args.list, message)?;
     let mut facts = Facts::new(&args.list, &checker, message.cloned(), lists, &sources);
     let mut rehearsal = Rehearsal {

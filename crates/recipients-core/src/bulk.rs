@@ -157,26 +157,38 @@ pub(crate) fn number_of(found: &Found) -> Option<Msisdn> {
 /// What the rules said about facts, for those that were met last.
 #[derive(Clone)]
 pub(crate) struct Memo<T> {
-    slots: Box<[(u64, T)]>,
+    slots: Box<[(u64, T); SLOTS]>,
 }
 
-impl<T: Copy> Memo<T> {
-    /// A power of two. Lists hold a few dozen different facts, or a few hundred.
-    const SLOTS: usize = 256;
+/// A power of two. Lists hold a few dozen different facts, or a few hundred.
+const SLOTS: usize = 256;
 
+impl<T: Copy> Memo<T> {
     /// `unknown` must be right for any facts.
     pub(crate) fn new(unknown: T) -> Memo<T> {
         Memo {
-            slots: vec![(0, unknown); Self::SLOTS].into(),
+            slots: Box::new([(0, unknown); SLOTS]),
         }
+    }
+
+    #[inline]
+    fn slot(facts: u64) -> usize {
+        let mixed = facts.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        (mixed >> (64 - SLOTS.ilog2())) as usize
+    }
+
+    /// What was said, if it was asked.
+    #[inline]
+    pub(crate) fn known(&self, found: &Found) -> Option<T> {
+        let facts = found.facts();
+        let slot = &self.slots[Self::slot(facts)];
+        (slot.0 == facts).then_some(slot.1)
     }
 
     #[inline]
     pub(crate) fn of(&mut self, found: &Found, ask: impl FnOnce() -> T) -> T {
         let facts = found.facts();
-        let mixed = facts.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        let at = mixed >> (64 - Self::SLOTS.ilog2());
-        let slot = &mut self.slots[at as usize];
+        let slot = &mut self.slots[Self::slot(facts)];
         if slot.0 != facts {
             *slot = (facts, ask());
         }

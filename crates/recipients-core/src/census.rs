@@ -238,10 +238,11 @@ pub struct Census<'c, W = ()> {
     /// Of acceptances whose class does not tell everything.
     told_again: HashMap<Verdict, u64, RandomState>,
     likely_duplicates: u64,
-    /// Candidates by leaves.
-    sorted: Vec<Candidate<W>>,
+    leaves: Leaves<W>,
     /// A leaf's numbers, a bit each.
     bits: Box<Bits>,
+    /// Of a leaf's candidates.
+    is_new: Vec<bool>,
 }
 
 /// Shows whom it asks.
@@ -250,6 +251,29 @@ impl<W> std::fmt::Debug for Census<'_, W> {
         f.debug_struct("Census")
             .field("checker", &self.checker)
             .finish_non_exhaustive()
+    }
+}
+
+/// Takes judged lines in their order ([`Census::lines_to`]).
+///
+/// Every closure `FnMut(Line<'_>, Result<Candidate, Verdict>)` is one.
+pub trait Taker {
+    /// The line is accepted, unless it turns out to be on a stop list or a duplicate.
+    fn accept(&mut self, line: Line<'_>, candidate: Candidate);
+
+    /// It is not.
+    fn refuse(&mut self, line: Line<'_>, verdict: Verdict);
+}
+
+impl<F: FnMut(Line<'_>, Result<Candidate, Verdict>)> Taker for F {
+    #[inline]
+    fn accept(&mut self, line: Line<'_>, candidate: Candidate) {
+        self(line, Ok(candidate));
+    }
+
+    #[inline]
+    fn refuse(&mut self, line: Line<'_>, verdict: Verdict) {
+        self(line, Err(verdict));
     }
 }
 
@@ -281,19 +305,22 @@ impl<'c, W: Copy + Default> Census<'c, W> {
             counts: vec![[0; FATES]; Candidate::CLASSES],
             told_again: HashMap::default(),
             likely_duplicates: 0,
-            sorted: Vec::new(),
+            leaves: Leaves::new(),
             bits: no_bits(),
+            is_new: Vec::new(),
         }
     }
 
     /// Judges every line that has any bytes. Lines end with a newline, which a carriage return may
     /// precede. They are handed out in their order: those that are accepted, unless it turns out that
     /// they are on a stop list or duplicates, as candidates, and the others with their verdicts.
-    pub fn lines(
-        &mut self,
-        text: &str,
-        mut each: impl FnMut(Line<'_>, Result<Candidate, Verdict>),
-    ) {
+    pub fn lines(&mut self, text: &str, each: impl FnMut(Line<'_>, Result<Candidate, Verdict>)) {
+        self.lines_to(text, each);
+    }
+
+    /// [`Census::lines`], each kind of line to a function of its own: quicker, where little is to be done
+    /// about those that are accepted.
+    pub fn lines_to(&mut self, text: &str, mut taker: impl Taker) {
         let Census {
             checker,
             classes,
@@ -302,9 +329,14 @@ impl<'c, W: Copy + Default> Census<'c, W> {
         } = self;
         checker.plan().for_lines(text, |lines, answers| {
             for (line, found) in lines.iter().zip(answers) {
-                let judged = ruling(checker, classes, memo, found, || text_of(line));
-                if judged.is_ok() || !line.is_empty() {
-                    each(Line(line), judged);
+                if let Some(candidate) = quick_candidate(memo, found) {
+                    taker.accept(Line(line), candidate);
+                    continue;
+                }
+                match ruling(checker, classes, memo, found, || text_of(line)) {
+                    Ok(candidate) => taker.accept(Line(line), candidate),
+                    Err(verdict) if !line.is_empty() => taker.refuse(Line(line), verdict),
+                    Err(_) => {}
                 }
             }
         });
@@ -344,7 +376,7 @@ impl<'c, W: Copy + Default> Census<'c, W> {
     /// cache: to look for them as they come would be to wait for memory most of the time.
     pub fn settle<'a>(
         &mut self,
-        batches: impl Iterator<Item = &'a [Candidate<W>]> + Clone,
+        batches: impl Iterator<Item = &'a [Candidate<W>]>,
         seen: &mut Seen,
         mut new: impl FnMut(W),
     ) where
@@ -355,12 +387,13 @@ impl<'c, W: Copy + Default> Census<'c, W> {
             classes,
             counts,
             told_again,
-            sorted,
+            leaves,
             bits,
+            is_new,
             likely_duplicates,
             ..
         } = self;
-        sort_by_leaf(batches, sorted);
+        batches.for_each(|batch| leaves.push(batch));
         let lists = checker.policy().lists();
         let mut tally = ClassTally {
             counts,
@@ -368,7 +401,7 @@ impl<'c, W: Copy + Default> Census<'c, W> {
             fates: [0; FATES],
         };
         let verdicts = classes.verdicts_if_full();
-        for run in sorted.chunk_by_mut(|one, next| one.leaf() == next.leaf()) {
+        leaves.drain(|run| {
             let mut left = run;
             for (at, (_, list)) in lists.iter().enumerate() {
                 for set in list.sets() {
@@ -384,7 +417,8 @@ impl<'c, W: Copy + Default> Census<'c, W> {
             {
                 *likely_duplicates += twins_seen(left, seen);
             }
-            seen.insert_run(left, bits, |candidate, is_new| {
+            seen.insert_run(left, bits, is_new);
+            for (&candidate, &is_new) in left.iter().zip(&*is_new) {
                 if is_new {
                     new(candidate.with);
                 }
@@ -400,8 +434,8 @@ impl<'c, W: Copy + Default> Census<'c, W> {
                 let fates = tally.of(candidate);
                 fates[NEW] += u64::from(is_counted);
                 fates[DUPLICATE] += u64::from(!is_new);
-            });
-        }
+            }
+        });
         tally.flush();
     }
 
@@ -474,9 +508,16 @@ impl ClassTally<'_> {
     }
 }
 
+/// The candidate that an answer is, if such answers were ruled on before.
+#[inline]
+fn quick_candidate(memo: &Memo<Ruling>, found: &Found) -> Option<Candidate> {
+    let class = memo.known(found)?.class?;
+    Some(Candidate::new(number_of(found)?, class))
+}
+
 /// What becomes of a cell but for lists and duplicates. A cell is asked for only if the facts do not
 /// tell.
-#[inline]
+#[inline(never)]
 fn ruling<'t>(
     checker: &Checker,
     classes: &Classes,
@@ -502,43 +543,112 @@ fn ruling<'t>(
     }
 }
 
-/// Brings candidates of the same leaf together and leaves them in their order otherwise.
-fn sort_by_leaf<'a, W: Copy + Default + 'a>(
-    batches: impl Iterator<Item = &'a [Candidate<W>]> + Clone,
-    sorted: &mut Vec<Candidate<W>>,
-) {
-    // Callers part candidates by wide ranges before, and few such ranges are in a part. Those few
-    // leaves that share a bucket still come in an order that does no harm.
-    const LOW_BITS: u32 = 6;
-    const BUCKETS: usize = 1 << (LOW_BITS + 4);
-    /// Below, sorting costs more than it saves.
-    const FEW: usize = 512;
-    let bucket = |candidate: &Candidate<W>| {
-        let leaf = candidate.leaf();
-        let mixed = (leaf >> LOW_BITS).wrapping_mul(0xd6e8_feb8_6659_fd93);
-        ((mixed >> 60 << LOW_BITS) | (leaf % (1 << LOW_BITS))) as usize
-    };
-    sorted.clear();
-    let len: usize = batches.clone().map(<[_]>::len).sum();
-    if len < FEW {
-        sorted.extend(batches.flatten());
-        return;
+/// Ranges of leaves that can have slots of their own in [`Leaves`], and how many leaves are in a range.
+const RANGES: usize = 16;
+const RANGE_BITS: u32 = 6;
+
+/// Candidates by their leaves, in their order within each.
+///
+/// Callers part candidates by wide ranges before, and few such ranges are in a part: nearly always each
+/// leaf has a bucket of its own, and the buckets of a part stay in the second-level cache.
+struct Leaves<W> {
+    /// The ranges that are there and one more than that, at a place that their bits tell or behind it.
+    ranges: [u64; RANGES],
+    /// Which of the slots of buckets they have.
+    slots: [u8; RANGES],
+    used: u8,
+    /// Whether ranges share a slot.
+    is_mixed: bool,
+    /// So many for each slot as a range has leaves.
+    buckets: Vec<Vec<Candidate<W>>>,
+}
+
+impl<W: Copy> Leaves<W> {
+    /// Places at which a range can be.
+    const PROBES: usize = 4;
+
+    fn new() -> Leaves<W> {
+        Leaves {
+            ranges: [0; RANGES],
+            slots: [0; RANGES],
+            used: 0,
+            is_mixed: false,
+            buckets: Vec::new(),
+        }
     }
-    let mut starts = [0u32; BUCKETS];
-    for candidate in batches.clone().flatten() {
-        starts[bucket(candidate)] += 1;
+
+    fn push(&mut self, batch: &[Candidate<W>]) {
+        // Their memory is waited for once, not a few candidates at a time.
+        let touched = batch
+            .iter()
+            .step_by(8)
+            .fold(0, |all, candidate| all | candidate.word);
+        std::hint::black_box(touched);
+        for candidate in batch {
+            let leaf = candidate.leaf();
+            let slot = self.slot(leaf >> RANGE_BITS);
+            let bucket = (slot << RANGE_BITS) | (leaf as usize % (1 << RANGE_BITS));
+            let bucket = &mut self.buckets[bucket];
+            if bucket.len() == bucket.capacity() {
+                grow(bucket);
+            }
+            bucket.push(*candidate);
+        }
     }
-    let mut sum = 0;
-    for start in &mut starts {
-        sum += std::mem::replace(start, sum);
+
+    /// The slot of a range: always the same, until they are drained.
+    #[inline]
+    fn slot(&mut self, range: u64) -> usize {
+        let key = range + 1;
+        let home = (range.wrapping_mul(0xd6e8_feb8_6659_fd93) >> 60) as usize;
+        for place in home..home + Self::PROBES {
+            let place = place % RANGES;
+            if self.ranges[place] == key {
+                return usize::from(self.slots[place]);
+            }
+            if self.ranges[place] == 0 {
+                return self.add(place, key);
+            }
+        }
+        self.is_mixed = true;
+        usize::from(self.slots[home])
     }
-    let none = Candidate { word: 0, with: () };
-    sorted.resize(len, none.with(W::default()));
-    for candidate in batches.flatten() {
-        let next = &mut starts[bucket(candidate)];
-        sorted[*next as usize] = *candidate;
-        *next += 1;
+
+    #[cold]
+    fn add(&mut self, place: usize, key: u64) -> usize {
+        (self.ranges[place], self.slots[place]) = (key, self.used);
+        self.used += 1;
+        let buckets = usize::from(self.used) << RANGE_BITS;
+        if self.buckets.len() < buckets {
+            self.buckets.resize_with(buckets, Vec::new);
+        }
+        usize::from(self.slots[place])
     }
+
+    /// Takes what is there, leaf by leaf.
+    fn drain(&mut self, mut each: impl FnMut(&mut [Candidate<W>])) {
+        for bucket in &mut self.buckets[..usize::from(self.used) << RANGE_BITS] {
+            if self.is_mixed {
+                // Leaves that took turns would be gone through number by number.
+                bucket.sort_by_key(|candidate| candidate.leaf());
+            }
+            bucket
+                .chunk_by_mut(|one, next| one.leaf() == next.leaf())
+                .for_each(&mut each);
+            bucket.clear();
+        }
+        self.ranges = [0; RANGES];
+        (self.used, self.is_mixed) = (0, false);
+    }
+}
+
+/// Few steps: what is grown out of has been touched, and touching memory first is dear.
+#[cold]
+fn grow<T>(bucket: &mut Vec<T>) {
+    bucket.reserve_exact(match bucket.len() {
+        0 => 48,
+        len => 336.max(len / 2),
+    });
 }
 
 /// Moves the candidates of a leaf that are not in a set to the front, in their order; how many they

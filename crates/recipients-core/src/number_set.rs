@@ -24,8 +24,9 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::collections::binary_heap::PeekMut;
 use std::fmt;
+use std::io;
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::thread;
 
 const MAGIC: [u8; 8] = *b"RCPTSET\x01";
@@ -48,13 +49,35 @@ const PER_WORD: u64 = 4;
 /// let set: NumberSet = [number(380971112233), number(79101112233)].into_iter().collect();
 /// assert!(set.contains(number(79101112233)) && !set.contains(number(79101112234)));
 ///
-/// let same = NumberSet::open(set.as_bytes().to_vec()).unwrap();
+/// let same = NumberSet::open(set.to_bytes()).unwrap();
 /// assert_eq!(same.iter().collect::<Vec<_>>(), set.iter().collect::<Vec<_>>());
 /// ```
 #[derive(Clone)]
 pub struct NumberSet {
-    bytes: Arc<dyn AsRef<[u8]> + Send + Sync>,
+    held: Arc<Held>,
     parts: Parts,
+}
+
+/// Where the bytes are.
+enum Held {
+    /// All of them, as they were opened.
+    Opened(Box<dyn AsRef<[u8]> + Send + Sync>),
+    Built {
+        /// Those before the filter, without what the header tells.
+        blocks: Vec<u8>,
+        /// Made when it is asked for the first time: whoever looks for numbers range by range never does.
+        filter: OnceLock<Vec<[u8; 8]>>,
+    },
+}
+
+impl Held {
+    /// The bytes, at least up to the filter.
+    fn blocks(&self) -> &[u8] {
+        match self {
+            Held::Opened(bytes) => (**bytes).as_ref(),
+            Held::Built { blocks, .. } => blocks,
+        }
+    }
 }
 
 /// Where the parts of the bytes are.
@@ -172,14 +195,11 @@ impl NumberSet {
     ///
     /// If they are not.
     pub fn from_ascending(len: u64, numbers: impl IntoIterator<Item = Msisdn>) -> NumberSet {
-        let words = words_for(len);
         let count = usize::try_from(len).expect("as many numbers as memory can hold");
         let blocks = count.div_ceil(BLOCK);
-        let mut bytes =
-            Vec::with_capacity(HEADER + 2 * count + ENTRY * blocks + 8 * words as usize);
+        let mut bytes = Vec::with_capacity(HEADER + 2 * count + ENTRY * blocks);
         bytes.resize(HEADER, 0);
         let mut index = Vec::with_capacity(blocks * ENTRY);
-        let mut filter = vec![0u64; words as usize];
         let mut last = 0;
         let mut numbers = numbers.into_iter().map(Msisdn::as_u64);
         let mut block = [0; BLOCK];
@@ -189,8 +209,6 @@ impl NumberSet {
                 let number = numbers.next().expect("as many numbers as were told");
                 assert!(number > last, "numbers in ascending order");
                 (*place, last) = (number, number);
-                let (at, bits) = filter_bits(number, words);
-                filter[at] |= bits;
             }
             let first = block[0];
             let log_size = Distances::size_for(last - first);
@@ -206,20 +224,19 @@ impl NumberSet {
             }
         }
         assert!(numbers.next().is_none(), "as many numbers as were told");
-        let distances = bytes.len() - HEADER;
+        let parts = Parts {
+            len,
+            index: bytes.len(),
+            blocks,
+            filter: bytes.len() + index.len(),
+        };
         bytes.extend_from_slice(&index);
-        bytes.extend(filter.iter().flat_map(|word| word.to_le_bytes()));
-        bytes[..8].copy_from_slice(&MAGIC);
-        for (at, value) in [(8, count), (16, distances), (24, filter.len())] {
-            bytes[at..at + 8].copy_from_slice(&(value as u64).to_le_bytes());
-        }
-        let crc = crc32fast::hash(&bytes[HEADER..]);
-        bytes[32..36].copy_from_slice(&crc.to_le_bytes());
-        let crc = crc32fast::hash(&bytes[..36]);
-        bytes[36..40].copy_from_slice(&crc.to_le_bytes());
-        let parts = Parts::read(&bytes).expect("just written");
+        let held = Held::Built {
+            blocks: bytes,
+            filter: OnceLock::new(),
+        };
         NumberSet {
-            bytes: Arc::new(bytes),
+            held: Arc::new(held),
             parts,
         }
     }
@@ -238,7 +255,7 @@ impl NumberSet {
         NumberSet::from_ascending(merged().count() as u64, merged())
     }
 
-    /// Takes bytes that [`NumberSet::as_bytes`] gave, wherever they are: in memory, or a file that
+    /// Takes bytes that [`NumberSet::write_to`] wrote, wherever they are: in memory, or a file that
     /// is mapped into it and does not change meanwhile. All of them are checked.
     ///
     /// # Errors
@@ -282,14 +299,62 @@ impl NumberSet {
             return refuse("it is damaged: its numbers are not in order");
         }
         Ok(NumberSet {
-            bytes: Arc::new(bytes),
+            held: Arc::new(Held::Opened(Box::new(bytes))),
             parts,
         })
     }
 
-    /// The bytes to be kept.
-    pub fn as_bytes(&self) -> &[u8] {
-        (*self.bytes).as_ref()
+    /// Writes the bytes to be kept, [`NumberSet::byte_len`] of them.
+    ///
+    /// # Errors
+    ///
+    /// If writing fails.
+    pub fn write_to(&self, out: &mut impl io::Write) -> io::Result<()> {
+        let blocks = match &*self.held {
+            Held::Opened(bytes) => return out.write_all((**bytes).as_ref()),
+            Held::Built { blocks, .. } => &blocks[HEADER..],
+        };
+        let filter = self.filter().words.as_flattened();
+        let mut crc = crc32fast::Hasher::new();
+        crc.update(blocks);
+        crc.update(filter);
+
+        let mut header = [0; HEADER];
+        header[..8].copy_from_slice(&MAGIC);
+        let distances = (self.parts.index - HEADER) as u64;
+        let told = [
+            (8, self.len()),
+            (16, distances),
+            (24, words_for(self.len())),
+        ];
+        for (at, value) in told {
+            header[at..at + 8].copy_from_slice(&value.to_le_bytes());
+        }
+        header[32..36].copy_from_slice(&crc.finalize().to_le_bytes());
+        let crc = crc32fast::hash(&header[..36]);
+        header[36..40].copy_from_slice(&crc.to_le_bytes());
+
+        out.write_all(&header)?;
+        out.write_all(blocks)?;
+        out.write_all(filter)
+    }
+
+    /// The bytes to be kept ([`NumberSet::write_to`]).
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(self.byte_len());
+        self.write_to(&mut bytes)
+            .expect("memory takes what is written");
+        bytes
+    }
+
+    /// How many bytes [`NumberSet::write_to`] writes.
+    pub fn byte_len(&self) -> usize {
+        self.parts.filter + 8 * words_for(self.len()) as usize
+    }
+
+    /// The bytes, at least up to the filter.
+    fn bytes(&self) -> &[u8] {
+        self.held.blocks()
     }
 
     /// Whether the number is there.
@@ -301,12 +366,29 @@ impl NumberSet {
     /// What answers most questions; ask it for many numbers, and [`NumberSet::has`] for those that
     /// it lets through.
     pub(crate) fn filter(&self) -> Filter<'_> {
-        Filter::of(self.as_bytes(), &self.parts)
+        match &*self.held {
+            Held::Opened(bytes) => Filter::of((**bytes).as_ref(), &self.parts),
+            Held::Built { filter, .. } => Filter {
+                words: filter.get_or_init(|| self.make_filter()),
+            },
+        }
+    }
+
+    #[cold]
+    fn make_filter(&self) -> Vec<[u8; 8]> {
+        let words = words_for(self.len());
+        let mut filter = vec![[0; 8]; words as usize];
+        self.for_blocks(0..self.parts.blocks, |number| {
+            let (at, bits) = filter_bits(number, words);
+            let word = u64::from_le_bytes(filter[at]) | bits;
+            filter[at] = word.to_le_bytes();
+        });
+        filter
     }
 
     /// Whether the number is there, without asking the filter.
     pub(crate) fn has(&self, number: Msisdn) -> bool {
-        self.is_in_its_block(self.as_bytes(), number.as_u64())
+        self.is_in_its_block(self.bytes(), number.as_u64())
     }
 
     #[inline(never)]
@@ -336,7 +418,7 @@ impl NumberSet {
 
     /// The blocks in which numbers of a range can be, which is not empty and does not begin with 0.
     pub(crate) fn blocks(&self, range: Range<u64>) -> Range<usize> {
-        let bytes = self.as_bytes();
+        let bytes = self.bytes();
         let first = self.blocks_up_to(bytes, range.start).saturating_sub(1);
         first..self.blocks_up_to(bytes, range.end - 1)
     }
@@ -349,7 +431,7 @@ impl NumberSet {
     /// Hands out the numbers of blocks, in ascending order.
     #[inline]
     pub(crate) fn for_blocks(&self, blocks: Range<usize>, mut each: impl FnMut(u64)) {
-        let bytes = self.as_bytes();
+        let bytes = self.bytes();
         for block in blocks {
             self.for_block(bytes, block, &mut each);
         }
@@ -370,7 +452,7 @@ impl NumberSet {
         (0..self.parts.blocks)
             .flat_map(|block| {
                 let mut numbers = Vec::with_capacity(BLOCK);
-                self.for_block(self.as_bytes(), block, |number| numbers.push(number));
+                self.for_block(self.bytes(), block, |number| numbers.push(number));
                 numbers
             })
             .filter_map(Msisdn::from_u64)
@@ -577,7 +659,10 @@ mod tests {
         ) {
             let model: BTreeSet<u64> = numbers.iter().copied().collect();
             let built: NumberSet = numbers.iter().filter_map(|&n| Msisdn::from_u64(n)).collect();
-            let set = NumberSet::open(built.as_bytes().to_vec()).unwrap();
+            let bytes = built.to_bytes();
+            prop_assert_eq!(bytes.len(), built.byte_len());
+            let set = NumberSet::open(bytes).unwrap();
+            prop_assert_eq!(set.to_bytes(), built.to_bytes());
             prop_assert_eq!(set.len(), model.len() as u64);
             prop_assert!(set.iter().map(Msisdn::as_u64).eq(model.iter().copied()));
             for &number in numbers.iter().chain(&others) {
@@ -607,7 +692,7 @@ mod tests {
             let at = at % (blocks - 1);
             let numbers = (0..(blocks * BLOCK) as u64).map(|n| 79_000_000_000 + 3 * n);
             let set: NumberSet = numbers.filter_map(Msisdn::from_u64).collect();
-            let mut bytes = set.as_bytes().to_vec();
+            let mut bytes = set.to_bytes();
             let parts = Parts::read(&bytes).unwrap();
             // The numbers lie evenly: blocks whose first numbers are exchanged are exchanged.
             let first = parts.index + ENTRY * at;
@@ -624,7 +709,7 @@ mod tests {
         #[test]
         fn damage_is_told(at in 0usize..4096, bit in 0u8..8, mended: bool) {
             let set: NumberSet = (0..300).filter_map(|n| Msisdn::from_u64(79_000_000_000 + n * n)).collect();
-            let mut bytes = set.as_bytes().to_vec();
+            let mut bytes = set.to_bytes();
             let at = at % bytes.len();
             bytes[at] ^= 1 << bit;
             if mended {

@@ -154,14 +154,15 @@ impl Seen {
         change.found
     }
 
-    /// Adds candidates of one leaf to a set without places, in their order, telling of each whether
-    /// it is new. All of `bits` are 0, before and after.
+    /// Adds candidates of one leaf to a set without places, in their order; `new` becomes for each of them
+    /// whether it is. All of `bits` are 0, before and after.
     pub(crate) fn insert_run<W: Copy>(
         &mut self,
         run: &[Candidate<W>],
         bits: &mut Bits,
-        mut tell: impl FnMut(Candidate<W>, bool),
+        new: &mut Vec<bool>,
     ) {
+        new.clear();
         let Some(first) = run.first() else {
             return;
         };
@@ -183,27 +184,22 @@ impl Seen {
                     let touched = words.iter().step_by(8).fold(0, |all, word| all | word);
                     std::hint::black_box(touched);
                 }
-                for &candidate in run {
-                    let is_new = set_bit(words, candidate.number() as u16);
-                    self.len += u64::from(is_new);
-                    tell(candidate, is_new);
-                }
+                let set = |candidate: &Candidate<W>| set_bit(words, candidate.number() as u16);
+                new.extend(run.iter().map(set));
             }
             Node::Listed(numbers) if run.len() >= MANY => {
                 for &number in &**numbers {
                     set_bit(bits, number);
                 }
-                let before = numbers.len();
                 let mut taken = make_room(numbers, run.len());
-                for &candidate in run {
+                for candidate in run {
                     let number = candidate.number() as u16;
                     let is_new = set_bit(bits, number);
                     if is_new {
                         numbers.push(number);
                     }
-                    tell(candidate, is_new);
+                    new.push(is_new);
                 }
-                self.len += (numbers.len() - before) as u64;
                 if numbers.len() >= most_listed(early) {
                     taken -= node.bytes() as isize;
                     *node = Node::Bitmap(Box::new(*bits));
@@ -213,11 +209,13 @@ impl Seen {
                 bits.fill(0);
             }
             _ => {
-                for &candidate in run {
-                    tell(candidate, self.insert(candidate.msisdn(), 0).is_none());
-                }
+                let insert =
+                    |candidate: &Candidate<W>| self.insert(candidate.msisdn(), 0).is_none();
+                new.extend(run.iter().map(insert));
+                return;
             }
         }
+        self.len += new.iter().map(|&is_new| u64::from(is_new)).sum::<u64>();
     }
 
     /// The first place of the number, if it is there (0 where places are not kept).
@@ -978,7 +976,7 @@ mod tests {
             small in prop_oneof![Just(0), Just(30_000), Just(1 << 20)],
         ) {
             let mut seen = Seen::numbers_only().spending(small);
-            let mut bits = no_bits();
+            let (mut bits, mut new) = (no_bits(), Vec::new());
             let mut model = std::collections::BTreeSet::new();
             for (leaf, from, step, count) in acts {
                 let first = (79_000_000_000 >> LEAF_BITS << LEAF_BITS) + (leaf << LEAF_BITS);
@@ -990,10 +988,10 @@ mod tests {
                         told.push((candidate.number(), seen.insert(candidate.msisdn(), 0).is_none()));
                     }
                 } else {
-                    seen.insert_run(&run, &mut bits, |candidate, is_new| {
-                        told.push((candidate.number(), is_new));
-                    });
-                    prop_assert_eq!(told.len(), run.len());
+                    seen.insert_run(&run, &mut bits, &mut new);
+                    prop_assert_eq!(new.len(), run.len());
+                    let numbers = run.iter().map(|candidate| candidate.number());
+                    told.extend(numbers.zip(new.iter().copied()));
                 }
                 for (number, is_new) in told {
                     prop_assert_eq!(is_new, model.insert(number));
