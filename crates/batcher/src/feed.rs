@@ -3,8 +3,8 @@
 use crate::error::Error;
 use crate::pipeline::{Checked, FileInfo, Files, Format, Pipeline, Rows, Sink};
 use crate::report::Report;
-use crate::rounds::{Judge, Lane, ROUND, Slot, join};
-use crate::rows::{RowRun, Work};
+use crate::rounds::{Judge, Lane, Slot, join};
+use crate::rows::{ROUND, RowRun, Work};
 use recipients_core::{Origin, Verdict};
 use recipients_ingest::Source;
 use recipients_template::Segments;

@@ -14,17 +14,11 @@ use std::panic::{self, AssertUnwindSafe};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 
-/// Chunks that a lane takes at a time. Enough that numbers of the same part come many at a time; few
-/// enough that they stay in the last-level cache.
-pub(crate) const ROUND: usize = 8;
-
-/// Chunks on their way, at most: while the lane takes a round, the next one is judged; two for each thread.
-fn on_their_way(threads: usize) -> usize {
-    (2 * ROUND).max(ROUND + 2 * threads)
-}
-
 /// What is done with judged chunks, in the order of the file.
 pub(crate) trait Lane<J: Judge> {
+    /// Chunks that it takes at a time.
+    const ROUND: usize;
+
     /// Whether it looks at the chunks' rows. If not, the memory of a chunk is used again at once, while it is
     /// in the caches.
     const WANTS_ROWS: bool;
@@ -181,45 +175,52 @@ pub(crate) struct Slot<W> {
 }
 
 /// The chunks of a file that nobody has read yet, for whoever has time to judge one.
-struct Unread<'s> {
+struct Unread<'s, W> {
     source: &'s mut Source,
     /// Whether there is nothing more to be read.
     at_end: bool,
     /// How many have been read.
     turn: usize,
-    /// Batches that are no longer needed.
-    spare: Vec<Batch>,
+    /// What is no longer needed.
+    batches: Vec<Batch>,
+    slots: Vec<Slot<W>>,
 }
 
-impl Unread<'_> {
-    fn next(&mut self) -> Result<Option<Chunk>, Error> {
+/// A chunk, and where its judgement is to be put.
+type Next<W> = (Chunk, Slot<W>);
+
+impl<W: Default> Unread<'_, W> {
+    fn next(&mut self) -> Result<Option<Next<W>>, Error> {
         if self.at_end {
             return Ok(None);
         }
-        let spare = self.spare.pop().unwrap_or_default();
-        let chunk = self.source.next_chunk(spare);
+        let batch = self.batches.pop().unwrap_or_default();
+        let chunk = self.source.next_chunk(batch);
         self.at_end = !matches!(chunk, Ok(Some(_)));
-        Ok(chunk?)
+        let mut slot = || self.slots.pop().unwrap_or_default();
+        Ok(chunk?.map(|chunk| (chunk, slot())))
     }
 }
 
 /// All chunks of a file.
-pub(crate) fn drive<J: Judge>(
+pub(crate) fn drive<J: Judge, L: Lane<J>>(
     judge: &J,
-    lane: &mut impl Lane<J>,
+    lane: &mut L,
     crew: &Crew<'_>,
     file: usize,
     source: &mut Source,
 ) -> Result<(), Error> {
     let parser = source.parser();
-    let judge_one = |chunk: Chunk, slot: &mut Slot<J::Work>| {
+    let judged = |(chunk, mut slot): Next<J::Work>| {
         slot.parsed = Some(judge.chunk(file, &parser, chunk, &mut slot.work));
+        slot
     };
     let unread = Mutex::new(Unread {
         source,
         at_end: false,
         turn: 0,
-        spare: Vec::new(),
+        batches: Vec::new(),
+        slots: Vec::new(),
     });
     let mut joined = Joined {
         judge,
@@ -228,18 +229,13 @@ pub(crate) fn drive<J: Judge>(
         file,
         unread: &unread,
         round: Vec::new(),
-        spare: Vec::new(),
     };
     let Some(pool) = &crew.workers.pool else {
         let read = loop {
             crew.go_on()?;
-            let chunk = lock(&unread).next();
-            match chunk {
-                Ok(Some(chunk)) => {
-                    let mut slot = joined.spare.pop().unwrap_or_default();
-                    judge_one(chunk, &mut slot);
-                    joined.push(slot)?;
-                }
+            let next = lock(&unread).next();
+            match next {
+                Ok(Some(next)) => joined.push(judged(next))?,
                 Ok(None) => break Ok(()),
                 // Rows before a fault are handed out.
                 Err(error) => break Err(error),
@@ -249,22 +245,19 @@ pub(crate) fn drive<J: Judge>(
         return read;
     };
     // A chunk is read by the thread that judges it, and is in the caches of its core then.
-    let read_one = |mut slot: Slot<J::Work>| {
-        let (turn, chunk) = {
+    let read_one = || {
+        let (turn, next) = {
             let mut unread = lock(&unread);
-            let chunk = unread.next();
+            let next = unread.next();
             unread.turn += 1;
-            (unread.turn - 1, chunk)
+            (unread.turn - 1, next)
         };
-        let judged = chunk.map(|chunk| {
-            judge_one(chunk?, &mut slot);
-            Some(slot)
-        });
-        (turn, judged)
+        (turn, next.map(|next| next.map(&judged)))
     };
     pool.in_place_scope(|scope| {
-        let (done, judged) = mpsc::channel();
-        let most = on_their_way(crew.workers.threads());
+        let (done, all_judged) = mpsc::channel();
+        // While the lane takes a round, the next one is judged; two for each thread.
+        let most = L::ROUND + L::ROUND.max(2 * crew.workers.threads());
         let mut carry = || {
             // Those that were judged before their turn.
             let mut waiting = VecDeque::new();
@@ -274,11 +267,10 @@ pub(crate) fn drive<J: Judge>(
             loop {
                 while !at_end && begun + joined.round.len() < most {
                     crew.go_on()?;
-                    let slot = joined.spare.pop().unwrap_or_default();
                     let (done, read_one) = (done.clone(), &read_one);
                     begun += 1;
                     scope.spawn(move |_| {
-                        let judged = panic::catch_unwind(AssertUnwindSafe(|| read_one(slot)));
+                        let judged = panic::catch_unwind(AssertUnwindSafe(read_one));
                         // Nobody listens any more if the run has failed.
                         let _ = done.send(judged);
                     });
@@ -287,7 +279,7 @@ pub(crate) fn drive<J: Judge>(
                     joined.take()?;
                     return read;
                 }
-                let judged = judged.recv().expect("a sender is kept here");
+                let judged = all_judged.recv().expect("a sender is kept here");
                 let (at, slot) = judged.unwrap_or_else(|panic| panic::resume_unwind(panic));
                 let ahead: usize = at - turn;
                 if ahead >= waiting.len() {
@@ -344,11 +336,9 @@ struct Joined<'l, 's, J: Judge, L> {
     lane: &'l mut L,
     crew: &'l Crew<'l>,
     file: usize,
-    unread: &'l Mutex<Unread<'s>>,
+    unread: &'l Mutex<Unread<'s, J::Work>>,
     /// For the lane.
     round: Vec<Slot<J::Work>>,
-    /// To be used again.
-    spare: Vec<Slot<J::Work>>,
 }
 
 impl<J: Judge, L: Lane<J>> Joined<'_, '_, J, L> {
@@ -358,7 +348,7 @@ impl<J: Judge, L: Lane<J>> Joined<'_, '_, J, L> {
             let mut unread = lock(self.unread);
             let joined = join(self.judge, unread.source, self.file, &mut slot);
             if !L::WANTS_ROWS {
-                unread.spare.push(std::mem::take(&mut slot.batch));
+                unread.batches.push(std::mem::take(&mut slot.batch));
             }
             joined
         };
@@ -368,7 +358,7 @@ impl<J: Judge, L: Lane<J>> Joined<'_, '_, J, L> {
             return Err(error);
         }
         self.round.push(slot);
-        match self.round.len() < ROUND {
+        match self.round.len() < L::ROUND {
             true => Ok(()),
             false => self.take(),
         }
@@ -377,14 +367,15 @@ impl<J: Judge, L: Lane<J>> Joined<'_, '_, J, L> {
     fn take(&mut self) -> Result<(), Error> {
         self.crew.go_on()?;
         self.lane.take(self.judge, self.file, &mut self.round)?;
+        let mut unread = lock(self.unread);
         if L::WANTS_ROWS {
             let batches = self
                 .round
                 .iter_mut()
                 .map(|slot| std::mem::take(&mut slot.batch));
-            lock(self.unread).spare.extend(batches);
+            unread.batches.extend(batches);
         }
-        self.spare.append(&mut self.round);
+        unread.slots.append(&mut self.round);
         Ok(())
     }
 }

@@ -13,7 +13,7 @@ use crate::error::Error;
 use crate::parts::{Parted, Parting};
 use crate::pipeline::{Files, Format, Pipeline, Rows, Sink, Wants};
 use crate::report::{Report, Tally, may_be_national};
-use crate::rounds::{Crew, Judge, Lane, ROUND, Slot, Stash, drive};
+use crate::rounds::{Crew, Judge, Lane, Slot, Stash, drive};
 use crate::spill::{Budget, Log, LogReader, Part, rewind};
 use crate::winner::Winner;
 use recipients_core::{Msisdn, Reason, Seen};
@@ -22,6 +22,10 @@ use std::fs::File;
 use std::io::{self, BufWriter};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
+
+/// Chunks that are taken at a time. Enough that numbers of the same part come many at a time; few enough
+/// that they stay in the last-level cache.
+pub(crate) const ROUND: usize = 8;
 
 /// A batch of rows on its way.
 pub(crate) struct Work<P> {
@@ -340,6 +344,7 @@ impl<S: Sink> State<'_, S> {
 }
 
 impl<'p, S: Sink> Lane<RowJudge<'p, S::Format>> for State<'p, S> {
+    const ROUND: usize = ROUND;
     const WANTS_ROWS: bool = true;
 
     fn take(

@@ -98,6 +98,7 @@ struct Entries {
 }
 
 impl Lane<Reader<'_>> for Loader {
+    const ROUND: usize = 2;
     const WANTS_ROWS: bool = false;
 
     fn take(&mut self, _: &Reader<'_>, _: usize, slots: &mut [Slot<Entries>]) -> Result<(), Error> {

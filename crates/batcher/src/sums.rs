@@ -313,6 +313,8 @@ impl<'p, S, W: Price> Totals<'p, S, W> {
 }
 
 impl<'p, S: Sink, W: Price> Lane<SumsJudge<'p, W>> for Totals<'p, S, W> {
+    /// Few, because what waits takes memory, and a window has many anyway.
+    const ROUND: usize = 2;
     const WANTS_ROWS: bool = false;
 
     fn take(

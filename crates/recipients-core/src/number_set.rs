@@ -26,6 +26,7 @@ use std::collections::binary_heap::PeekMut;
 use std::fmt;
 use std::io;
 use std::ops::Range;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::thread;
 
@@ -65,8 +66,10 @@ enum Held {
     Built {
         /// Those before the filter, without what the header tells.
         blocks: Vec<u8>,
-        /// Made when it is asked for the first time: whoever looks for numbers range by range never does.
+        /// Made when it is first worth it: whoever looks for numbers range by range hardly asks.
         filter: OnceLock<Vec<[u8; 8]>>,
+        /// For how many numbers it would have been asked so far.
+        missed: AtomicU64,
     },
 }
 
@@ -234,6 +237,7 @@ impl NumberSet {
         let held = Held::Built {
             blocks: bytes,
             filter: OnceLock::new(),
+            missed: AtomicU64::new(0),
         };
         NumberSet {
             held: Arc::new(held),
@@ -371,6 +375,27 @@ impl NumberSet {
             Held::Built { filter, .. } => Filter {
                 words: filter.get_or_init(|| self.make_filter()),
             },
+        }
+    }
+
+    /// Whether it is there.
+    pub(crate) fn has_filter(&self) -> bool {
+        match &*self.held {
+            Held::Opened(_) => true,
+            Held::Built { filter, .. } => filter.get().is_some(),
+        }
+    }
+
+    /// The same for so many numbers, if it is there or worth making.
+    pub(crate) fn filter_for(&self, numbers: usize) -> Option<Filter<'_>> {
+        /// Numbers of the set that are put into the filter while one is looked for without it.
+        const MADE_MEANWHILE: u64 = 32;
+        match &*self.held {
+            Held::Built { missed, .. } if !self.has_filter() => {
+                let before = missed.fetch_add(numbers as u64, Ordering::Relaxed);
+                (before > self.len() / MADE_MEANWHILE).then(|| self.filter())
+            }
+            _ => Some(self.filter()),
         }
     }
 
