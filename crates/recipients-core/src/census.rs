@@ -566,6 +566,8 @@ struct Leaves<W> {
 impl<W: Copy> Leaves<W> {
     /// Places at which a range can be.
     const PROBES: usize = 4;
+    /// So many are not worth sorting.
+    const FEW: usize = 64;
 
     fn new() -> Leaves<W> {
         Leaves {
@@ -628,8 +630,8 @@ impl<W: Copy> Leaves<W> {
     /// Takes what is there, leaf by leaf.
     fn drain(&mut self, mut each: impl FnMut(&mut [Candidate<W>])) {
         for bucket in &mut self.buckets[..usize::from(self.used) << RANGE_BITS] {
-            if self.is_mixed {
-                // Leaves that took turns would be gone through number by number.
+            // Many that took turns would be gone through number by number.
+            if self.is_mixed && bucket.len() > Self::FEW {
                 bucket.sort_by_key(|candidate| candidate.leaf());
             }
             bucket
