@@ -326,7 +326,7 @@ impl Verdicts<'_> {
         let is_last = chunks.is_empty();
         let mut slots = Vec::new();
         for (_, mut slot) in chunks {
-            if let Err(error) = join(judge, source, *file, &mut slot) {
+            if let Err(error) = join(judge, &mut source.apart().1, *file, &mut slot) {
                 read = read.and(Err(error));
                 break;
             }

@@ -56,7 +56,7 @@ pub use batches::{Batches, Filling, Limits, Size};
 pub use binding::{Binding, Lacking, check_header, fill, unfilled_reason};
 pub use error::{Error, HeaderError};
 pub use feed::{CheckedRow, Feed, Verdicts};
-pub use mapped::{open_number_set, write_number_set};
+pub use mapped::open_number_set;
 pub use pipeline::{Checked, FileInfo, Format, Pipeline, Rows, Sink, Wants};
 pub use report::{Report, SegmentCounts};
 pub use rounds::Workers;

@@ -7,10 +7,10 @@
 use memmap2::Mmap;
 use recipients_core::NumberSet;
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::path::Path;
 
-/// Opens a file that [`write_number_set`] has written, without loading it: it is mapped into
+/// Opens a file that [`NumberSet::write_to`] has written, without loading it: it is mapped into
 /// memory, checked as a whole by so many threads (0 is one for each core), and looked up where it is.
 /// `None` if it is another kind of file.
 ///
@@ -42,15 +42,6 @@ pub fn open_number_set(path: &Path, threads: usize) -> io::Result<Option<NumberS
         .map_err(io::Error::other)
 }
 
-/// Writes a set for [`open_number_set`].
-///
-/// # Errors
-///
-/// If writing fails.
-pub fn write_number_set(set: &NumberSet, out: &mut impl Write) -> io::Result<()> {
-    set.write_to(out)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -62,7 +53,7 @@ mod tests {
         let path = folder.path().join("stop.set");
         let number = |n| Msisdn::from_u64(n).unwrap();
         let set: NumberSet = (0..1000).map(|n| number(79_000_000_000 + 3 * n)).collect();
-        write_number_set(&set, &mut File::create(&path).unwrap()).unwrap();
+        set.write_to(File::create(&path).unwrap()).unwrap();
         let opened = open_number_set(&path, 2).unwrap().unwrap();
         assert!(
             opened.contains(number(79_000_000_003)) && !opened.contains(number(79_000_000_004))

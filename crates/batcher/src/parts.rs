@@ -64,7 +64,13 @@ impl<T> Default for Parted<T> {
 
 impl<T> Parted<T> {
     pub(crate) fn clear(&mut self) {
-        self.parts.iter_mut().for_each(Vec::clear);
+        for things in self.parts.iter_mut() {
+            // Of a list in order each chunk is in a part or two, and soon in others.
+            match things.capacity() > MANY && things.len() < things.capacity() / 4 {
+                true => *things = Vec::new(),
+                false => things.clear(),
+            }
+        }
     }
 
     /// Adds one behind those of its part.
@@ -86,8 +92,32 @@ impl<T> Parted<T> {
     }
 }
 
+/// More of a chunk than come into a part where these are filled alike.
+const MANY: usize = 2048;
+
 /// By a few: memory that is touched first is dear, and there are many of these.
 #[cold]
 fn grow<T>(things: &mut Vec<T>) {
-    things.reserve_exact(64 + things.len() / 16);
+    things.reserve_exact(match things.len() {
+        MANY.. => things.len() / 2,
+        len => 64 + len / 16,
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_of_a_list_in_order_give_their_memory_back() {
+        let mut parted = Parted::default();
+        for chunk in 0..2 * PARTS {
+            parted.clear();
+            (0..40_000).for_each(|number| parted.push(number, chunk % PARTS));
+            assert_eq!(parted.part(chunk % PARTS).len(), 40_000);
+            assert_eq!(parted.len(), 40_000);
+            let room: usize = parted.parts.iter().map(Vec::capacity).sum();
+            assert!(room < 3 * 40_000, "room for {room} numbers");
+        }
+    }
 }

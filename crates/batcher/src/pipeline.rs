@@ -499,14 +499,15 @@ impl<'c> Pipeline<'c> {
         self
     }
 
-    /// How many threads judge rows; each run has its own. The default, 0, is as many as there are cores.
+    /// How many threads judge rows; each run has its own, but for [`Pipeline::workers`]. The default, 0, is
+    /// as many as there are cores.
     #[must_use]
     pub fn threads(mut self, threads: usize) -> Pipeline<'c> {
         self.threads = threads;
         self
     }
 
-    /// Threads that judge rows of every run, instead of some that each has.
+    /// Threads that judge rows of every run, instead of some that each has ([`Pipeline::threads`]).
     #[must_use]
     pub fn workers(mut self, workers: &Workers) -> Pipeline<'c> {
         self.workers = Some(workers.clone());

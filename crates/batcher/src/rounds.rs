@@ -1,13 +1,13 @@
 //! Carries the chunks of a file through a lane.
 //!
-//! Threads of the pool read chunks, one after the other, and judge them side by side, each as if a row
+//! Threads of the pool read chunks, one thread at a time, and judge them side by side, each as if a row
 //! began with it; joined in their order, which tells where they stand, those that began within a quoted
 //! field are judged again; then the lane takes them, some at a time, while the next ones are judged.
 //! What comes out does not depend on how the file is parted into chunks, nor on the threads.
 
 use crate::error::Error;
 use rayon::prelude::*;
-use recipients_ingest::{Batch, Chunk, ChunkParser, ParsedChunk, Source};
+use recipients_ingest::{Batch, Chunk, ChunkParser, Chunks, Joints, ParsedChunk, Source};
 use std::collections::VecDeque;
 use std::io;
 use std::panic::{self, AssertUnwindSafe};
@@ -16,6 +16,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 
 /// What is done with judged chunks, in the order of the file.
 pub(crate) trait Lane<J: Judge> {
+    /// Bytes of a chunk, if nobody has said how many.
+    const CHUNK: usize;
+
     /// Chunks that it takes at a time.
     const ROUND: usize;
 
@@ -45,8 +48,9 @@ pub(crate) trait Judge: Sync {
     fn again(&self, file: usize, batch: &Batch, work: &mut Self::Work);
 }
 
-/// Threads that serve one run after the other ([`Pipeline::workers`](crate::Pipeline::workers)): what one
-/// has used is at hand for the next. Clones are the same threads.
+/// Threads that serve one run after the other ([`Pipeline::workers`](crate::Pipeline::workers)): memory that
+/// one has used is at hand for the next. Clones are the same threads. Runs that go on at once share them; a
+/// run must not be begun by what runs on them, a [`Format`](crate::Format) say.
 ///
 /// ```
 /// use recipients_batcher::{Pipeline, Workers, load_stop_list};
@@ -174,34 +178,6 @@ pub(crate) struct Slot<W> {
     pub(crate) work: W,
 }
 
-/// The chunks of a file that nobody has read yet, for whoever has time to judge one.
-struct Unread<'s, W> {
-    source: &'s mut Source,
-    /// Whether there is nothing more to be read.
-    at_end: bool,
-    /// How many have been read.
-    turn: usize,
-    /// What is no longer needed.
-    batches: Vec<Batch>,
-    slots: Vec<Slot<W>>,
-}
-
-/// A chunk, and where its judgement is to be put.
-type Next<W> = (Chunk, Slot<W>);
-
-impl<W: Default> Unread<'_, W> {
-    fn next(&mut self) -> Result<Option<Next<W>>, Error> {
-        if self.at_end {
-            return Ok(None);
-        }
-        let batch = self.batches.pop().unwrap_or_default();
-        let chunk = self.source.next_chunk(batch);
-        self.at_end = !matches!(chunk, Ok(Some(_)));
-        let mut slot = || self.slots.pop().unwrap_or_default();
-        Ok(chunk?.map(|chunk| (chunk, slot())))
-    }
-}
-
 /// All chunks of a file.
 pub(crate) fn drive<J: Judge, L: Lane<J>>(
     judge: &J,
@@ -210,32 +186,36 @@ pub(crate) fn drive<J: Judge, L: Lane<J>>(
     file: usize,
     source: &mut Source,
 ) -> Result<(), Error> {
+    source.prefer_chunks_of(L::CHUNK);
     let parser = source.parser();
-    let judged = |(chunk, mut slot): Next<J::Work>| {
-        slot.parsed = Some(judge.chunk(file, &parser, chunk, &mut slot.work));
-        slot
-    };
-    let unread = Mutex::new(Unread {
-        source,
-        at_end: false,
-        turn: 0,
-        batches: Vec::new(),
-        slots: Vec::new(),
-    });
-    let mut joined = Joined {
+    let (chunks, joints) = source.apart();
+    // While the lane takes a round, the next one is judged; two for each thread.
+    let most = L::ROUND + L::ROUND.max(2 * crew.workers.threads());
+    let reading = Reading {
         judge,
+        file,
+        parser,
+        chunks: Mutex::new(chunks),
+        is_over: AtomicBool::new(false),
+        stock: Mutex::new(Stock {
+            more: most,
+            parked: Some(0),
+            slots: Vec::new(),
+            batches: Vec::new(),
+        }),
+    };
+    let mut joined = Joined {
         lane,
         crew,
-        file,
-        unread: &unread,
+        joints,
+        reading: &reading,
         round: Vec::new(),
     };
     let Some(pool) = &crew.workers.pool else {
         let read = loop {
             crew.go_on()?;
-            let next = lock(&unread).next();
-            match next {
-                Ok(Some(next)) => joined.push(judged(next))?,
+            match reading.next() {
+                Ok(Some(slot)) => joined.push(reading.judged(slot))?,
                 Ok(None) => break Ok(()),
                 // Rows before a fault are handed out.
                 Err(error) => break Err(error),
@@ -244,66 +224,133 @@ pub(crate) fn drive<J: Judge, L: Lane<J>>(
         joined.take()?;
         return read;
     };
-    // A chunk is read by the thread that judges it, and is in the caches of its core then.
-    let read_one = || {
-        let (turn, next) = {
-            let mut unread = lock(&unread);
-            let next = unread.next();
-            unread.turn += 1;
-            (unread.turn - 1, next)
-        };
-        (turn, next.map(|next| next.map(&judged)))
-    };
     pool.in_place_scope(|scope| {
+        // Of a run that has ended, no more is read.
+        let _ends = Ends(&reading.is_over);
         let (done, all_judged) = mpsc::channel();
-        // While the lane takes a round, the next one is judged; two for each thread.
-        let most = L::ROUND + L::ROUND.max(2 * crew.workers.threads());
-        let mut carry = || {
-            // Those that were judged before their turn.
-            let mut waiting = VecDeque::new();
-            let (mut turn, mut begun) = (0, 0);
-            let mut read = Ok(());
-            let mut at_end = false;
-            loop {
-                while !at_end && begun + joined.round.len() < most {
-                    crew.go_on()?;
-                    let (done, read_one) = (done.clone(), &read_one);
-                    begun += 1;
-                    scope.spawn(move |_| {
-                        let judged = panic::catch_unwind(AssertUnwindSafe(read_one));
-                        // Nobody listens any more if the run has failed.
-                        let _ = done.send(judged);
-                    });
-                }
-                if begun == 0 {
-                    joined.take()?;
-                    return read;
-                }
-                let judged = all_judged.recv().expect("a sender is kept here");
-                let (at, slot) = judged.unwrap_or_else(|panic| panic::resume_unwind(panic));
-                let ahead: usize = at - turn;
-                if ahead >= waiting.len() {
-                    waiting.resize_with(ahead + 1, || None);
-                }
-                waiting[ahead] = Some(slot);
-                while let Some(slot) = waiting.front_mut().and_then(Option::take) {
-                    waiting.pop_front();
-                    turn += 1;
-                    begun -= 1;
-                    match slot {
-                        Ok(Some(slot)) => joined.push(slot)?,
-                        Ok(None) => at_end = true,
-                        // Rows before a fault are handed out.
-                        Err(error) => (read, at_end) = (Err(error), true),
-                    }
-                }
+        // Those that were judged before their turn.
+        let mut waiting = VecDeque::new();
+        let mut turn = 0;
+        loop {
+            crew.go_on()?;
+            if let Some(at) = reading.go_on() {
+                let (reading, done) = (&reading, done.clone());
+                scope.spawn(move |scope| reading.read_on(scope, at, done));
             }
-        };
-        let carried = carry();
-        // Of a run that has failed, no more is read.
-        lock(&unread).at_end = true;
-        carried
+            let judged = all_judged.recv().expect("a sender is kept here");
+            let (at, slot) = judged.unwrap_or_else(|panic| panic::resume_unwind(panic));
+            let ahead: usize = at - turn;
+            if ahead >= waiting.len() {
+                waiting.resize_with(ahead + 1, || None);
+            }
+            waiting[ahead] = Some(slot);
+            while let Some(slot) = waiting.front_mut().and_then(Option::take) {
+                waiting.pop_front();
+                turn += 1;
+                let read = match slot {
+                    Ok(Some(slot)) => {
+                        joined.push(slot)?;
+                        continue;
+                    }
+                    Ok(None) => Ok(()),
+                    Err(error) => Err(error),
+                };
+                // Rows before a fault are handed out.
+                joined.take()?;
+                return read;
+            }
+        }
     })
+}
+
+/// A chunk that was judged, with its turn; or nothing, behind the last one; or why no more can be read. Or
+/// else how a thread has panicked.
+type Done<W> = std::thread::Result<(usize, Result<Option<Slot<W>>, Error>)>;
+
+/// A chunk, and where its judgement is to be put.
+type Next<W> = (Chunk, Slot<W>);
+
+/// The chunks of a file that nobody has read yet.
+///
+/// One thread reads at a time, and judges what it has read, which is in the caches of its core then; the
+/// next chunk is for whoever has time. No thread waits for the one that reads.
+struct Reading<'s, J: Judge> {
+    judge: &'s J,
+    file: usize,
+    parser: ChunkParser,
+    chunks: Mutex<Chunks<'s>>,
+    is_over: AtomicBool,
+    stock: Mutex<Stock<J::Work>>,
+}
+
+struct Stock<W> {
+    /// How many chunks more may be on their way.
+    more: usize,
+    /// Which chunk is the next to be read, if nobody is about to.
+    parked: Option<usize>,
+    /// To be used again.
+    slots: Vec<Slot<W>>,
+    batches: Vec<Batch>,
+}
+
+impl<'s, J: Judge> Reading<'s, J> {
+    fn next(&self) -> Result<Option<Next<J::Work>>, Error> {
+        let (batch, slot) = {
+            let mut stock = lock(&self.stock);
+            (stock.batches.pop(), stock.slots.pop())
+        };
+        let chunk = lock(&self.chunks).next(batch.unwrap_or_default())?;
+        Ok(chunk.map(|chunk| (chunk, slot.unwrap_or_default())))
+    }
+
+    fn judged(&self, (chunk, mut slot): Next<J::Work>) -> Slot<J::Work> {
+        let work = &mut slot.work;
+        slot.parsed = Some(self.judge.chunk(self.file, &self.parser, chunk, work));
+        slot
+    }
+
+    /// Which chunk has to be read now that there is room for more.
+    fn go_on(&self) -> Option<usize> {
+        let mut stock = lock(&self.stock);
+        let at = stock.parked.filter(|_| stock.more > 0)?;
+        (stock.more, stock.parked) = (stock.more - 1, None);
+        Some(at)
+    }
+
+    /// Reads this chunk and judges it, while others read on.
+    fn read_on<'r>(
+        &'r self,
+        scope: &rayon::Scope<'r>,
+        at: usize,
+        done: mpsc::Sender<Done<J::Work>>,
+    ) {
+        let judged = panic::catch_unwind(AssertUnwindSafe(|| {
+            if self.is_over.load(Ordering::Relaxed) {
+                return (at, Ok(None));
+            }
+            let slot = self.next().map(|next| {
+                let next = next?;
+                lock(&self.stock).parked = Some(at + 1);
+                if let Some(at) = self.go_on() {
+                    let done = done.clone();
+                    scope.spawn(move |scope| self.read_on(scope, at, done));
+                }
+                Some(self.judged(next))
+            });
+            (at, slot)
+        }));
+        // Nobody listens any more if the run has failed.
+        let _ = done.send(judged);
+    }
+}
+
+/// Says that a run is over, however it ends.
+struct Ends<'r>(&'r AtomicBool);
+
+impl Drop for Ends<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -313,15 +360,15 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 /// Puts a judged chunk in its place.
 pub(crate) fn join<J: Judge>(
     judge: &J,
-    source: &mut Source,
+    joints: &mut Joints<'_>,
     file: usize,
     slot: &mut Slot<J::Work>,
 ) -> Result<(), Error> {
     let Some(mut parsed) = slot.parsed.take() else {
         return Ok(());
     };
-    let changed = source.join(&mut parsed)?;
-    slot.end = source.bytes();
+    let changed = joints.join(&mut parsed)?;
+    slot.end = joints.bytes();
     slot.batch = parsed.into_batch();
     slot.lines_before = slot.batch.lines_before();
     if changed {
@@ -332,11 +379,10 @@ pub(crate) fn join<J: Judge>(
 
 /// Chunks that have been put in their places.
 struct Joined<'l, 's, J: Judge, L> {
-    judge: &'l J,
     lane: &'l mut L,
     crew: &'l Crew<'l>,
-    file: usize,
-    unread: &'l Mutex<Unread<'s, J::Work>>,
+    joints: Joints<'s>,
+    reading: &'l Reading<'s, J>,
     /// For the lane.
     round: Vec<Slot<J::Work>>,
 }
@@ -344,18 +390,15 @@ struct Joined<'l, 's, J: Judge, L> {
 impl<J: Judge, L: Lane<J>> Joined<'_, '_, J, L> {
     /// Joins the next chunk.
     fn push(&mut self, mut slot: Slot<J::Work>) -> Result<(), Error> {
-        let joined = {
-            let mut unread = lock(self.unread);
-            let joined = join(self.judge, unread.source, self.file, &mut slot);
-            if !L::WANTS_ROWS {
-                unread.batches.push(std::mem::take(&mut slot.batch));
-            }
-            joined
-        };
-        if let Err(error) = joined {
+        let Reading { judge, file, .. } = self.reading;
+        if let Err(error) = join(*judge, &mut self.joints, *file, &mut slot) {
             // Rows before a fault are handed out.
             self.take()?;
             return Err(error);
+        }
+        if !L::WANTS_ROWS {
+            let batch = std::mem::take(&mut slot.batch);
+            lock(&self.reading.stock).batches.push(batch);
         }
         self.round.push(slot);
         match self.round.len() < L::ROUND {
@@ -366,16 +409,15 @@ impl<J: Judge, L: Lane<J>> Joined<'_, '_, J, L> {
 
     fn take(&mut self) -> Result<(), Error> {
         self.crew.go_on()?;
-        self.lane.take(self.judge, self.file, &mut self.round)?;
-        let mut unread = lock(self.unread);
+        self.lane
+            .take(self.reading.judge, self.reading.file, &mut self.round)?;
+        let mut stock = lock(&self.reading.stock);
         if L::WANTS_ROWS {
-            let batches = self
-                .round
-                .iter_mut()
-                .map(|slot| std::mem::take(&mut slot.batch));
-            unread.batches.extend(batches);
+            let batches = self.round.iter_mut().map(|slot| &mut slot.batch);
+            stock.batches.extend(batches.map(std::mem::take));
         }
-        unread.slots.append(&mut self.round);
+        stock.more += self.round.len();
+        stock.slots.append(&mut self.round);
         Ok(())
     }
 }

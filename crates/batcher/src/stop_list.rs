@@ -15,9 +15,6 @@ pub struct LoadedStopList {
     pub bad: Vec<BadLine>,
 }
 
-/// Bytes of a chunk.
-const CHUNK: usize = 1 << 19;
-
 /// A line of a stop list that is no number.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct BadLine {
@@ -27,7 +24,7 @@ pub struct BadLine {
     pub reason: Reason,
 }
 
-/// Reads a whole stop list with the checker that will read the recipients. Blank lines and lines that begin with `#` and hold no digit are passed over. A
+/// Reads a whole stop list, on these threads, with the checker that will read the recipients. Blank lines and lines that begin with `#` and hold no digit are passed over. A
 /// line with a number in another column, too, is a bad one: it is not clear which of them is meant,
 /// and none may be lost.
 ///
@@ -39,34 +36,33 @@ pub fn load_stop_list(
     checker: &Checker,
     workers: &Workers,
 ) -> Result<LoadedStopList, Error> {
-    source.prefer_chunks_of(CHUNK);
     let reader = Reader {
         checker,
         parting: Parting::at_random(),
         column: source.layout().column,
     };
     let crew = Crew::new(workers.clone(), None);
-    let mut loader = Loader::default();
+    let mut loader = Loader {
+        crew: crew.clone(),
+        chunks: Vec::new(),
+        waiting: 0,
+        parts: (0..PARTS).map(|at| (at, Vec::new())).collect(),
+        bad: Vec::new(),
+    };
     drive(&reader, &mut loader, &crew, 0, &mut source)?;
+    loader.part();
     Ok(LoadedStopList {
-        list: number_set(loader.chunks, &crew).into(),
+        list: number_set(loader.parts, &crew).into(),
         bad: loader.bad,
     })
 }
 
 /// The set of all numbers. Each part is sorted by itself; those of a range are in one part.
-fn number_set(chunks: Vec<Parted<Msisdn>>, crew: &Crew<'_>) -> NumberSet {
-    let mut parts: Vec<(usize, Vec<Msisdn>)> = (0..PARTS).map(|at| (at, Vec::new())).collect();
-    crew.each(&mut parts, |(at, numbers)| {
-        *numbers = chunks
-            .iter()
-            .map(|chunk| chunk.part(*at))
-            .collect::<Vec<_>>()
-            .concat();
+fn number_set(mut parts: Vec<(usize, Vec<Msisdn>)>, crew: &Crew<'_>) -> NumberSet {
+    crew.each(&mut parts, |(_, numbers)| {
         radsort::sort_by_key(numbers, |number| number.as_u64());
         numbers.dedup();
     });
-    drop(chunks);
     let len: usize = parts.iter().map(|(_, numbers)| numbers.len()).sum();
     let mut ranges: Vec<&[Msisdn]> = parts
         .iter()
@@ -76,11 +72,32 @@ fn number_set(chunks: Vec<Parted<Msisdn>>, crew: &Crew<'_>) -> NumberSet {
     NumberSet::from_ascending(len as u64, ranges.into_iter().flatten().copied())
 }
 
-#[derive(Default)]
-struct Loader {
-    /// The numbers of each chunk.
+struct Loader<'p> {
+    crew: Crew<'p>,
+    /// The numbers of the last chunks, and how many these are.
     chunks: Vec<Parted<Msisdn>>,
+    waiting: usize,
+    /// Those of the chunks before, part by part, with its place.
+    parts: Vec<(usize, Vec<Msisdn>)>,
     bad: Vec<BadLine>,
+}
+
+impl Loader<'_> {
+    /// Numbers that wait, so that the parts of most lists are made in one go and take no more than they must.
+    const WAITING: usize = 1 << 20;
+    /// Chunks that wait: each takes some memory, however few numbers are in it.
+    const CHUNKS: usize = 256;
+
+    fn part(&mut self) {
+        let chunks = &self.chunks;
+        self.crew.each(&mut self.parts, |(at, numbers)| {
+            let of_part = || chunks.iter().map(|chunk| chunk.part(*at));
+            numbers.reserve(of_part().map(<[_]>::len).sum());
+            of_part().for_each(|more| numbers.extend_from_slice(more));
+        });
+        self.chunks.clear();
+        self.waiting = 0;
+    }
 }
 
 struct Reader<'c> {
@@ -97,12 +114,14 @@ struct Entries {
     bad: Vec<BadLine>,
 }
 
-impl Lane<Reader<'_>> for Loader {
+impl Lane<Reader<'_>> for Loader<'_> {
+    const CHUNK: usize = 1 << 19;
     const ROUND: usize = 2;
     const WANTS_ROWS: bool = false;
 
     fn take(&mut self, _: &Reader<'_>, _: usize, slots: &mut [Slot<Entries>]) -> Result<(), Error> {
         for slot in slots {
+            self.waiting += slot.work.numbers.len();
             self.chunks.push(std::mem::take(&mut slot.work.numbers));
             let before = slot.lines_before;
             let bad = slot.work.bad.drain(..);
@@ -110,6 +129,9 @@ impl Lane<Reader<'_>> for Loader {
                 row: before + line.row,
                 ..line
             }));
+        }
+        if self.waiting > Self::WAITING || self.chunks.len() > Self::CHUNKS {
+            self.part();
         }
         Ok(())
     }

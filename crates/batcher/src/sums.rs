@@ -27,9 +27,6 @@ use std::sync::atomic::{AtomicU32, Ordering};
 /// all in the last-level cache.
 const WINDOW: usize = 1 << 20;
 
-/// Bytes of a chunk. Little is kept of its rows, so that it may be larger than where rows are wanted.
-const CHUNK: usize = 1 << 19;
-
 /// Briefs that wait, at most: those of a list without good numbers never come to a window.
 const MOST_BRIEFS: usize = 256;
 
@@ -232,7 +229,6 @@ impl<'p, S: Sink, W: Price> Sums<'p, S, W> {
         sources: impl Iterator<Item = (usize, Source)>,
     ) -> Result<Report, Error> {
         for (file, mut source) in sources {
-            source.prefer_chunks_of(CHUNK);
             drive(&self.judge, &mut self.totals, &self.crew, file, &mut source)?;
             self.totals.report.file(&source);
         }
@@ -313,7 +309,9 @@ impl<'p, S, W: Price> Totals<'p, S, W> {
 }
 
 impl<'p, S: Sink, W: Price> Lane<SumsJudge<'p, W>> for Totals<'p, S, W> {
-    /// Few, because what waits takes memory, and a window has many anyway.
+    // Little is kept of the rows of a chunk, so that it may be larger than where rows are wanted.
+    const CHUNK: usize = 1 << 19;
+    // What waits takes memory, and a window has many anyway.
     const ROUND: usize = 2;
     const WANTS_ROWS: bool = false;
 

@@ -10,7 +10,7 @@ use crate::{sheets, stop_list, summary, template};
 use recipients::ingest::{Choice, Options, Source, Writer};
 use recipients::{
     Checker, Error, FileInfo, Format, HeaderError, NumberSet, OperatorId, Pipeline, Plan, Policy,
-    Rows, Sink, StopList, Template, Wants, Workers, annotate, write_number_set,
+    Rows, Sink, StopList, Template, Wants, Workers, annotate,
 };
 use std::ffi::OsStr;
 use std::fs::File;
@@ -257,7 +257,7 @@ pub(crate) struct Rules {
     pub(crate) seen: StopList,
     /// How the lists fared.
     pub(crate) lists: Vec<StopLines>,
-    /// Who has read them.
+    /// Who has read them, and is to check the recipients.
     pub(crate) workers: Workers,
 }
 
@@ -474,7 +474,7 @@ impl<'c> Outputs<'c> {
             None => {}
         }
         if let (Some(mut file), Some(seen)) = (self.seen, seen) {
-            write_number_set(&seen, &mut file)?;
+            seen.write_to(&mut file)?;
             pending.push(file);
         }
         let names = pending

@@ -7,7 +7,7 @@ use crate::output::{self, Pending};
 use recipients::ingest::Options;
 use recipients::{
     Checker, LoadedStopList, NumberSet, Plan, Policy, StopList, Workers, load_stop_list,
-    open_number_set, write_number_set,
+    open_number_set,
 };
 use std::io::{self, Write};
 use std::path::Path;
@@ -81,7 +81,7 @@ pub(crate) fn build(args: &StoplistBuildArgs) -> Result<ExitCode, Failure> {
         all.merge(loaded.list);
     }
     let set = NumberSet::union(all.sets());
-    write_number_set(&set, &mut file)?;
+    set.write_to(&mut file)?;
     output::publish(vec![file])?;
     let mut out = io::stdout().lock();
     writeln!(

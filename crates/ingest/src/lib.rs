@@ -54,7 +54,7 @@ pub use formula::{escape, unescape};
 pub use options::{Choice, Column, Limits, Options, Sheet};
 pub use sheet::{SheetProcess, WorkbookInput, answer_sheet_request, in_contained_code};
 pub use source::{
-    Chunk, ChunkParser, ColumnRun, Confidence, Format, Layout, Note, OwnedRow, ParsedChunk, Rows,
-    Source,
+    Chunk, ChunkParser, Chunks, ColumnRun, Confidence, Format, Joints, Layout, Note, OwnedRow,
+    ParsedChunk, Rows, Source,
 };
 pub use write::Writer;

@@ -94,6 +94,9 @@ pub struct Options {
     pub(crate) chunk_bytes: Option<usize>,
 }
 
+/// The most that is read of a text at a time.
+pub(crate) const MOST_CHUNK_BYTES: usize = 64 << 20;
+
 impl Options {
     /// Everything is found out from the file (D16).
     pub fn auto() -> Options {
@@ -171,7 +174,7 @@ impl Options {
     /// ([`Source::prefer_chunks_of`](crate::Source::prefer_chunks_of)).
     #[must_use]
     pub fn chunk_bytes(mut self, bytes: usize) -> Options {
-        self.chunk_bytes = Some(bytes.clamp(1, 64 << 20));
+        self.chunk_bytes = Some(bytes.clamp(1, MOST_CHUNK_BYTES));
         self
     }
 

@@ -7,11 +7,11 @@ use crate::compress::Compression;
 use crate::detect;
 use crate::error::{Error, ErrorKind};
 use crate::formula::unescape;
-use crate::options::{Choice, Column, Options};
+use crate::options::{Choice, Column, MOST_CHUNK_BYTES, Options};
 use crate::rows::RowFeed;
 use crate::sheet::{SheetCells, Workbook, WorkbookInput};
 use crate::split::RunOver;
-use crate::text::{self, Joiner, Known, Parsed, Parser, Piece, Pieces, TextReader};
+use crate::text::{self, Head, Joiner, Known, Parsed, Parser, Piece, Pieces, TextReader};
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Cursor, Read as _, Seek, SeekFrom};
@@ -186,7 +186,7 @@ impl Source {
         Source::start(&name, Input::File(file), options)
     }
 
-    /// Reads from anything, such as standard input; `name` is what messages call it.
+    /// Reads from anything, such as standard input, maybe on other threads; `name` is what messages call it.
     ///
     /// # Errors
     ///
@@ -208,8 +208,9 @@ impl Source {
         Source::from_reader(name, Cursor::new(bytes), options)
     }
 
-    /// Takes rows that come from no file, as they are asked for. `columns` are the columns' names, or
-    /// none; `column` is the place of the recipients among them, from 0. Rows are numbered from 1.
+    /// Takes rows that come from no file, as they are asked for, maybe on other threads. `columns` are the
+    /// columns' names, or none; `column` is the place of the recipients among them, from 0. Rows are
+    /// numbered from 1.
     ///
     /// ```
     /// use recipients_ingest::{Batch, Source};
@@ -351,16 +352,13 @@ impl Source {
         if dialect.delimiter.is_some() && dialect.delimiter == dialect.enclosure {
             return Err(fail(ErrorKind::SameDelimiter));
         }
+        let head = Head {
+            bytes: head,
+            start: before,
+            is_whole: whole,
+        };
         let text = TextReader {
-            pieces: Pieces::new(
-                name,
-                head,
-                before,
-                reader,
-                compression.is_some(),
-                encoding,
-                options,
-            ),
+            pieces: Pieces::new(name, head, reader, compression.is_some(), encoding, options),
             parser: Parser::new(encoding, dialect, options),
             joiner: Joiner::new(name, before, u64::from(before > bom)),
         };
@@ -588,35 +586,15 @@ impl Source {
     /// # Errors
     ///
     /// If the file cannot be read further.
-    pub fn next_chunk(&mut self, mut spare: Batch) -> Result<Option<Chunk>, Error> {
-        // Enough to keep the cost of handing a batch on negligible.
-        const SHEET_ROWS: usize = 4096;
-        if let Some(first) = self.first.take() {
-            return Ok(Some(Chunk(Part::Rows(first))));
-        }
-        match &mut self.body {
-            Body::Text(text) => {
-                let buffer = spare.take_buffer();
-                let piece = text.pieces.next(buffer)?;
-                Ok(piece.map(|piece| Chunk(Part::Text(piece, spare))))
-            }
-            Body::Sheet(cells) => {
-                spare.clear();
-                let more = cells.fill(self.layout.column, SHEET_ROWS, &mut spare);
-                Ok(more.then_some(Chunk(Part::Rows(spare))))
-            }
-            Body::Rows(rows) => {
-                spare.clear();
-                let more = rows.fill(SHEET_ROWS, &mut spare)?;
-                Ok(more.then_some(Chunk(Part::Rows(spare))))
-            }
-        }
+    pub fn next_chunk(&mut self, spare: Batch) -> Result<Option<Chunk>, Error> {
+        self.apart().0.next(spare)
     }
 
-    /// How many bytes of text the next chunks have, if [`Options::chunk_bytes`] did not say.
+    /// How many bytes of text the next chunks have, if [`Options::chunk_bytes`] did not say; at least one
+    /// and at most 64 MiB. Sheets and rows of a program have chunks of their own.
     pub fn prefer_chunks_of(&mut self, bytes: usize) {
         if let Body::Text(text) = &mut self.body {
-            text.pieces.prefer_size(bytes);
+            text.pieces.prefer_size(bytes.clamp(1, MOST_CHUNK_BYTES));
         }
     }
 
@@ -635,22 +613,27 @@ impl Source {
     ///
     /// If the file cannot be read further than somewhere in the chunk.
     pub fn join(&mut self, parsed: &mut ParsedChunk) -> Result<bool, Error> {
-        match (&mut parsed.0, &mut self.body) {
-            (Read::Text(parsed), Body::Text(text)) => {
-                let changed = text.joiner.join(&text.parser, parsed)?;
-                let (notes, joiner) = (&mut self.notes, &text.joiner);
-                if joiner.has_c1 && !notes.contains(&Note::ProbablyWindows1252) {
-                    notes.push(Note::ProbablyWindows1252);
-                }
-                if let RunOver { rows: 1.., first } = joiner.run_over {
-                    let rows = joiner.run_over.rows;
-                    notes.retain(|note| !matches!(note, Note::OpenQuotes { .. }));
-                    notes.push(Note::OpenQuotes { rows, first });
-                }
-                Ok(changed)
+        self.apart().1.join(parsed)
+    }
+
+    /// What hands out chunks, and what joins them, for whoever does the one beside the other.
+    pub fn apart(&mut self) -> (Chunks<'_>, Joints<'_>) {
+        let notes = &mut self.notes;
+        let (unread, text) = match &mut self.body {
+            Body::Text(text) => {
+                let text = &mut **text;
+                let joints = (&text.parser, &mut text.joiner);
+                (Unread::Text(&mut text.pieces), Some(joints))
             }
-            _ => Ok(false),
-        }
+            Body::Sheet(cells) => (Unread::Sheet(cells), None),
+            Body::Rows(rows) => (Unread::Rows(rows), None),
+        };
+        let chunks = Chunks {
+            first: &mut self.first,
+            column: self.layout.column,
+            unread,
+        };
+        (chunks, Joints { text, notes })
     }
 
     /// The rows that are left one by one, for whoever does not mind that each is copied out of
@@ -671,6 +654,98 @@ impl Source {
             next: 0,
             failed: false,
         }
+    }
+}
+
+/// The chunks of a source that have not been handed out ([`Source::apart`]).
+pub struct Chunks<'s> {
+    first: &'s mut Option<Batch>,
+    column: usize,
+    unread: Unread<'s>,
+}
+
+enum Unread<'s> {
+    Text(&'s mut Pieces),
+    Sheet(&'s mut SheetCells),
+    Rows(&'s mut RowFeed),
+}
+
+impl Chunks<'_> {
+    /// [`Source::next_chunk`].
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be read further.
+    pub fn next(&mut self, mut spare: Batch) -> Result<Option<Chunk>, Error> {
+        // Enough to keep the cost of handing a batch on negligible.
+        const SHEET_ROWS: usize = 4096;
+        if let Some(first) = self.first.take() {
+            return Ok(Some(Chunk(Part::Rows(first))));
+        }
+        match &mut self.unread {
+            Unread::Text(pieces) => {
+                let piece = pieces.next(spare.take_buffer())?;
+                Ok(piece.map(|piece| Chunk(Part::Text(piece, spare))))
+            }
+            Unread::Sheet(cells) => {
+                spare.clear();
+                let more = cells.fill(self.column, SHEET_ROWS, &mut spare);
+                Ok(more.then_some(Chunk(Part::Rows(spare))))
+            }
+            Unread::Rows(rows) => {
+                spare.clear();
+                let more = rows.fill(SHEET_ROWS, &mut spare)?;
+                Ok(more.then_some(Chunk(Part::Rows(spare))))
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Chunks<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Chunks")
+    }
+}
+
+/// What tells the chunks of a source where they stand ([`Source::apart`]).
+pub struct Joints<'s> {
+    text: Option<(&'s Parser, &'s mut Joiner)>,
+    notes: &'s mut Vec<Note>,
+}
+
+impl Joints<'_> {
+    /// [`Source::join`].
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be read further than somewhere in the chunk.
+    pub fn join(&mut self, parsed: &mut ParsedChunk) -> Result<bool, Error> {
+        let (Read::Text(parsed), Some((parser, joiner))) = (&mut parsed.0, &mut self.text) else {
+            return Ok(false);
+        };
+        let changed = joiner.join(parser, parsed)?;
+        if joiner.has_c1 && !self.notes.contains(&Note::ProbablyWindows1252) {
+            self.notes.push(Note::ProbablyWindows1252);
+        }
+        if let RunOver { rows: 1.., first } = joiner.run_over {
+            let rows = joiner.run_over.rows;
+            self.notes
+                .retain(|note| !matches!(note, Note::OpenQuotes { .. }));
+            self.notes.push(Note::OpenQuotes { rows, first });
+        }
+        Ok(changed)
+    }
+
+    /// [`Source::bytes`].
+    pub fn bytes(&self) -> u64 {
+        let joiner = self.text.as_ref().map(|(_, joiner)| joiner);
+        joiner.map_or(0, |joiner| joiner.bytes())
+    }
+}
+
+impl fmt::Debug for Joints<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Joints")
     }
 }
 

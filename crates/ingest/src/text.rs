@@ -35,6 +35,15 @@ pub(crate) struct Pieces {
     finished: bool,
 }
 
+/// What has been read of a file already.
+pub(crate) struct Head {
+    pub(crate) bytes: Vec<u8>,
+    /// Where the rows begin.
+    pub(crate) start: usize,
+    /// Whether there is no more.
+    pub(crate) is_whole: bool,
+}
+
 /// Some bytes of the file.
 pub(crate) struct Piece {
     bytes: Vec<u8>,
@@ -42,11 +51,9 @@ pub(crate) struct Piece {
 }
 
 impl Pieces {
-    /// `head` is what has been read of the file already, of which the rows begin at `start`.
     pub(crate) fn new(
         file: &str,
-        head: Vec<u8>,
-        start: usize,
+        head: Head,
         input: Box<dyn Read + Send>,
         compressed: bool,
         encoding: Encoding,
@@ -61,11 +68,11 @@ impl Pieces {
             // what is found out about them stay in the cache.
             size: options.chunk_bytes.unwrap_or(1 << 18),
             size_is_given: options.chunk_bytes.is_some(),
-            read: (head.len() - start) as u64,
+            read: (head.bytes.len() - head.start) as u64,
             limit: options.limits.text_bytes,
-            pending: head,
-            start,
-            at_end: false,
+            pending: head.bytes,
+            start: head.start,
+            at_end: head.is_whole,
             finished: false,
         }
     }
@@ -116,11 +123,15 @@ impl Pieces {
     /// last. They are read where they stay, since copies are a good part of what reading costs.
     fn fill(&mut self, buffer: &mut Vec<u8>, size: usize) -> Result<(), Error> {
         let known = &self.pending[self.start..];
-        if known.len() > size {
+        if known.len() > size || self.at_end {
+            let len = known.len().min(size);
             buffer.clear();
-            buffer.extend_from_slice(&known[..size]);
-            self.start += size;
-            return Ok(());
+            buffer.extend_from_slice(&known[..len]);
+            self.start += len;
+            return match self.start == self.pending.len() {
+                true => self.check_limit(),
+                false => Ok(()),
+            };
         }
         let len = known.len();
         // What is there is written over; to make it zeros first would cost as much as a copy.
@@ -128,10 +139,7 @@ impl Pieces {
         buffer[..len].copy_from_slice(known);
         self.pending.clear();
         self.start = 0;
-        let count = match self.at_end {
-            true => 0,
-            false => self.read(&mut buffer[len..])?,
-        };
+        let count = self.read(&mut buffer[len..])?;
         buffer.truncate(len + count);
         Ok(())
     }
@@ -154,12 +162,21 @@ impl Pieces {
             }
         }
         self.read += count as u64;
-        if self.read > self.limit {
-            let limit = self.limit;
-            let kind = ErrorKind::TextTooLong { limit };
-            return Err(Error::new(&self.file, None, kind));
-        }
+        self.check_limit()?;
         Ok(count)
+    }
+
+    /// Asked when all that was read is about to be handed out.
+    fn check_limit(&self) -> Result<(), Error> {
+        let limit = self.limit;
+        match self.read > limit {
+            true => Err(Error::new(
+                &self.file,
+                None,
+                ErrorKind::TextTooLong { limit },
+            )),
+            false => Ok(()),
+        }
     }
 
     /// What is not handed out yet, the last bytes that were filled in.
@@ -606,11 +623,12 @@ pub(crate) fn sample<'b>(
         );
     }
     if whole && text.ends_with('\u{1a}') {
-        let len = text.len() - 1;
-        text = match text {
-            Cow::Borrowed(text) => Cow::Borrowed(&text[..len]),
-            Cow::Owned(text) => Cow::Owned(text[..len].to_owned()),
-        };
+        match &mut text {
+            Cow::Borrowed(text) => *text = &text[..text.len() - 1],
+            Cow::Owned(text) => {
+                text.pop();
+            }
+        }
     }
     Ok(text)
 }

@@ -5,7 +5,7 @@
 //! range by range ([`Census::settle`]).
 
 use crate::bulk::{Memo, number_of, text_of};
-use crate::seen::{Bits, LEAF_BITS, no_bits};
+use crate::seen::{Bits, LEAF_BITS, no_bits, touch};
 use crate::{Checker, Msisdn, NumberSet, Reason, Seen, Verdict};
 use ahash::RandomState;
 use numbering_plan::Answer as Found;
@@ -552,7 +552,7 @@ const RANGE_BITS: u32 = 6;
 /// Callers part candidates by wide ranges before, and few such ranges are in a part: nearly always each
 /// leaf has a bucket of its own, and the buckets of a part stay in the second-level cache.
 struct Leaves<W> {
-    /// The ranges that are there and one more than that, at a place that their bits tell or behind it.
+    /// Each range that is there, plus one (0: free), at the place that its bits tell or behind it.
     ranges: [u64; RANGES],
     /// Which of the slots of buckets they have.
     slots: [u8; RANGES],
@@ -566,8 +566,10 @@ struct Leaves<W> {
 impl<W: Copy> Leaves<W> {
     /// Places at which a range can be.
     const PROBES: usize = 4;
-    /// So many are not worth sorting.
+    /// So many that take turns are not worth sorting: equal numbers keep their order either way.
     const FEW: usize = 64;
+    /// Candidates that a bucket keeps room for.
+    const KEPT: usize = 4096;
 
     fn new() -> Leaves<W> {
         Leaves {
@@ -580,12 +582,7 @@ impl<W: Copy> Leaves<W> {
     }
 
     fn push(&mut self, batch: &[Candidate<W>]) {
-        // Their memory is waited for once, not a few candidates at a time.
-        let touched = batch
-            .iter()
-            .step_by(8)
-            .fold(0, |all, candidate| all | candidate.word);
-        std::hint::black_box(touched);
+        touch(batch.iter().step_by(8).map(|candidate| candidate.word));
         for candidate in batch {
             let leaf = candidate.leaf();
             let slot = self.slot(leaf >> RANGE_BITS);
@@ -638,6 +635,8 @@ impl<W: Copy> Leaves<W> {
                 .chunk_by_mut(|one, next| one.leaf() == next.leaf())
                 .for_each(&mut each);
             bucket.clear();
+            // Of a list in order all candidates may come into one bucket, and then into another.
+            bucket.shrink_to(Self::KEPT);
         }
         self.ranges = [0; RANGES];
         (self.used, self.is_mixed) = (0, false);
@@ -797,5 +796,26 @@ mod tests {
                 prop_assert_eq!(new_bytes, expected_bytes);
             }
         }
+    }
+
+    #[test]
+    fn buckets_of_a_list_in_order_give_their_memory_back() {
+        let mut leaves = Leaves::<()>::new();
+        for first in 0..200 {
+            let numbers = (0..60_000u64).map(|n| 79_000_000_000 + 60_000 * first + n);
+            let batch: Vec<_> = numbers.filter_map(Candidate::from_bits).collect();
+            leaves.push(&batch);
+            let mut found = 0;
+            leaves.drain(|run| {
+                assert!(
+                    run.iter()
+                        .all(|candidate| candidate.leaf() == run[0].leaf())
+                );
+                found += run.len();
+            });
+            assert_eq!(found, batch.len());
+        }
+        let room = leaves.buckets.iter().map(Vec::capacity).max();
+        assert_eq!(room, Some(Leaves::<()>::KEPT));
     }
 }

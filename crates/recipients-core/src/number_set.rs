@@ -64,9 +64,11 @@ enum Held {
     /// All of them, as they were opened.
     Opened(Box<dyn AsRef<[u8]> + Send + Sync>),
     Built {
-        /// Those before the filter, without what the header tells.
+        /// Those before the filter, with the header's place left empty, so that all stands where it does in
+        /// a file.
         blocks: Vec<u8>,
-        /// Made when it is first worth it: whoever looks for numbers range by range hardly asks.
+        /// Made for the first number that is looked for by itself, or when it is worth it: whoever looks for
+        /// numbers range by range hardly asks.
         filter: OnceLock<Vec<[u8; 8]>>,
         /// For how many numbers it would have been asked so far.
         missed: AtomicU64,
@@ -313,7 +315,7 @@ impl NumberSet {
     /// # Errors
     ///
     /// If writing fails.
-    pub fn write_to(&self, out: &mut impl io::Write) -> io::Result<()> {
+    pub fn write_to(&self, mut out: impl io::Write) -> io::Result<()> {
         let blocks = match &*self.held {
             Held::Opened(bytes) => return out.write_all((**bytes).as_ref()),
             Held::Built { blocks, .. } => &blocks[HEADER..],

@@ -1,0 +1,113 @@
+//! What runs on which thread: nobody waits for what never comes.
+
+use recipients_batcher::{Checked, Error, Pipeline, Workers};
+use recipients_core::Checker;
+use recipients_ingest::Source;
+use std::io;
+use std::panic::{self, AssertUnwindSafe};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, mpsc};
+use std::thread;
+use std::time::Duration;
+
+/// So many rows, each with something done before it is handed out.
+fn rows(count: u64, mut before: impl FnMut(u64) + Send + 'static) -> Source {
+    let rows = (0..count).map(move |at| {
+        before(at);
+        Ok::<_, io::Error>([format!("38097{at:07}")])
+    });
+    Source::from_rows("list", &[], 0, rows)
+}
+
+fn ignore(_: &Checked<'_>) -> io::Result<()> {
+    Ok(())
+}
+
+/// What a run comes to, unless it takes a minute.
+fn in_time<T: Send + 'static>(run: impl FnOnce() -> T + Send + 'static) -> T {
+    let (done, came) = mpsc::channel();
+    thread::spawn(move || done.send(run()));
+    let minute = Duration::from_secs(60);
+    came.recv_timeout(minute).expect("the run ends")
+}
+
+#[test]
+fn rows_that_are_made_on_all_threads_come_in_their_order() {
+    let last = in_time(|| {
+        let workers = Workers::new(2).unwrap();
+        let source = rows(60_000, |at| {
+            if at % 16 == 0 {
+                let (one, other) = rayon::join(|| at + 1, || at + 2);
+                assert_eq!(one + 1, other);
+            }
+        });
+        let mut last = 0;
+        let checker = Checker::default();
+        let pipeline = Pipeline::new(&checker).workers(&workers);
+        let report = pipeline.run(vec![source], |row: &Checked<'_>| {
+            assert_eq!(row.number(), last + 1);
+            last += 1;
+            Ok(())
+        });
+        assert_eq!(report.unwrap().accepted(), 60_000);
+        last
+    });
+    assert_eq!(last, 60_000);
+}
+
+#[test]
+fn a_panic_of_whoever_makes_the_rows_is_handed_on() {
+    let panicked = in_time(|| {
+        let source = rows(60_000, |at| assert!(at < 30_000, "no more rows"));
+        let checker = Checker::default();
+        let pipeline = Pipeline::new(&checker).threads(2);
+        panic::catch_unwind(AssertUnwindSafe(|| pipeline.run(vec![source], ignore))).is_err()
+    });
+    assert!(panicked);
+}
+
+#[test]
+fn a_run_that_has_failed_reads_little_more() {
+    let made = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&made);
+    let failed = in_time(move || {
+        let source = rows(1_000_000, move |_| {
+            counted.fetch_add(1, Ordering::Relaxed);
+        });
+        let checker = Checker::default();
+        let full = |_: &Checked<'_>| Err(io::ErrorKind::StorageFull.into());
+        let failed = Pipeline::new(&checker).threads(2).run(vec![source], full);
+        matches!(failed, Err(Error::Sink(_)))
+    });
+    assert!(failed);
+    // Sixteen chunks are on their way at most, and one more may be read when it fails.
+    let made = made.load(Ordering::Relaxed);
+    assert!(made <= 17 * 4096, "{made} rows were made");
+}
+
+#[test]
+fn a_run_that_waits_for_rows_keeps_no_other_from_the_same_threads() {
+    let accepted = in_time(|| {
+        let workers = Workers::new(2).unwrap();
+        let (more, wait) = mpsc::channel::<()>();
+        let waiting = workers.clone();
+        let first = thread::spawn(move || {
+            let source = rows(20_000, move |at| {
+                if at == 10_000 {
+                    wait.recv().unwrap();
+                }
+            });
+            let checker = Checker::default();
+            let pipeline = Pipeline::new(&checker).workers(&waiting);
+            pipeline.run(vec![source], ignore).unwrap().accepted()
+        });
+        // Only when the second has ended does the first get what it waits for.
+        let checker = Checker::default();
+        let pipeline = Pipeline::new(&checker).workers(&workers);
+        let source = rows(40_000, |_| {});
+        let second = pipeline.run(vec![source], ignore).unwrap().accepted();
+        more.send(()).unwrap();
+        first.join().unwrap() + second
+    });
+    assert_eq!(accepted, 60_000);
+}
