@@ -233,7 +233,7 @@ pub(crate) fn drive<J: Judge, L: Lane<J>>(
         let mut turn = 0;
         loop {
             crew.go_on()?;
-            if let Some(at) = reading.go_on() {
+            if let Some(at) = reading.take_turn() {
                 let (reading, done) = (&reading, done.clone());
                 scope.spawn(move |scope| reading.read_on(scope, at, done));
             }
@@ -309,8 +309,8 @@ impl<'s, J: Judge> Reading<'s, J> {
         slot
     }
 
-    /// Which chunk has to be read now that there is room for more.
-    fn go_on(&self) -> Option<usize> {
+    /// Which chunk the caller lets someone read now, if there is room for more and nobody is about to.
+    fn take_turn(&self) -> Option<usize> {
         let mut stock = lock(&self.stock);
         let at = stock.parked.filter(|_| stock.more > 0)?;
         (stock.more, stock.parked) = (stock.more - 1, None);
@@ -331,7 +331,7 @@ impl<'s, J: Judge> Reading<'s, J> {
             let slot = self.next().map(|next| {
                 let next = next?;
                 lock(&self.stock).parked = Some(at + 1);
-                if let Some(at) = self.go_on() {
+                if let Some(at) = self.take_turn() {
                     let done = done.clone();
                     scope.spawn(move |scope| self.read_on(scope, at, done));
                 }
