@@ -331,12 +331,9 @@ impl<'c, W: Copy + Default> Census<'c, W> {
             for (line, found) in lines.iter().zip(answers) {
                 if let Some(candidate) = quick_candidate(memo, found) {
                     taker.accept(Line(line), candidate);
-                    continue;
-                }
-                match ruling(checker, classes, memo, found, || text_of(line)) {
-                    Ok(candidate) => taker.accept(Line(line), candidate),
-                    Err(verdict) if !line.is_empty() => taker.refuse(Line(line), verdict),
-                    Err(_) => {}
+                } else {
+                    let judged = ruling(checker, classes, memo, found, || text_of(line));
+                    hand_out(&mut taker, Line(line), judged);
                 }
             }
         });
@@ -418,10 +415,19 @@ impl<'c, W: Copy + Default> Census<'c, W> {
                 *likely_duplicates += twins_seen(left, seen);
             }
             seen.insert_run(left, bits, is_new);
-            for (&candidate, &is_new) in left.iter().zip(&*is_new) {
+            for (candidate, &is_new) in left.iter().zip(&*is_new) {
                 if is_new {
                     new(candidate.with);
                 }
+            }
+            if let (None, Some(one)) = (&verdicts, of_one_class(left)) {
+                let found = is_new.iter().filter(|is_new| **is_new).count();
+                let fates = tally.of(one);
+                fates[NEW] += found as u64;
+                fates[DUPLICATE] += (left.len() - found) as u64;
+                return;
+            }
+            for (&candidate, &is_new) in left.iter().zip(&*is_new) {
                 let mut is_counted = is_new;
                 if let (Some(verdicts), true) = (&verdicts, is_new) {
                     let verdict = verdicts[candidate.class()];
@@ -467,6 +473,14 @@ impl<'c, W: Copy + Default> Census<'c, W> {
     }
 }
 
+/// One of the candidates, if all of them are of its class. Those whose numbers lie close nearly always are.
+fn of_one_class<W: Copy>(run: &[Candidate<W>]) -> Option<Candidate<W>> {
+    let first = *run.first()?;
+    let differences = |all, candidate: &Candidate<W>| all | (candidate.word ^ first.word);
+    let differences = run.iter().fold(0, differences);
+    (differences >> Candidate::NUMBER_BITS == 0).then_some(first)
+}
+
 /// How many numbers of a run are not seen yet while their likely twins are. Two twins are never in
 /// one leaf.
 fn twins_seen<W: Copy>(run: &[Candidate<W>], seen: &Seen) -> u64 {
@@ -505,6 +519,16 @@ impl ClassTally<'_> {
             .zip(&self.fates)
             .for_each(|(sum, count)| *sum += count);
         self.fates = [0; FATES];
+    }
+}
+
+/// What is not met often.
+#[inline(never)]
+fn hand_out(taker: &mut impl Taker, line: Line<'_>, judged: Result<Candidate, Verdict>) {
+    match judged {
+        Ok(candidate) => taker.accept(line, candidate),
+        Err(verdict) if !line.0.is_empty() => taker.refuse(line, verdict),
+        Err(_) => {}
     }
 }
 
