@@ -281,3 +281,24 @@ fn a_line_that_names_the_delimiter() {
         .skip_header(Choice::Given(false));
     assert_eq!(read(text.into(), &options).1.len(), 4);
 }
+
+#[test]
+fn chunks_are_as_large_as_the_caller_says_or_else_as_is_preferred() {
+    let text: String = (0..1000).map(|n| format!("380971{n:06}\n")).collect();
+    let chunks = |options: &Options, preferred: usize| {
+        let mut source = Source::from_bytes("l", text.clone().into(), options).unwrap();
+        source.prefer_chunks_of(preferred);
+        let (mut count, mut batch) = (0, Batch::new());
+        while source.fill(&mut batch).unwrap() {
+            count += 1;
+        }
+        count
+    };
+    let auto = Options::auto();
+    assert_eq!(chunks(&auto, 1 << 20), 1);
+    assert_eq!(chunks(&auto, 130), 100);
+    assert_eq!(chunks(&auto.clone().chunk_bytes(1300), 1 << 20), 10);
+    // Out of bounds.
+    assert_eq!(chunks(&auto, usize::MAX), 1);
+    assert!(chunks(&auto, 0) >= 1000);
+}
