@@ -842,4 +842,34 @@ mod tests {
         let room = leaves.buckets.iter().map(Vec::capacity).max();
         assert_eq!(room, Some(Leaves::<()>::KEPT));
     }
+
+    /// Where a list has thousands of numbers in a leaf, few are looked for without unpacking these: at first
+    /// without the filter, which is made after some.
+    #[test]
+    fn few_numbers_are_looked_for_on_a_long_list() {
+        let listed = (0..5000).map(|n| Msisdn::from_u64(380_971_100_000 + 2 * n).unwrap());
+        let policy = Policy::default().own_stop_list(listed.collect());
+        let checker = Checker::with_plan(Plan::builtin(), policy);
+        let mut census = Census::new(&checker, &Classes::default());
+        let mut seen = Seen::numbers_only();
+        for round in 0..100u64 {
+            let numbers = (0..4).map(|n| 380_971_100_000 + 4 * round + n);
+            let text: String = numbers.map(|number| format!("{number}\n")).collect();
+            let mut candidates = Vec::new();
+            census.lines(&text, |_, judged| candidates.push(judged.unwrap().with(())));
+            census.settle([&candidates[..]].into_iter(), &mut seen, |()| {});
+        }
+        let mut counts = Counts::new();
+        census
+            .counts()
+            .for_each(|(v, more)| count(&mut counts, v, more));
+        let of = |reason| -> u64 {
+            counts
+                .iter()
+                .filter(|(k, _)| k.0 == reason)
+                .map(|(_, n)| n)
+                .sum()
+        };
+        assert_eq!((of(Reason::OwnStopList), of(Reason::Ok)), (200, 200));
+    }
 }
