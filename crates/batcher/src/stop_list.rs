@@ -231,21 +231,19 @@ mod tests {
     fn d9_bad_lines_are_told_and_none_is_skipped_in_silence() {
         let workers = Workers::new(2).unwrap();
         let text = "# my list\n+38 (097) 111-22-33\n\n0038097 111 22 34\nnobody\n49301234\n123\n380971112233\n";
-        let source = Source::from_bytes("stop", text.into(), &Options::auto()).unwrap();
-        let loaded = load_stop_list(source, &Checker::default(), &workers).unwrap();
-        for number in [380971112233, 380971112234, 49301234] {
-            assert!(
-                loaded.list.contains(Msisdn::from_u64(number).unwrap()),
-                "{number}"
-            );
+        for chunk in [1 << 20, 40, 1] {
+            let options = Options::auto().chunk_bytes(chunk);
+            let source = Source::from_bytes("stop", text.into(), &options).unwrap();
+            let loaded = load_stop_list(source, &Checker::default(), &workers).unwrap();
+            for number in [380971112233, 380971112234, 49301234] {
+                let number = Msisdn::from_u64(number).unwrap();
+                assert!(loaded.list.contains(number), "{number}");
+            }
+            assert_eq!(loaded.list.len(), 3, "none counts twice");
+            let bad = loaded.bad.iter().map(|line| (line.row, line.reason));
+            let bad: Vec<_> = bad.collect();
+            assert_eq!(bad, [(5, Reason::NoDigits), (7, Reason::TooShort)]);
         }
-        assert_eq!(loaded.list.len(), 3, "none counts twice");
-        let bad: Vec<_> = loaded
-            .bad
-            .iter()
-            .map(|line| (line.row, line.reason))
-            .collect();
-        assert_eq!(bad, [(5, Reason::NoDigits), (7, Reason::TooShort)]);
         let text = "# 38097111223\n380971112233;79101112233\n380971112244;79101112244\n";
         let source = Source::from_bytes("stop", text.into(), &Options::auto()).unwrap();
         let loaded = load_stop_list(source, &Checker::default(), &workers).unwrap();

@@ -5,7 +5,7 @@ use recipients_core::Checker;
 use recipients_ingest::Source;
 use std::io;
 use std::panic::{self, AssertUnwindSafe};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
@@ -66,13 +66,20 @@ fn a_panic_of_whoever_makes_the_rows_is_handed_on() {
     assert!(panicked);
 }
 
+/// Rows of a chunk that comes from no file.
+const CHUNK: u64 = 4096;
+
 #[test]
 fn a_run_that_has_failed_reads_little_more() {
-    let made = Arc::new(AtomicUsize::new(0));
+    let made = Arc::new(AtomicU64::new(0));
     let counted = Arc::clone(&made);
     let failed = in_time(move || {
-        let source = rows(1_000_000, move |_| {
-            counted.fetch_add(1, Ordering::Relaxed);
+        let source = rows(1_000_000, move |at| {
+            counted.store(at + 1, Ordering::Relaxed);
+            // Those that are read when the first eight have been judged take a second each.
+            if at > 8 * CHUNK && at % CHUNK == 0 {
+                thread::sleep(Duration::from_secs(1));
+            }
         });
         let checker = Checker::default();
         let full = |_: &Checked<'_>| Err(io::ErrorKind::StorageFull.into());
@@ -80,9 +87,28 @@ fn a_run_that_has_failed_reads_little_more() {
         matches!(failed, Err(Error::Sink(_)))
     });
     assert!(failed);
-    // Sixteen chunks are on their way at most, and one more may be read when it fails.
     let made = made.load(Ordering::Relaxed);
-    assert!(made <= 17 * 4096, "{made} rows were made");
+    assert!(made <= 13 * CHUNK, "{made} rows were made");
+}
+
+#[test]
+fn rows_are_read_no_further_ahead_than_sixteen_chunks() {
+    let made = Arc::new(AtomicU64::new(0));
+    let counted = Arc::clone(&made);
+    let source = rows(100 * CHUNK, move |at| {
+        counted.store(at + 1, Ordering::Relaxed)
+    });
+    let checker = Checker::default();
+    let slow = |row: &Checked<'_>| {
+        if row.number() % (8 * CHUNK) == 1 {
+            thread::sleep(Duration::from_millis(20));
+            let ahead = made.load(Ordering::Relaxed) - row.number();
+            assert!(ahead < 16 * CHUNK, "{ahead} rows ahead");
+        }
+        Ok(())
+    };
+    let report = Pipeline::new(&checker).threads(2).run(vec![source], slow);
+    assert_eq!(report.unwrap().accepted(), 100 * CHUNK);
 }
 
 #[test]
