@@ -63,11 +63,17 @@ const STEPS: i32 = 100_000;
 /// Readers at a time; others wait.
 const READERS: usize = 64;
 
+/// A reader that nobody has needed for so long is closed: it holds memory and two descriptors.
+const IDLE: Duration = Duration::from_secs(60);
+
+/// A reader that is not in use, and since when.
+type Spare = (Connection, Instant);
+
 pub(crate) struct Store {
     path: PathBuf,
     /// Those that are not in use, and how many there are in all. They are closed before the writer, which
     /// then brings what is in the log to its place: whoever takes the file away takes all of it.
-    readers: Mutex<(Vec<Connection>, usize)>,
+    readers: Mutex<(Vec<Spare>, usize)>,
     writer: Mutex<Connection>,
     /// A reader came back.
     returned: Condvar,
@@ -239,7 +245,7 @@ impl Store {
     ) -> Result<T, Error> {
         let lock = || self.readers.lock().unwrap_or_else(PoisonError::into_inner);
         let is_none_free =
-            |(spare, all): &mut (Vec<Connection>, usize)| spare.is_empty() && *all >= READERS;
+            |(spare, all): &mut (Vec<Spare>, usize)| spare.is_empty() && *all >= READERS;
         let mut readers = self
             .returned
             .wait_while(lock(), is_none_free)
@@ -250,7 +256,7 @@ impl Store {
         // Counted down again if anything fails or panics.
         let mut reader = Lent {
             store: self,
-            reader: spare,
+            reader: spare.map(|(reader, _)| reader),
         };
         let connection = match &mut reader.reader {
             Some(connection) => connection,
@@ -402,9 +408,16 @@ impl Drop for Lent<'_> {
         let mut readers = readers.unwrap_or_else(PoisonError::into_inner);
         match self.reader.take() {
             // After a panic its transaction has been rolled back.
-            Some(reader) => readers.0.push(reader),
+            Some(reader) => readers.0.push((reader, Instant::now())),
             None => readers.1 -= 1,
         }
+        // The last one to come back is the first to be lent: those that nobody needs are the first ones.
+        let idle = readers.0.first();
+        let idle = idle.is_some_and(|(_, since)| since.elapsed() > IDLE);
+        let closed = idle.then(|| readers.0.remove(0));
+        readers.1 -= usize::from(closed.is_some());
+        drop(readers);
+        drop(closed);
         self.store.returned.notify_one();
     }
 }
@@ -490,6 +503,24 @@ mod tests {
         // The reader that it had is lent again, with a time of its own.
         assert_eq!(store.read(count(all)).unwrap(), i64::from(all));
         assert_eq!(store.readers.lock().unwrap().1, 1);
+    }
+
+    #[test]
+    fn readers_that_nobody_needs_are_closed() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = open(&folder.path().join("x.db")).unwrap();
+        let look = |look: &Look<'_>| look.one("SELECT 1", [], |row| row.get::<_, i64>(0));
+        let two = store.read(|one| Ok(look(one)? + store.read(look)?));
+        assert_eq!(two.unwrap(), 2);
+        assert_eq!(store.readers.lock().unwrap().1, 2);
+        store.read(look).unwrap();
+        assert_eq!(store.readers.lock().unwrap().1, 2, "it may be needed soon");
+
+        let long_ago = Instant::now().checked_sub(IDLE + Duration::from_secs(1));
+        store.readers.lock().unwrap().0[0].1 = long_ago.expect("the machine is up for a minute");
+        store.read(look).unwrap();
+        let readers = store.readers.lock().unwrap();
+        assert_eq!((readers.0.len(), readers.1), (1, 1));
     }
 
     #[test]
