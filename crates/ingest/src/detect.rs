@@ -4,7 +4,7 @@
 //! the flag that overrules it, and never applied over what the caller gave.
 
 use crate::batch::Batch;
-use crate::encoding::SourceLen;
+use crate::encoding::{SourceLen, utf8};
 use crate::error::ErrorKind;
 use crate::source::Confidence;
 use crate::split::{Dialect, Edge};
@@ -72,12 +72,7 @@ fn guess_encoding(head: &[u8], whole: bool) -> Result<(Encoding, Confidence), Er
             None => Err(ErrorKind::Binary),
         };
     }
-    let utf8 = match std::str::from_utf8(head) {
-        Ok(_) => true,
-        // The sample may end inside a character.
-        Err(error) => error.error_len().is_none() && !whole,
-    };
-    if utf8 || is_damaged_utf8(head) {
+    if utf8(head, whole).is_some() || is_damaged_utf8(head) {
         return Ok((Encoding::Utf8, Confidence::Likely));
     }
     if is_binary(head, head.len()) {

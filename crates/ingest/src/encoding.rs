@@ -283,6 +283,18 @@ impl Decoder {
     }
 }
 
+/// The text that bytes of UTF-8 are; what is not the `whole` of it may end within a character, which is left
+/// out.
+pub(crate) fn utf8(bytes: &[u8], whole: bool) -> Option<&str> {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => Some(text),
+        Err(error) if error.error_len().is_none() && !whole => {
+            std::str::from_utf8(&bytes[..error.valid_up_to()]).ok()
+        }
+        Err(_) => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -7,7 +7,7 @@
 
 use crate::batch::Batch;
 use crate::column::{Column, Marks, Run, Wanted};
-use crate::encoding::{Decoder, SourceLen, Undecodable};
+use crate::encoding::{Decoder, SourceLen, Undecodable, utf8};
 use crate::error::{Error, ErrorKind, Position};
 use crate::options::Options;
 use crate::split::{Dialect, Edge, Fault, Offsets, RunOver, Split, count_lines};
@@ -594,7 +594,11 @@ pub(crate) fn sample<'b>(
     whole: bool,
     encoding: Encoding,
 ) -> Result<Cow<'b, str>, Error> {
-    let (mut text, decoded) = match as_it_stands(bytes, whole, encoding) {
+    let as_it_stands = match encoding {
+        Encoding::Utf8 => utf8(bytes, whole),
+        _ => None,
+    };
+    let (mut text, decoded) = match as_it_stands {
         Some(text) => (Cow::Borrowed(text), Ok(())),
         None => {
             let mut text = String::new();
@@ -631,19 +635,4 @@ pub(crate) fn sample<'b>(
         }
     }
     Ok(text)
-}
-
-/// The text, if its bytes need not be decoded.
-fn as_it_stands(bytes: &[u8], whole: bool, encoding: Encoding) -> Option<&str> {
-    if encoding != Encoding::Utf8 {
-        return None;
-    }
-    match std::str::from_utf8(bytes) {
-        Ok(text) => Some(text),
-        // A character has only begun.
-        Err(error) if error.error_len().is_none() && !whole => {
-            std::str::from_utf8(&bytes[..error.valid_up_to()]).ok()
-        }
-        Err(_) => None,
-    }
 }
