@@ -5,7 +5,7 @@
 //! range by range ([`Census::settle`]).
 
 use crate::bulk::{Memo, number_of, text_of};
-use crate::seen::{Bits, LEAF_BITS, no_bits, touch};
+use crate::seen::{Bits, LEAF_BITS, LINE, no_bits, touch};
 use crate::{Checker, Msisdn, NumberSet, Reason, Seen, Verdict};
 use ahash::RandomState;
 use numbering_plan::Answer as Found;
@@ -606,7 +606,10 @@ impl<W: Copy> Leaves<W> {
     }
 
     fn push(&mut self, batch: &[Candidate<W>]) {
-        touch(batch.iter().step_by(8).map(|candidate| candidate.word));
+        let lines = batch
+            .iter()
+            .step_by((LINE / size_of::<Candidate<W>>()).max(1));
+        touch(lines.map(|candidate| candidate.word));
         for candidate in batch {
             let leaf = candidate.leaf();
             let slot = self.slot(leaf >> RANGE_BITS);

@@ -358,11 +358,6 @@ impl NumberSet {
         self.parts.filter + 8 * words_for(self.len()) as usize
     }
 
-    /// The bytes, at least up to the filter.
-    fn bytes(&self) -> &[u8] {
-        self.held.blocks()
-    }
-
     /// Whether the number is there.
     #[inline]
     pub fn contains(&self, number: Msisdn) -> bool {
@@ -415,7 +410,7 @@ impl NumberSet {
 
     /// Whether the number is there, without asking the filter.
     pub(crate) fn has(&self, number: Msisdn) -> bool {
-        self.is_in_its_block(self.bytes(), number.as_u64())
+        self.is_in_its_block(self.held.blocks(), number.as_u64())
     }
 
     #[inline(never)]
@@ -445,7 +440,7 @@ impl NumberSet {
 
     /// The blocks in which numbers of a range can be, which is not empty and does not begin with 0.
     pub(crate) fn blocks(&self, range: Range<u64>) -> Range<usize> {
-        let bytes = self.bytes();
+        let bytes = self.held.blocks();
         let first = self.blocks_up_to(bytes, range.start).saturating_sub(1);
         first..self.blocks_up_to(bytes, range.end - 1)
     }
@@ -458,7 +453,7 @@ impl NumberSet {
     /// Hands out the numbers of blocks, in ascending order.
     #[inline]
     pub(crate) fn for_blocks(&self, blocks: Range<usize>, mut each: impl FnMut(u64)) {
-        let bytes = self.bytes();
+        let bytes = self.held.blocks();
         for block in blocks {
             self.for_block(bytes, block, &mut each);
         }
@@ -479,7 +474,7 @@ impl NumberSet {
         (0..self.parts.blocks)
             .flat_map(|block| {
                 let mut numbers = Vec::with_capacity(BLOCK);
-                self.for_block(self.bytes(), block, |number| numbers.push(number));
+                self.for_block(self.held.blocks(), block, |number| numbers.push(number));
                 numbers
             })
             .filter_map(Msisdn::from_u64)

@@ -67,6 +67,9 @@ pub(crate) fn no_bits() -> Box<Bits> {
     Box::new([0; 1 << (LEAF_BITS - 6)])
 }
 
+/// Bytes of a line of memory, as processors fetch it.
+pub(crate) const LINE: usize = 64;
+
 /// Reads a word of each line of memory that is needed next: to wait for all of them once, in an order that
 /// processors foresee, is quicker than to wait for one after the other.
 #[inline]
@@ -186,7 +189,7 @@ impl Seen {
         match node {
             Node::Bitmap(words) => {
                 if run.len() >= MANY {
-                    touch(words.iter().step_by(8).copied());
+                    touch(words.iter().step_by(LINE / 8).copied());
                 }
                 let set = |candidate: &Candidate<W>| set_bit(words, candidate.number() as u16);
                 new.extend(run.iter().map(set));
