@@ -553,7 +553,8 @@ impl<'c> Pipeline<'c> {
         self
     }
 
-    /// Checks every row of the sources, in their order.
+    /// Checks every row of the sources, in their order. A run that ends early does so when the read that is
+    /// in progress has ended, of a silent pipe, say.
     ///
     /// # Errors
     ///

@@ -16,8 +16,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 
 /// What is done with judged chunks, in the order of the file.
 pub(crate) trait Lane<J: Judge> {
-    /// Bytes of a chunk, if nobody has said how many.
-    const CHUNK: usize;
+    /// Bytes of a chunk, if nobody has said how many and it is not what `ingest` takes.
+    const CHUNK: Option<usize>;
 
     /// Chunks that it takes at a time.
     const ROUND: usize;
@@ -50,7 +50,8 @@ pub(crate) trait Judge: Sync {
 
 /// Threads that serve one run after the other ([`Pipeline::workers`](crate::Pipeline::workers)): memory that
 /// one has used is at hand for the next. Clones are the same threads. Runs that go on at once share them; a
-/// run must not be begun by what runs on them, a [`Format`](crate::Format) say.
+/// run must not be begun by what runs on them, a [`Format`](crate::Format) or rows of a program
+/// ([`Source::from_rows`]), say.
 ///
 /// ```
 /// use recipients_batcher::{Pipeline, Workers, load_stop_list};
@@ -186,7 +187,9 @@ pub(crate) fn drive<J: Judge, L: Lane<J>>(
     file: usize,
     source: &mut Source,
 ) -> Result<(), Error> {
-    source.prefer_chunks_of(L::CHUNK);
+    if let Some(bytes) = L::CHUNK {
+        source.prefer_chunks_of(bytes);
+    }
     let parser = source.parser();
     let (chunks, joints) = source.apart();
     // While the lane takes a round, the next one is judged; two for each thread.

@@ -344,8 +344,7 @@ impl<S: Sink> State<'_, S> {
 }
 
 impl<'p, S: Sink> Lane<RowJudge<'p, S::Format>> for State<'p, S> {
-    // Few enough that its rows and what is found out about them stay in the cache.
-    const CHUNK: usize = 1 << 18;
+    const CHUNK: Option<usize> = None;
     const ROUND: usize = ROUND;
     const WANTS_ROWS: bool = true;
 

@@ -115,7 +115,7 @@ struct Entries {
 }
 
 impl Lane<Reader<'_>> for Loader<'_> {
-    const CHUNK: usize = 1 << 19;
+    const CHUNK: Option<usize> = Some(1 << 19);
     const ROUND: usize = 2;
     const WANTS_ROWS: bool = false;
 

@@ -310,7 +310,7 @@ impl<'p, S, W: Price> Totals<'p, S, W> {
 
 impl<'p, S: Sink, W: Price> Lane<SumsJudge<'p, W>> for Totals<'p, S, W> {
     // Little is kept of the rows of a chunk, so that it may be larger than where rows are wanted.
-    const CHUNK: usize = 1 << 19;
+    const CHUNK: Option<usize> = Some(1 << 19);
     // What waits takes memory, and a window has many anyway.
     const ROUND: usize = 2;
     const WANTS_ROWS: bool = false;
