@@ -5,7 +5,7 @@ use recipients_core::Checker;
 use recipients_ingest::Source;
 use std::io;
 use std::panic::{self, AssertUnwindSafe};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
@@ -89,6 +89,22 @@ fn a_run_that_has_failed_reads_little_more() {
     assert!(failed);
     let made = made.load(Ordering::Relaxed);
     assert!(made <= 13 * CHUNK, "{made} rows were made");
+}
+
+#[test]
+fn a_flag_is_seen_before_the_next_chunk() {
+    let flag = Arc::new(AtomicBool::new(false));
+    let (made, set) = (Arc::new(AtomicU64::new(0)), Arc::clone(&flag));
+    let counted = Arc::clone(&made);
+    let source = rows(10 * CHUNK, move |at| {
+        counted.store(at + 1, Ordering::Relaxed);
+        set.fetch_or(at == CHUNK + 1, Ordering::Relaxed);
+    });
+    let checker = Checker::default();
+    let pipeline = Pipeline::new(&checker).threads(1).cancel(&flag);
+    let cancelled = pipeline.run(vec![source], ignore);
+    assert!(matches!(cancelled, Err(Error::Cancelled)));
+    assert_eq!(made.load(Ordering::Relaxed), 2 * CHUNK);
 }
 
 #[test]

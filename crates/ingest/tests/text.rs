@@ -3,6 +3,7 @@
 use recipients_ingest::{
     Batch, Choice, Column, Encoding, Error, ErrorKind, Limits, Note, Options, Sheet, Source,
 };
+use std::io;
 
 fn numbers(bytes: Vec<u8>, options: &Options) -> Result<Vec<(u64, u64, usize)>, Error> {
     let mut source = Source::from_bytes("l", bytes, options)?;
@@ -299,6 +300,47 @@ fn chunks_are_as_large_as_the_caller_says_or_else_as_is_preferred() {
     assert_eq!(chunks(&auto, 130), 100);
     assert_eq!(chunks(&auto.clone().chunk_bytes(1300), 1 << 20), 10);
     // Out of bounds.
-    assert_eq!(chunks(&auto, usize::MAX), 1);
     assert!(chunks(&auto, 0) >= 1000);
+    let long = text.repeat(120).into();
+    let mut source = Source::from_bytes("l", long, &auto).unwrap();
+    source.prefer_chunks_of(usize::MAX);
+    assert_eq!(source.into_rows().count(), 120_000);
+}
+
+/// What is looked at of a file may end within a character; the file may not.
+#[test]
+fn d16_utf8_up_to_the_middle_of_a_character() {
+    const SAMPLE: usize = (1 << 20) + (1 << 16);
+    let encoding = |bytes: Vec<u8>| {
+        let source = Source::from_bytes("l", bytes, &Options::auto()).unwrap();
+        source.layout().encoding
+    };
+    let row = "380971112233;ab\n";
+    let mut list = row.repeat(SAMPLE / row.len()).into_bytes();
+    list.truncate(SAMPLE - 1);
+    list.extend_from_slice("\u{e9}\n".as_bytes());
+    assert_eq!(encoding(list.repeat(2)), Some(Encoding::Utf8));
+    assert_ne!(
+        encoding(b"380971112233;ab\xc3".to_vec()),
+        Some(Encoding::Utf8)
+    );
+}
+
+#[test]
+fn a_reader_that_is_interrupted_is_asked_again() {
+    struct Interrupted<R>(R, bool);
+    impl<R: io::Read> io::Read for Interrupted<R> {
+        fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+            self.1 = !self.1;
+            match self.1 {
+                true => Err(io::ErrorKind::Interrupted.into()),
+                false => self.0.read(out),
+            }
+        }
+    }
+    let text = io::Cursor::new("380971112233\n".repeat(200_000));
+    let reader = Interrupted(text, false);
+    let source = Source::from_reader("l", reader, &Options::auto()).unwrap();
+    let rows = source.into_rows().collect::<Result<Vec<_>, _>>();
+    assert_eq!(rows.unwrap().len(), 200_000);
 }
