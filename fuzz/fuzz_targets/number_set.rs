@@ -1,5 +1,5 @@
 //! A compiled set of numbers with some of its fields changed and checksums that are right: refused, or a set that
-//! holds what it lists, however many threads check it. And bytes that never were a set.
+//! holds what it lists, however many threads check it, and whatever its filter says. And bytes that never were a set.
 #![no_main]
 
 use arbitrary::Arbitrary;
@@ -12,7 +12,7 @@ use std::sync::OnceLock;
 struct Input<'a> {
     /// How far each number is above the last.
     steps: Vec<Step>,
-    /// Above a set of so many numbers that several threads take a piece each; seldom, as that takes long.
+    /// Above a set of very many numbers; seldom, as that takes long.
     base: u8,
     changes: Vec<Change>,
     unmended: bool,
@@ -62,7 +62,7 @@ const HEADER: usize = 40;
 const ENTRY: usize = 16;
 const MOST: u64 = 999_999_999_999_999;
 
-/// 3,300 blocks of four bytes a distance and of eight: the checksum has two pieces, the index three.
+/// 3,300 blocks of four bytes a distance and of eight.
 fn large() -> &'static [Msisdn] {
     static LARGE: OnceLock<Vec<Msisdn>> = OnceLock::new();
     LARGE.get_or_init(|| {

@@ -50,58 +50,72 @@ pub(crate) fn range_of(number: Msisdn) -> u64 {
 }
 
 /// Numbers of a chunk, with what belongs to them, by parts; in the order of the rows within each.
+///
+/// A part is in pieces, which never grow, and serve any part of the next chunk: memory that is touched first is
+/// dear.
 pub(crate) struct Parted<T> {
-    parts: Box<[Vec<T>; PARTS]>,
+    /// Those that are being filled, one of each part.
+    last: Box<[Vec<T>; PARTS]>,
+    /// Those that are full, and which of them each part has filled.
+    full: Vec<Vec<T>>,
+    places: Box<[Vec<u32>; PARTS]>,
+    /// To be used again.
+    spare: Vec<Vec<T>>,
 }
 
 impl<T> Default for Parted<T> {
     fn default() -> Parted<T> {
         Parted {
-            parts: Box::new([const { Vec::new() }; PARTS]),
+            last: Box::new([const { Vec::new() }; PARTS]),
+            full: Vec::new(),
+            places: Box::new([const { Vec::new() }; PARTS]),
+            spare: Vec::new(),
         }
     }
 }
 
 impl<T> Parted<T> {
+    /// Things of a piece.
+    const PIECE: usize = 512;
+
     pub(crate) fn clear(&mut self) {
-        for things in self.parts.iter_mut() {
-            // Of a list in order each chunk is in a part or two, and soon in others.
-            match things.capacity() > MANY && things.len() < things.capacity() / 4 {
-                true => *things = Vec::new(),
-                false => things.clear(),
-            }
-        }
+        self.last.iter_mut().for_each(Vec::clear);
+        self.full.iter_mut().for_each(Vec::clear);
+        self.spare.append(&mut self.full);
+        self.places.iter_mut().for_each(Vec::clear);
     }
 
     /// Adds one behind those of its part.
     #[inline]
     pub(crate) fn push(&mut self, thing: T, part: usize) {
-        let things = &mut self.parts[part];
-        if things.len() == things.capacity() {
-            grow(things);
+        if self.last[part].len() == self.last[part].capacity() {
+            self.begin_piece(part);
         }
-        things.push(thing);
+        self.last[part].push(thing);
     }
 
-    pub(crate) fn part(&self, part: usize) -> &[T] {
-        &self.parts[part]
+    #[cold]
+    fn begin_piece(&mut self, part: usize) {
+        let next = self.spare.pop();
+        let next = next.unwrap_or_else(|| Vec::with_capacity(Self::PIECE));
+        let full = std::mem::replace(&mut self.last[part], next);
+        // At first a part has nothing.
+        if full.capacity() > 0 {
+            self.places[part].push(self.full.len() as u32);
+            self.full.push(full);
+        }
+    }
+
+    /// The things of a part, piece by piece.
+    pub(crate) fn part(&self, part: usize) -> impl Iterator<Item = &[T]> {
+        let full = self.places[part].iter();
+        let full = full.map(|&at| &self.full[at as usize][..]);
+        full.chain([&self.last[part][..]])
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.parts.iter().map(Vec::len).sum()
+        self.last.iter().chain(&self.full).map(Vec::len).sum()
     }
-}
-
-/// More of a chunk than come into a part where these are filled alike.
-const MANY: usize = 2048;
-
-/// By a few: memory that is touched first is dear, and there are many of these.
-#[cold]
-fn grow<T>(things: &mut Vec<T>) {
-    things.reserve_exact(match things.len() {
-        MANY.. => things.len() / 2,
-        len => 64 + len / 16,
-    });
 }
 
 #[cfg(test)]
@@ -109,14 +123,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn parts_of_a_list_in_order_give_their_memory_back() {
+    fn parts_of_a_list_in_order_take_no_more_than_others() {
         let mut parted = Parted::default();
         for chunk in 0..2 * PARTS {
             parted.clear();
-            (0..40_000).for_each(|number| parted.push(number, chunk % PARTS));
-            assert_eq!(parted.part(chunk % PARTS).len(), 40_000);
-            assert_eq!(parted.len(), 40_000);
-            let room: usize = parted.parts.iter().map(Vec::capacity).sum();
+            let things = || 0..39_999;
+            things().for_each(|number| parted.push(number, chunk % PARTS));
+            assert!(parted.part(chunk % PARTS).flatten().copied().eq(things()));
+            assert_eq!(parted.len(), 39_999);
+            let pieces = parted.spare.iter().chain(&parted.full);
+            let room: usize = pieces.chain(&*parted.last).map(Vec::capacity).sum();
             assert!(room < 3 * 40_000, "room for {room} numbers");
         }
     }

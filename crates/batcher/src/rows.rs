@@ -251,7 +251,7 @@ impl<S: Sink> State<'_, S> {
         self.crew.try_each(&mut parts, |(at, part)| {
             for slot in slots {
                 let work = &slot.work;
-                for &(number, verdict) in work.numbers.part(*at) {
+                for &(number, verdict) in work.numbers.part(*at).flatten() {
                     let verdict = verdict as usize;
                     let row = work.judged.row(verdict);
                     let place = match wants_winners {
@@ -284,7 +284,7 @@ impl<S: Sink> State<'_, S> {
             .collect();
         self.crew.try_each(&mut parts, |(at, winners)| {
             for slot in slots {
-                for &(_, verdict) in slot.work.numbers.part(*at) {
+                for &(_, verdict) in slot.work.numbers.part(*at).flatten() {
                     let winner = winners.word()?;
                     slot.work.winners[verdict as usize].store(winner, Ordering::Relaxed);
                 }

@@ -91,7 +91,7 @@ impl Loader<'_> {
     fn part(&mut self) {
         let chunks = &self.chunks;
         self.crew.each(&mut self.parts, |(at, numbers)| {
-            let of_part = || chunks.iter().map(|chunk| chunk.part(*at));
+            let of_part = || chunks.iter().flat_map(|chunk| chunk.part(*at));
             numbers.reserve(of_part().map(<[_]>::len).sum());
             of_part().for_each(|more| numbers.extend_from_slice(more));
         });

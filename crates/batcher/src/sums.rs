@@ -265,7 +265,7 @@ impl<'p, S, W: Price> Totals<'p, S, W> {
         let (window, culprits) = (&self.window, &self.culprits);
         let mut parts: Vec<(usize, &mut Part)> = self.parts.iter_mut().enumerate().collect();
         let settled = self.crew.try_each(&mut parts, |(at, part)| {
-            let batches = window.iter().map(|brief| brief.candidates.part(*at));
+            let batches = window.iter().flat_map(|brief| brief.candidates.part(*at));
             match part.log() {
                 None => judge.settle(batches, &mut part.seen, culprits),
                 Some(log) => {

@@ -291,34 +291,43 @@ const DELIMITERS: [char; 4] = [',', ';', '\t', '|'];
 /// (Excel's text mark `'380…`) does not.
 fn guess_enclosure(sample: &str) -> (Option<char>, Confidence) {
     const MOST_BREAKS: usize = 20;
-    let is_border =
-        |c: Option<char>| c.is_none_or(|c| c == '\n' || c == '\r' || DELIMITERS.contains(&c));
-    let evidence = |quote: char| {
+    let is_border = |c: Option<&u8>| {
+        c.is_none_or(|&c| c == b'\n' || c == b'\r' || DELIMITERS.contains(&char::from(c)))
+    };
+    let bytes = sample.as_bytes();
+    let evidence = |quote: u8| {
         let mut opens = 0usize;
         let mut pairs = 0usize;
         let mut open = false;
         let mut breaks = 0;
-        let mut previous = None;
-        let mut chars = sample.chars().peekable();
-        while let Some(c) = chars.next() {
-            if c == quote {
-                if !open && is_border(previous) {
-                    (open, opens, breaks) = (true, opens + 1, 0);
-                } else if open && chars.peek() == Some(&quote) {
-                    chars.next(); // doubled
-                } else if open && is_border(chars.peek().copied()) {
-                    (open, pairs) = (false, pairs + 1);
-                }
-            } else if open && (c == '\n' || c == '\r') {
+        let mut at = 0;
+        let next = |at: usize, open: bool| {
+            let rest = &bytes[at..];
+            let next = match open {
+                true => memchr::memchr3(quote, b'\n', b'\r', rest),
+                false => memchr::memchr(quote, rest),
+            };
+            next.map(|next| at + next)
+        };
+        while let Some(found) = next(at, open) {
+            at = found + 1;
+            let previous = found.checked_sub(1).map(|before| &bytes[before]);
+            let following = bytes.get(at);
+            if bytes[found] != quote {
                 // Fields have line breaks, but a stray quote must not eat the sample.
                 breaks += 1;
                 open = breaks < MOST_BREAKS;
+            } else if !open && is_border(previous) {
+                (open, opens, breaks) = (true, opens + 1, 0);
+            } else if open && following == Some(&quote) {
+                at += 1; // doubled
+            } else if open && is_border(following) {
+                (open, pairs) = (false, pairs + 1);
             }
-            previous = Some(c);
         }
         (pairs, opens)
     };
-    let (double, single) = (evidence('"'), evidence('\''));
+    let (double, single) = (evidence(b'"'), evidence(b'\''));
     match (double.0, single.0) {
         (0, 0) if double.1 > 0 || single.1 > 0 => (None, Confidence::Guess),
         (0, 0) => (Some('"'), Confidence::Likely),

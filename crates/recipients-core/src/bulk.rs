@@ -41,10 +41,10 @@ impl Checker {
         // List by list, so that the processor waits for a list's memory for many at a time.
         for (reason, list) in self.policy().lists() {
             for set in list.sets() {
-                let filter = set.filter();
+                let may_be_there = set.may_be_there(cells.len());
                 for verdict in &mut verdicts[start..] {
                     if let (true, Some(number)) = (verdict.is_accepted(), verdict.msisdn())
-                        && filter.lets_through(number)
+                        && may_be_there(number)
                         && set.has(number)
                     {
                         *verdict = verdict.but(reason);

@@ -233,7 +233,7 @@ pub struct Census<'c, W = ()> {
     checker: &'c Checker,
     classes: Classes,
     memo: Memo<Ruling>,
-    /// By class and fate.
+    /// By class and fate, as far as classes have come.
     counts: Vec<[u64; FATES]>,
     /// Of acceptances whose class does not tell everything.
     told_again: HashMap<Verdict, u64, RandomState>,
@@ -302,7 +302,7 @@ impl<'c, W: Copy + Default> Census<'c, W> {
             checker,
             classes: classes.clone(),
             memo: Memo::new(Ruling::UNKNOWN),
-            counts: vec![[0; FATES]; Candidate::CLASSES],
+            counts: Vec::new(),
             told_again: HashMap::default(),
             likely_duplicates: 0,
             leaves: Leaves::new(),
@@ -390,7 +390,10 @@ impl<'c, W: Copy + Default> Census<'c, W> {
             likely_duplicates,
             ..
         } = self;
-        batches.for_each(|batch| leaves.push(batch));
+        let mut batches = batches.peekable();
+        while let Some(batch) = batches.next() {
+            leaves.push(batch, batches.peek().unwrap_or(&&[][..]));
+        }
         let lists = checker.policy().lists();
         let mut tally = ClassTally {
             counts,
@@ -498,7 +501,7 @@ fn twins_seen<W: Copy>(run: &[Candidate<W>], seen: &Seen) -> u64 {
 /// Counts by class and fate. Neighbours are often of the same class: theirs are counted apart, where
 /// no addition has to wait for the one before it to reach memory.
 struct ClassTally<'c> {
-    counts: &'c mut [[u64; FATES]],
+    counts: &'c mut Vec<[u64; FATES]>,
     class: usize,
     fates: [u64; FATES],
 }
@@ -514,6 +517,9 @@ impl ClassTally<'_> {
     }
 
     fn flush(&mut self) {
+        if self.counts.len() <= self.class {
+            self.counts.resize(self.class + 1, [0; FATES]);
+        }
         let counts = self.counts[self.class].iter_mut();
         counts
             .zip(&self.fates)
@@ -605,8 +611,9 @@ impl<W: Copy> Leaves<W> {
         }
     }
 
-    fn push(&mut self, batch: &[Candidate<W>]) {
-        let lines = batch
+    /// Takes a batch, before another one.
+    fn push(&mut self, batch: &[Candidate<W>], next: &[Candidate<W>]) {
+        let lines = next
             .iter()
             .step_by((LINE / size_of::<Candidate<W>>()).max(1));
         touch(lines.map(|candidate| candidate.word));
@@ -687,6 +694,8 @@ fn strike<W: Copy>(
     bits: &mut Bits,
     mut tell: impl FnMut(Candidate<W>),
 ) -> usize {
+    /// Numbers of the set that are unpacked while one is looked for among the blocks.
+    const UNPACKED_MEANWHILE: usize = 96;
     let mut kept = 0;
     let mut keep = |run: &mut [Candidate<W>], at: usize, is_there: bool| match is_there {
         true => tell(run[at]),
@@ -700,10 +709,7 @@ fn strike<W: Copy>(
     };
     let low = first.leaf() << LEAF_BITS;
     let blocks = set.blocks(low..low + (1 << LEAF_BITS));
-    // To unpack a number takes a tenth of the time that a look into the filter may take, and a small part of
-    // what it takes to do without one.
-    let most = if set.has_filter() { 8 } else { 32 };
-    if NumberSet::in_blocks(&blocks) <= most * run.len() {
+    if NumberSet::in_blocks(&blocks) <= UNPACKED_MEANWHILE * run.len() {
         if blocks.is_empty() {
             return run.len();
         }
@@ -719,11 +725,9 @@ fn strike<W: Copy>(
         }
         bits.fill(0);
     } else {
-        let filter = set.filter_for(run.len());
-        let may_be_there = |number| filter.as_ref().is_none_or(|f| f.lets_through(number));
         for at in 0..run.len() {
-            let number = run[at].msisdn();
-            keep(run, at, may_be_there(number) && set.has(number));
+            let is_there = set.is_among(blocks.clone(), run[at].msisdn());
+            keep(run, at, is_there);
         }
     }
     kept
@@ -831,7 +835,7 @@ mod tests {
         for first in 0..200 {
             let numbers = (0..60_000u64).map(|n| 79_000_000_000 + 60_000 * first + n);
             let batch: Vec<_> = numbers.filter_map(Candidate::from_bits).collect();
-            leaves.push(&batch);
+            leaves.push(&batch, &[]);
             let mut found = 0;
             leaves.drain(|run| {
                 assert!(
@@ -846,8 +850,7 @@ mod tests {
         assert_eq!(room, Some(Leaves::<()>::KEPT));
     }
 
-    /// Where a list has thousands of numbers in a leaf, few are looked for without unpacking these: at first
-    /// without the filter, which is made after some.
+    /// Where a list has thousands of numbers in a leaf, few are looked for without unpacking these.
     #[test]
     fn few_numbers_are_looked_for_on_a_long_list() {
         let listed = (0..5000).map(|n| Msisdn::from_u64(380_971_100_000 + 2 * n).unwrap());

@@ -36,6 +36,9 @@ const HEADER: usize = 40;
 const BLOCK: usize = 64;
 /// Bytes that a block takes in the index.
 const ENTRY: usize = 16;
+/// Fewer blocks, or bytes, are not worth a thread.
+const BLOCKS_OF_PIECE: usize = 1 << 14;
+const BYTES_OF_PIECE: usize = 1 << 22;
 /// Numbers for each word of the filter: 16 bits a number, which lets one of 150 strangers through.
 const PER_WORD: u64 = 4;
 
@@ -59,28 +62,45 @@ pub struct NumberSet {
     parts: Parts,
 }
 
+struct Held {
+    bytes: Bytes,
+    /// Made, or looked through, when it is worth it: whoever looks for few numbers, or range by range, does
+    /// without.
+    filter: OnceLock<Words>,
+    /// For how many numbers it would have been asked so far.
+    missed: AtomicU64,
+}
+
 /// Where the bytes are.
-enum Held {
-    /// All of them, as they were opened.
-    Opened(Box<dyn AsRef<[u8]> + Send + Sync>),
-    Built {
-        /// Those before the filter, with the header's place left empty, so that all stands where it does in
-        /// a file.
-        blocks: Vec<u8>,
-        /// Made for the first number that is looked for by itself, or when it is worth it: whoever looks for
-        /// numbers range by range hardly asks.
-        filter: OnceLock<Vec<[u8; 8]>>,
-        /// For how many numbers it would have been asked so far.
-        missed: AtomicU64,
-    },
+enum Bytes {
+    /// All of them, and how many threads are to check them.
+    Opened(Box<dyn AsRef<[u8]> + Send + Sync>, usize),
+    /// Those before the filter, with the header's place left empty, so that all stands where it does in a
+    /// file.
+    Built(Vec<u8>),
+}
+
+/// Where the filter is.
+enum Words {
+    /// Behind the other bytes, and it lets each number through.
+    Opened,
+    Made(Vec<[u8; 8]>),
 }
 
 impl Held {
+    fn new(bytes: Bytes) -> Held {
+        Held {
+            bytes,
+            filter: OnceLock::new(),
+            missed: AtomicU64::new(0),
+        }
+    }
+
     /// The bytes, at least up to the filter.
     fn blocks(&self) -> &[u8] {
-        match self {
-            Held::Opened(bytes) => (**bytes).as_ref(),
-            Held::Built { blocks, .. } => blocks,
+        match &self.bytes {
+            Bytes::Opened(bytes, _) => (**bytes).as_ref(),
+            Bytes::Built(blocks) => blocks,
         }
     }
 }
@@ -236,13 +256,8 @@ impl NumberSet {
             filter: bytes.len() + index.len(),
         };
         bytes.extend_from_slice(&index);
-        let held = Held::Built {
-            blocks: bytes,
-            filter: OnceLock::new(),
-            missed: AtomicU64::new(0),
-        };
         NumberSet {
-            held: Arc::new(held),
+            held: Arc::new(Held::new(Bytes::Built(bytes))),
             parts,
         }
     }
@@ -262,7 +277,9 @@ impl NumberSet {
     }
 
     /// Takes bytes that [`NumberSet::write_to`] wrote, wherever they are: in memory, or a file that
-    /// is mapped into it and does not change meanwhile. All of them are checked.
+    /// is mapped into it and does not change meanwhile. Their checksums and the order of the numbers are
+    /// checked; that the filter lets each number through is looked into before it is first asked, and a filter
+    /// that does not is made again.
     ///
     /// # Errors
     ///
@@ -301,11 +318,11 @@ impl NumberSet {
             return refuse("it is damaged: its parts do not have the sizes that it tells");
         };
         let check = |blocks| is_sound(all, &parts, blocks);
-        if in_pieces(parts.blocks, 1 << 10, threads, check).contains(&false) {
+        if in_pieces(parts.blocks, BLOCKS_OF_PIECE, threads, check).contains(&false) {
             return refuse("it is damaged: its numbers are not in order");
         }
         Ok(NumberSet {
-            held: Arc::new(Held::Opened(Box::new(bytes))),
+            held: Arc::new(Held::new(Bytes::Opened(Box::new(bytes), threads))),
             parts,
         })
     }
@@ -316,9 +333,9 @@ impl NumberSet {
     ///
     /// If writing fails.
     pub fn write_to(&self, mut out: impl io::Write) -> io::Result<()> {
-        let blocks = match &*self.held {
-            Held::Opened(bytes) => return out.write_all((**bytes).as_ref()),
-            Held::Built { blocks, .. } => &blocks[HEADER..],
+        let blocks = match &self.held.bytes {
+            Bytes::Opened(bytes, _) => return out.write_all((**bytes).as_ref()),
+            Bytes::Built(blocks) => &blocks[HEADER..],
         };
         let filter = self.filter().words.as_flattened();
         let mut crc = crc32fast::Hasher::new();
@@ -361,42 +378,62 @@ impl NumberSet {
     /// Whether the number is there.
     #[inline]
     pub fn contains(&self, number: Msisdn) -> bool {
-        self.filter().lets_through(number) && self.has(number)
+        self.may_be_there(1)(number) && self.has(number)
     }
 
-    /// What answers most questions; ask it for many numbers, and [`NumberSet::has`] for those that
+    /// What answers most questions at once: ask it for so many numbers, and [`NumberSet::has`] for those that
     /// it lets through.
-    pub(crate) fn filter(&self) -> Filter<'_> {
-        match &*self.held {
-            Held::Opened(bytes) => Filter::of((**bytes).as_ref(), &self.parts),
-            Held::Built { filter, .. } => Filter {
-                words: filter.get_or_init(|| self.make_filter()),
-            },
+    #[inline]
+    pub(crate) fn may_be_there(&self, numbers: usize) -> impl Fn(Msisdn) -> bool {
+        let filter = self.filter_for(numbers);
+        move |number| {
+            filter
+                .as_ref()
+                .is_none_or(|filter| filter.lets_through(number))
         }
     }
 
-    /// Whether it is there.
-    pub(crate) fn has_filter(&self) -> bool {
-        match &*self.held {
-            Held::Opened(_) => true,
-            Held::Built { filter, .. } => filter.get().is_some(),
+    fn filter(&self) -> Filter<'_> {
+        match self.held.filter.get_or_init(|| self.find_filter()) {
+            Words::Opened => Filter::of(self.held.blocks(), &self.parts),
+            Words::Made(words) => Filter { words },
         }
     }
 
-    /// The same for so many numbers, if it is there or worth making.
-    pub(crate) fn filter_for(&self, numbers: usize) -> Option<Filter<'_>> {
+    /// The same for so many numbers, if it can be asked at once or is worth the work.
+    #[inline]
+    fn filter_for(&self, numbers: usize) -> Option<Filter<'_>> {
         /// Numbers of the set that are put into the filter while one is looked for without it.
         const MADE_MEANWHILE: u64 = 32;
-        match &*self.held {
-            Held::Built { missed, .. } if !self.has_filter() => {
-                let before = missed.fetch_add(numbers as u64, Ordering::Relaxed);
-                (before > self.len() / MADE_MEANWHILE).then(|| self.filter())
-            }
-            _ => Some(self.filter()),
-        }
+        let is_worth_it = || {
+            let missed = &self.held.missed;
+            missed.fetch_add(numbers as u64, Ordering::Relaxed) > self.len() / MADE_MEANWHILE
+        };
+        let can_be_asked = self.held.filter.get().is_some() || is_worth_it();
+        can_be_asked.then(|| self.filter())
     }
 
     #[cold]
+    fn find_filter(&self) -> Words {
+        let Bytes::Opened(bytes, threads) = &self.held.bytes else {
+            return Words::Made(self.make_filter());
+        };
+        // Checksums tell damage, and not what a hostile hand has written.
+        let filter = Filter::of((**bytes).as_ref(), &self.parts);
+        let lets_through = |blocks| {
+            let mut all = true;
+            self.for_blocks(blocks, |number| {
+                all &= Msisdn::from_u64(number).is_some_and(|number| filter.lets_through(number));
+            });
+            all
+        };
+        match in_pieces(self.parts.blocks, BLOCKS_OF_PIECE, *threads, lets_through).contains(&false)
+        {
+            false => Words::Opened,
+            true => Words::Made(self.make_filter()),
+        }
+    }
+
     fn make_filter(&self) -> Vec<[u8; 8]> {
         let words = words_for(self.len());
         let mut filter = vec![[0; 8]; words as usize];
@@ -410,24 +447,28 @@ impl NumberSet {
 
     /// Whether the number is there, without asking the filter.
     pub(crate) fn has(&self, number: Msisdn) -> bool {
-        self.is_in_its_block(self.held.blocks(), number.as_u64())
+        self.is_among(0..self.parts.blocks, number)
     }
 
+    /// The same of a number that can only be in these [blocks](NumberSet::blocks).
     #[inline(never)]
-    fn is_in_its_block(&self, bytes: &[u8], number: u64) -> bool {
+    pub(crate) fn is_among(&self, blocks: Range<usize>, number: Msisdn) -> bool {
+        let (bytes, number) = (self.held.blocks(), number.as_u64());
+        let begin = blocks.start;
         // The last block that begins with the number or a smaller one.
-        let Some(block) = self.blocks_up_to(bytes, number).checked_sub(1) else {
+        let block = self.blocks_up_to(bytes, blocks, number);
+        if block == begin {
             return false;
-        };
+        }
         let mut found = false;
-        self.for_block(bytes, block, |there| found |= there == number);
+        self.for_block(bytes, block - 1, |there| found |= there == number);
         found
     }
 
-    /// How many blocks begin with a number or a smaller one.
-    fn blocks_up_to(&self, bytes: &[u8], number: u64) -> usize {
+    /// Up to which of these blocks they begin with a number or a smaller one.
+    fn blocks_up_to(&self, bytes: &[u8], among: Range<usize>, number: u64) -> usize {
         let first = |block: usize| word(bytes, self.parts.index + ENTRY * block);
-        let (mut low, mut high) = (0, self.parts.blocks);
+        let (mut low, mut high) = (among.start, among.end);
         while low < high {
             let middle = low + (high - low) / 2;
             match first(middle) <= number {
@@ -441,8 +482,10 @@ impl NumberSet {
     /// The blocks in which numbers of a range can be, which is not empty and does not begin with 0.
     pub(crate) fn blocks(&self, range: Range<u64>) -> Range<usize> {
         let bytes = self.held.blocks();
-        let first = self.blocks_up_to(bytes, range.start).saturating_sub(1);
-        first..self.blocks_up_to(bytes, range.end - 1)
+        let all = 0..self.parts.blocks;
+        let first = self.blocks_up_to(bytes, all.clone(), range.start);
+        let first = first.saturating_sub(1);
+        first..self.blocks_up_to(bytes, first..all.end, range.end - 1)
     }
 
     /// How many numbers there are in blocks, at most.
@@ -534,7 +577,7 @@ fn crc(bytes: &[u8], threads: usize) -> u32 {
         hasher.update(&bytes[piece]);
         hasher
     };
-    let pieces = in_pieces(bytes.len(), 1 << 20, threads, piece);
+    let pieces = in_pieces(bytes.len(), BYTES_OF_PIECE, threads, piece);
     let whole = pieces.into_iter().reduce(|mut whole, next| {
         whole.combine(&next);
         whole
@@ -542,10 +585,9 @@ fn crc(bytes: &[u8], threads: usize) -> u32 {
     whole.map_or(0, crc32fast::Hasher::finalize)
 }
 
-/// Whether the numbers of these blocks ascend within 15 digits from the number before them, every
-/// block begins where it should, the next one included, and the filter lets each number through.
+/// Whether the numbers of these blocks ascend within 15 digits from the number before them, and every
+/// block begins where it should, the next one included.
 fn is_sound(bytes: &[u8], parts: &Parts, blocks: Range<usize>) -> bool {
-    let filter = Filter::of(bytes, parts);
     let place = |block: usize| word(bytes, parts.index + ENTRY * block + 8);
     let (mut at, mut last) = (0, 0);
     if let Some(before) = blocks.start.checked_sub(1) {
@@ -565,15 +607,16 @@ fn is_sound(bytes: &[u8], parts: &Parts, blocks: Range<usize>) -> bool {
         let (first, Some(distances)) = entry(bytes, parts, block) else {
             return false;
         };
-        let mut sound = place >> 2 == at;
-        let mut check = |number: u64| {
-            let passes = Msisdn::from_u64(number).is_some_and(|n| filter.lets_through(n));
-            sound &= number > last && passes;
-            last = number;
-        };
-        check(first);
-        distances.for_each(|distance| check(first.saturating_add(distance)));
-        if !sound {
+        let (mut ascends, mut farthest) = (first > last, 0);
+        distances.for_each(|distance| {
+            ascends &= distance > farthest;
+            farthest = distance;
+        });
+        last = first.saturating_add(farthest);
+        let fits = Msisdn::from_u64(first)
+            .and(Msisdn::from_u64(last))
+            .is_some();
+        if !(ascends && fits && place >> 2 == at) {
             return false;
         }
         let count = (parts.len - (block * BLOCK) as u64).min(BLOCK as u64) - 1;
@@ -625,7 +668,7 @@ impl<I: Iterator<Item = Msisdn>> Iterator for Merged<I> {
 }
 
 /// Lets every number of its set through, and few others.
-pub(crate) struct Filter<'s> {
+struct Filter<'s> {
     words: &'s [[u8; 8]],
 }
 
@@ -637,7 +680,7 @@ impl<'s> Filter<'s> {
     }
 
     #[inline]
-    pub(crate) fn lets_through(&self, number: Msisdn) -> bool {
+    fn lets_through(&self, number: Msisdn) -> bool {
         let (at, bits) = filter_bits(number.as_u64(), self.words.len() as u64);
         u64::from_le_bytes(self.words[at]) & bits == bits
     }
@@ -670,6 +713,30 @@ mod tests {
     use proptest::prelude::*;
     use std::collections::BTreeSet;
 
+    /// Gives bytes the checksums that they should have.
+    fn mend(bytes: &mut [u8]) {
+        let crc = crc32fast::hash(&bytes[HEADER..]);
+        bytes[32..36].copy_from_slice(&crc.to_le_bytes());
+        let crc = crc32fast::hash(&bytes[..36]);
+        bytes[36..40].copy_from_slice(&crc.to_le_bytes());
+    }
+
+    #[test]
+    fn numbers_that_come_twice_or_have_too_many_digits_are_refused() {
+        let most = 999_999_999_999_999;
+        let changed = |last: u64, at: usize| {
+            let set: NumberSet = (last - 50..=last).filter_map(Msisdn::from_u64).collect();
+            let mut bytes = set.to_bytes();
+            bytes[at] += 1;
+            mend(&mut bytes);
+            NumberSet::open(bytes).map(|set| set.len())
+        };
+        let last_distance = HEADER + 49;
+        assert_eq!(changed(most - 1, last_distance), Ok(51));
+        assert!(changed(most, last_distance).is_err());
+        assert!(changed(most - 1, last_distance - 1).is_err());
+    }
+
     proptest! {
         #[test]
         fn it_holds_what_it_was_given(
@@ -689,6 +756,26 @@ mod tests {
             prop_assert!(set.iter().map(Msisdn::as_u64).eq(model.iter().copied()));
             for &number in numbers.iter().chain(&others) {
                 prop_assert_eq!(set.contains(Msisdn::from_u64(number).unwrap()), model.contains(&number));
+            }
+        }
+
+        /// Among the blocks of a range a number of it is found, or is nowhere.
+        #[test]
+        fn numbers_are_found_among_the_blocks_of_their_range(
+            steps in prop::collection::vec(1u64..5, 0..900),
+            start in 0u64..2500,
+            len in 1u64..400,
+        ) {
+            let first = 380_970_000_000;
+            let numbers = steps.iter().scan(first + 200, |number, step| { *number += step; Some(*number) });
+            let model: BTreeSet<u64> = numbers.collect();
+            let set: NumberSet = model.iter().filter_map(|&n| Msisdn::from_u64(n)).collect();
+            let range = first + start..first + start + len;
+            let blocks = set.blocks(range.clone());
+            prop_assert!(NumberSet::in_blocks(&blocks) >= model.range(range.clone()).count());
+            for number in range {
+                let found = set.is_among(blocks.clone(), Msisdn::from_u64(number).unwrap());
+                prop_assert_eq!(found, model.contains(&number));
             }
         }
 
@@ -735,10 +822,7 @@ mod tests {
             let at = at % bytes.len();
             bytes[at] ^= 1 << bit;
             if mended {
-                let crc = crc32fast::hash(&bytes[HEADER..]);
-                bytes[32..36].copy_from_slice(&crc.to_le_bytes());
-                let crc = crc32fast::hash(&bytes[..36]);
-                bytes[36..40].copy_from_slice(&crc.to_le_bytes());
+                mend(&mut bytes);
             }
             // However many check it, they come to the same.
             let parts = Parts::read(&bytes).filter(|_| mended);
@@ -758,8 +842,11 @@ mod tests {
                 prop_assert_eq!(sound, opened.is_ok());
             }
             match opened {
-                // A bit more in the filter lets more strangers ask.
-                Ok(set) => prop_assert!(mended && set.iter().count() as u64 == set.len()),
+                // A bit more in the filter lets more strangers ask; one with a bit less is not asked.
+                Ok(set) => {
+                    prop_assert!(mended && set.iter().count() as u64 == set.len());
+                    prop_assert!(set.iter().all(|number| set.contains(number)));
+                }
                 Err(error) => prop_assert!(!error.to_string().is_empty()),
             }
         }
