@@ -39,6 +39,15 @@ fn main() {
         bench("radix partition into tables", &radix);
         bench("roaring", &roaring);
         bench("bitmaps by range, ahash map of them", &bitmaps);
+        if name == "national" {
+            let ranks = Ranks::new();
+            bench("bitmap of ranks in the plan", &|numbers| {
+                ranks.bitmap(numbers)
+            });
+            bench("bitmap of ranks in the plan, in parts", &|numbers| {
+                ranks.parts(numbers)
+            });
+        }
         bench("Seen, one by one", &|numbers| seen(numbers, 0));
         bench("Seen, one by one, spending 128 MiB", &|numbers| {
             seen(numbers, 128 << 20)
@@ -141,6 +150,87 @@ fn bitmaps(numbers: &[u64]) -> usize {
         *word |= bit;
     }
     found
+}
+
+/// The ranks of the plan's numbers among those that begin with 79, as its table could tell them: ten thousand
+/// numbers that follow each other are good, or none of them. Of numbers of all the world there would be too
+/// many for one bitmap.
+struct Ranks {
+    /// Of each ten thousand, how many good numbers are before them, if they are good.
+    before: Vec<Option<u32>>,
+    good: u32,
+}
+
+impl Ranks {
+    const FIRST: u64 = 79_000_000_000;
+    const STEP: u32 = 10_000;
+    /// As many as in a part of [`radix`].
+    const PART_BITS: u32 = 22;
+
+    fn new() -> Ranks {
+        let checker = Checker::default();
+        let is_good = |number: u64| checker.check(&number.to_string()).is_accepted();
+        let mut good = 0;
+        let steps = (Ranks::FIRST..80_000_000_000).step_by(Ranks::STEP as usize);
+        let before = steps.map(|first| {
+            let are_good = [first, first + 4_999, first + 9_999].map(is_good);
+            assert_eq!(are_good, [are_good[0]; 3], "{first}");
+            let before = good;
+            good += u32::from(are_good[0]) * Ranks::STEP;
+            are_good[0].then_some(before)
+        });
+        Ranks {
+            before: before.collect(),
+            good,
+        }
+    }
+
+    fn rank(&self, number: u64) -> usize {
+        let place = number - Ranks::FIRST;
+        let step = u64::from(Ranks::STEP);
+        let before = self.before[(place / step) as usize].expect("a number of the plan");
+        before as usize + (place % step) as usize
+    }
+
+    fn bits(&self) -> Vec<u64> {
+        vec![0; (self.good as usize).div_ceil(64)]
+    }
+
+    fn bitmap(&self, numbers: &[u64]) -> usize {
+        let mut bits = self.bits();
+        numbers
+            .iter()
+            .filter(|&&number| !insert(&mut bits, self.rank(number)))
+            .count()
+    }
+
+    /// A million at a time.
+    fn parts(&self, numbers: &[u64]) -> usize {
+        let mut bits = self.bits();
+        let mut parts = vec![Vec::new(); (self.good >> Ranks::PART_BITS) as usize + 1];
+        let mut found = 0;
+        for window in numbers.chunks(1 << 20) {
+            for &number in window {
+                let rank = self.rank(number);
+                parts[rank >> Ranks::PART_BITS].push(rank as u32);
+            }
+            for part in &mut parts {
+                let ranks = part.drain(..);
+                found += ranks
+                    .filter(|&rank| !insert(&mut bits, rank as usize))
+                    .count();
+            }
+        }
+        found
+    }
+}
+
+/// Whether a bit was not there.
+fn insert(bits: &mut [u64], at: usize) -> bool {
+    let (word, bit) = (&mut bits[at / 64], 1 << (at % 64));
+    let is_new = *word & bit == 0;
+    *word |= bit;
+    is_new
 }
 
 fn seen(numbers: &[u64], spent: usize) -> usize {
