@@ -52,7 +52,7 @@ pub(crate) fn range_of(number: Msisdn) -> u64 {
 /// Numbers of a chunk, with what belongs to them, by parts; in the order of the rows within each.
 ///
 /// A part is in pieces, which never grow, and serve any part of the next chunk: memory that is touched first is
-/// dear.
+/// dear. To begin one is, too, so that few are small.
 pub(crate) struct Parted<T> {
     /// Those that are being filled, one of each part.
     last: Box<[Vec<T>; PARTS]>,
@@ -75,8 +75,9 @@ impl<T> Default for Parted<T> {
 }
 
 impl<T> Parted<T> {
-    /// Things of a piece.
-    const PIECE: usize = 512;
+    /// Things of a part's first piece; each one that it gets anew has twice as many, so many times at most.
+    const PIECE: usize = 128;
+    const DOUBLED: usize = 2;
 
     pub(crate) fn clear(&mut self) {
         self.last.iter_mut().for_each(Vec::clear);
@@ -96,12 +97,17 @@ impl<T> Parted<T> {
 
     #[cold]
     fn begin_piece(&mut self, part: usize) {
+        let places = &mut self.places[part];
+        let is_first = self.last[part].capacity() == 0;
+        let doubled = match is_first {
+            true => 0,
+            false => Self::DOUBLED.min(places.len() + 1),
+        };
         let next = self.spare.pop();
-        let next = next.unwrap_or_else(|| Vec::with_capacity(Self::PIECE));
+        let next = next.unwrap_or_else(|| Vec::with_capacity(Self::PIECE << doubled));
         let full = std::mem::replace(&mut self.last[part], next);
-        // At first a part has nothing.
-        if full.capacity() > 0 {
-            self.places[part].push(self.full.len() as u32);
+        if !is_first {
+            places.push(self.full.len() as u32);
             self.full.push(full);
         }
     }
