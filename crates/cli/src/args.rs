@@ -352,8 +352,9 @@ pub(crate) enum StoplistCommand {
     /// Pack lists of numbers into one file that is looked up without being loaded
     #[command(after_long_help = "\
 The file is given to --stop-list or --system-stop-list as any other list. It holds the numbers in \
-full, sorted, 3 to 7 bytes each; it is checked as a whole whenever it is opened, and made anew where \
-it is replaced. While it is built every number takes about 16 bytes of memory.
+full, sorted, 3 to 7 bytes each, and is checked whenever it is opened. Replace one that is in use by \
+building another in its place, or moving one there, but do not copy over it: what looks numbers up in \
+it would end. While it is built every number takes about 16 bytes of memory.
 
 Exit codes: 0 built; 2 wrong usage; 4 a file cannot be read or written; 130 interrupted.
 

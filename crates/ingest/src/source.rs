@@ -316,6 +316,12 @@ impl Source {
         let (encoding, bom, encoding_confidence) =
             detect::encoding(&head, whole, options.encoding).map_err(fail)?;
         let sample = text::sample(name, &head[bom..], bom, whole, encoding)?;
+        if let Some((what, advice)) = foreign_text(&sample) {
+            return Err(fail(ErrorKind::Unsupported {
+                what: what.into(),
+                advice: advice.into(),
+            }));
+        }
         let (mut sample, mut before, mut delimiter) = (&*sample, bom, options.delimiter);
         let names_mark = detect::separator_line(sample).filter(|(mark, _)| match delimiter {
             Choice::Auto => true,
@@ -1103,6 +1109,65 @@ fn foreign(head: &[u8]) -> Option<(&'static str, &'static str)> {
         .into_iter()
         .find(|(magic, ..)| head.starts_with(magic) && (*magic != b"BZh" || is_bzip2(head)))
         .map(|(_, what, advice)| (what, advice))
+}
+
+/// The same of texts. Programs that export "to Excel" often write a web page and call it `.xls`.
+fn foreign_text(text: &str) -> Option<(&'static str, &'static str)> {
+    const SAVE: &str =
+        "open it in a spreadsheet program and save it as CSV or as an Excel workbook (.xlsx)";
+    const PAGE: &str = "a web page, whatever its name says";
+    const XML: [(&str, &str); 4] = [
+        ("<office:document", "an OpenDocument sheet in XML"),
+        (":office:spreadsheet", "an Excel workbook in XML, of 2003"),
+        ("<html", PAGE),
+        ("<?xml", "an XML document"),
+    ];
+    const KNOWN: [(&str, &str, &str); 9] = [
+        ("<!doctype html", PAGE, SAVE),
+        ("<html", PAGE, SAVE),
+        ("<head", PAGE, SAVE),
+        ("<meta", PAGE, SAVE),
+        ("<style", PAGE, SAVE),
+        ("<body", PAGE, SAVE),
+        ("<table", PAGE, SAVE),
+        (
+            "mime-version:",
+            "a web page with all that belongs to it",
+            SAVE,
+        ),
+        (
+            "begin:vcard",
+            "a list of contacts (vCard)",
+            "export the contacts as CSV",
+        ),
+    ];
+    const LOOKED_AT: usize = 1024;
+    let text = text.trim_start();
+    let head = text.char_indices().nth(LOOKED_AT);
+    let head = text[..head.map_or(text.len(), |(at, _)| at)].to_ascii_lowercase();
+    if is_json(text) {
+        return Some(("a JSON document", "export the list as CSV"));
+    }
+    if head.starts_with("<?xml") {
+        let is_there = |(mark, _): &(&str, &str)| head.contains(mark);
+        return XML.into_iter().find(is_there).map(|(_, what)| (what, SAVE));
+    }
+    KNOWN
+        .into_iter()
+        .find(|(mark, ..)| head.starts_with(mark))
+        .map(|(_, what, advice)| (what, advice))
+}
+
+/// Whether a text is one JSON value, so that its lines, or its one line, are no rows. Objects line by line are
+/// rows.
+fn is_json(text: &str) -> bool {
+    let begins = |open: char, then: &[char]| {
+        let rest = text.strip_prefix(open).map(str::trim_start);
+        rest.is_some_and(|rest| rest.starts_with(then))
+    };
+    let line = text.lines().next().unwrap_or_default().trim_end();
+    let is_row = || line.ends_with('}') && !line.contains("[{") && !line.contains("[\"");
+    begins('[', &['{', '[', '"']) || begins('{', &['"']) && !is_row()
 }
 
 fn names_column(options: &Options, first: &[String]) -> bool {

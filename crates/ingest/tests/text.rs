@@ -27,6 +27,86 @@ fn a_control_z_at_the_end_of_a_long_file() {
     assert_eq!(numbers(list, &Options::auto()).unwrap().len(), 200_001);
 }
 
+/// What programs call a workbook or a list, and is none, is told as such in every encoding.
+#[test]
+fn documents_that_are_no_lists_are_told() {
+    let told = |bytes: Vec<u8>| match Source::from_bytes("l", bytes, &Options::auto()) {
+        Err(error) => error.to_string(),
+        Ok(_) => String::new(),
+    };
+    let row = "<tr><td>380971112233</td></tr>\n";
+    for (head, what) in [
+        (
+            "\r\n <HTML xmlns:x=\"urn:schemas-microsoft-com:office:excel\">",
+            "a web page",
+        ),
+        ("<!DOCTYPE html>\n<html>", "a web page"),
+        ("<table border=\"1\">", "a web page"),
+        (
+            "<meta http-equiv=\"Content-Type\" content=\"text/html\">\n",
+            "a web page",
+        ),
+        (
+            "<?xml version=\"1.0\"?>\n<!DOCTYPE html PUBLIC>\n<html>",
+            "a web page",
+        ),
+        (
+            "MIME-Version: 1.0\nX-Document-Type: Workbook\n",
+            "a web page with all",
+        ),
+        (
+            "<?xml version=\"1.0\"?>\n<?mso-application progid=\"Excel.Sheet\"?>\n\
+             <Workbook xmlns=\"urn:schemas-microsoft-com:office:spreadsheet\">",
+            "an Excel workbook in XML",
+        ),
+        (
+            "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n\
+             <office:document xmlns:office=\"urn:oasis:names:tc:opendocument:xmlns:office:1.0\">",
+            "an OpenDocument sheet",
+        ),
+        ("<?xml version=\"1.0\"?>\n<список>", "an XML document"),
+        (
+            "BEGIN:VCARD\r\nVERSION:3.0\r\nTEL:+380971112233\r\n",
+            "a list of contacts",
+        ),
+    ] {
+        let list = format!("{head}{}", row.repeat(3));
+        let expected = format!("l: this is {what}");
+        for encoding in [Encoding::Utf8, Encoding::Windows1251, Encoding::Ucs2Le] {
+            let mut bytes = encoding.encode(&list).unwrap();
+            if encoding == Encoding::Ucs2Le {
+                bytes.splice(..0, [0xff, 0xfe]);
+            }
+            let told = told(bytes);
+            assert!(told.starts_with(&expected), "{head:?}: {told}");
+        }
+        assert!(told(format!("\u{feff}{list}").into_bytes()).starts_with(&expected));
+        // In a row behind the first it is a cell.
+        let list = format!("380971112233\n{head}{}", row.repeat(3));
+        assert_eq!(told(list.into_bytes()), "");
+    }
+    for json in [
+        "[{\"phone\":\"380971112233\"},{\"phone\":\"79101112233\"}]\n",
+        "[\n  \"380971112233\",\n  \"79101112233\"\n]\n",
+        "{\"data\":[{\"phone\":\"380971112233\"},{\"phone\":\"79101112233\"}]}\n",
+        "{\"data\":[\"380971112233\",\"79101112233\"]}\n",
+        "{\n  \"phones\": [\n",
+    ] {
+        assert!(
+            told(json.into()).starts_with("l: this is a JSON document"),
+            "{json}"
+        );
+    }
+    for rows in [
+        "<380971112233>\n<79101112233>\n",
+        "{\"phone\":\"380971112233\"}\n{\"phone\":\"79101112233\"}\n",
+        "[380971112233],Anna\n",
+        "{380971112233}\n",
+    ] {
+        assert_eq!(told(rows.into()), "");
+    }
+}
+
 /// Fields count towards the size of a batch as text does: rows of delimiters alone are small in
 /// the file and large in memory.
 #[test]
