@@ -12,7 +12,7 @@ use std::sync::OnceLock;
 struct Input<'a> {
     /// How far each number is above the last.
     steps: Vec<Step>,
-    /// Above a set of very many numbers; seldom, as that takes long.
+    /// Above a set of so many numbers that many threads take a piece each; seldom, as that takes long.
     base: u8,
     changes: Vec<Change>,
     unmended: bool,

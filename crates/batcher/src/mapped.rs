@@ -11,7 +11,7 @@ use std::io::{self, Read};
 use std::path::Path;
 
 /// Opens a file that [`NumberSet::write_to`] has written, without loading it: it is mapped into
-/// memory, checked as a whole by so many threads (0 is one for each core), and looked up where it is.
+/// memory, checked by so many threads (0 is one for each core, [`NumberSet::open`]), and looked up where it is.
 /// `None` if it is another kind of file.
 ///
 /// The file must not be changed while the set is in use; put a new one in its place by renaming it,

@@ -37,6 +37,7 @@ mod compress;
 mod detect;
 mod encoding;
 mod error;
+mod foreign;
 mod formula;
 mod options;
 mod rows;

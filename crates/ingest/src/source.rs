@@ -6,6 +6,7 @@ use crate::column::{Run, Value};
 use crate::compress::Compression;
 use crate::detect;
 use crate::error::{Error, ErrorKind};
+use crate::foreign;
 use crate::formula::unescape;
 use crate::options::{Choice, Column, MOST_CHUNK_BYTES, Options};
 use crate::rows::RowFeed;
@@ -303,24 +304,18 @@ impl Source {
             let rows = workbook.read_from(input, options).map_err(fail)?;
             return Source::from_sheet(name, rows, compression_name, options);
         }
-        if let Some((what, advice)) = foreign(&head) {
-            return Err(fail(ErrorKind::Unsupported {
-                what: what.into(),
-                advice: advice.into(),
-            }));
-        }
-        if let Some(sheet) = &options.sheet {
-            let (wanted, sheets) = (sheet.wanted(), Vec::new());
-            return Err(fail(ErrorKind::NoSheet { wanted, sheets }));
+        if let Some(kind) = foreign::by_bytes(&head) {
+            return Err(fail(kind));
         }
         let (encoding, bom, encoding_confidence) =
             detect::encoding(&head, whole, options.encoding).map_err(fail)?;
         let sample = text::sample(name, &head[bom..], bom, whole, encoding)?;
-        if let Some((what, advice)) = foreign_text(&sample) {
-            return Err(fail(ErrorKind::Unsupported {
-                what: what.into(),
-                advice: advice.into(),
-            }));
+        if let Some(kind) = foreign::by_text(&sample, options.delimiter != Choice::Auto) {
+            return Err(fail(kind));
+        }
+        if let Some(sheet) = &options.sheet {
+            let (wanted, sheets) = (sheet.wanted(), Vec::new());
+            return Err(fail(ErrorKind::NoSheet { wanted, sheets }));
         }
         let (mut sample, mut before, mut delimiter) = (&*sample, bom, options.delimiter);
         let names_mark = detect::separator_line(sample).filter(|(mark, _)| match delimiter {
@@ -1081,93 +1076,6 @@ fn check_size(size: u64, limit: u64) -> Result<(), ErrorKind> {
         size,
         limit,
     })
-}
-
-/// Formats that people mistake for lists, by their first bytes.
-fn foreign(head: &[u8]) -> Option<(&'static str, &'static str)> {
-    const UNPACK: &str = "unpack it first, or pack it with gzip or zstd";
-    const EXPORT: &str = "export the list as CSV or as an Excel workbook";
-    const KNOWN: [(&[u8], &str, &str); 14] = [
-        (b"\xfd7zXZ\0", "a file compressed with xz", UNPACK),
-        (b"BZh", "a file compressed with bzip2", UNPACK),
-        (b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive", UNPACK),
-        (b"Rar!\x1a\x07", "a RAR archive", UNPACK),
-        (b"\x04\x22\x4d\x18", "a file compressed with LZ4", UNPACK),
-        (b"\x1f\x9d", "a file compressed with compress", UNPACK),
-        (b"%PDF-", "a PDF", EXPORT),
-        (b"\x89PNG\r\n\x1a\n", "a picture (PNG)", EXPORT),
-        (b"\xff\xd8\xff", "a picture (JPEG)", EXPORT),
-        (b"GIF8", "a picture (GIF)", EXPORT),
-        (b"{\\rtf", "a Rich Text document", EXPORT),
-        (b"\x7fELF", "a program", EXPORT),
-        (b"SQLite format 3\0", "a database (SQLite)", EXPORT),
-        (b"PAR1", "a Parquet file", EXPORT),
-    ];
-    let is_bzip2 =
-        |head: &[u8]| matches!(head.get(3), Some(b'1'..=b'9')) && head.get(4) == Some(&b'1');
-    KNOWN
-        .into_iter()
-        .find(|(magic, ..)| head.starts_with(magic) && (*magic != b"BZh" || is_bzip2(head)))
-        .map(|(_, what, advice)| (what, advice))
-}
-
-/// The same of texts. Programs that export "to Excel" often write a web page and call it `.xls`.
-fn foreign_text(text: &str) -> Option<(&'static str, &'static str)> {
-    const SAVE: &str =
-        "open it in a spreadsheet program and save it as CSV or as an Excel workbook (.xlsx)";
-    const PAGE: &str = "a web page, whatever its name says";
-    const XML: [(&str, &str); 4] = [
-        ("<office:document", "an OpenDocument sheet in XML"),
-        (":office:spreadsheet", "an Excel workbook in XML, of 2003"),
-        ("<html", PAGE),
-        ("<?xml", "an XML document"),
-    ];
-    const KNOWN: [(&str, &str, &str); 9] = [
-        ("<!doctype html", PAGE, SAVE),
-        ("<html", PAGE, SAVE),
-        ("<head", PAGE, SAVE),
-        ("<meta", PAGE, SAVE),
-        ("<style", PAGE, SAVE),
-        ("<body", PAGE, SAVE),
-        ("<table", PAGE, SAVE),
-        (
-            "mime-version:",
-            "a web page with all that belongs to it",
-            SAVE,
-        ),
-        (
-            "begin:vcard",
-            "a list of contacts (vCard)",
-            "export the contacts as CSV",
-        ),
-    ];
-    const LOOKED_AT: usize = 1024;
-    let text = text.trim_start();
-    let head = text.char_indices().nth(LOOKED_AT);
-    let head = text[..head.map_or(text.len(), |(at, _)| at)].to_ascii_lowercase();
-    if is_json(text) {
-        return Some(("a JSON document", "export the list as CSV"));
-    }
-    if head.starts_with("<?xml") {
-        let is_there = |(mark, _): &(&str, &str)| head.contains(mark);
-        return XML.into_iter().find(is_there).map(|(_, what)| (what, SAVE));
-    }
-    KNOWN
-        .into_iter()
-        .find(|(mark, ..)| head.starts_with(mark))
-        .map(|(_, what, advice)| (what, advice))
-}
-
-/// Whether a text is one JSON value, so that its lines, or its one line, are no rows. Objects line by line are
-/// rows.
-fn is_json(text: &str) -> bool {
-    let begins = |open: char, then: &[char]| {
-        let rest = text.strip_prefix(open).map(str::trim_start);
-        rest.is_some_and(|rest| rest.starts_with(then))
-    };
-    let line = text.lines().next().unwrap_or_default().trim_end();
-    let is_row = || line.ends_with('}') && !line.contains("[{") && !line.contains("[\"");
-    begins('[', &['{', '[', '"']) || begins('{', &['"']) && !is_row()
 }
 
 fn names_column(options: &Options, first: &[String]) -> bool {

@@ -126,8 +126,10 @@ impl Pieces {
         if known.len() > size || self.at_end {
             let len = known.len().min(size);
             buffer.clear();
-            // It comes back for bytes that are read.
-            buffer.reserve_exact(size + 1);
+            if !self.at_end {
+                // It comes back for bytes that are read.
+                buffer.reserve_exact(size + 1);
+            }
             buffer.extend_from_slice(&known[..len]);
             self.start += len;
             return match self.start == self.pending.len() {

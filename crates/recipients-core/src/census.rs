@@ -696,6 +696,8 @@ fn strike<W: Copy>(
 ) -> usize {
     /// Numbers of the set that are unpacked while one is looked for among the blocks.
     const UNPACKED_MEANWHILE: usize = 96;
+    /// As many take as long as to clear all bits.
+    const CLEARED: usize = 128;
     let mut kept = 0;
     let mut keep = |run: &mut [Candidate<W>], at: usize, is_there: bool| match is_there {
         true => tell(run[at]),
@@ -709,10 +711,10 @@ fn strike<W: Copy>(
     };
     let low = first.leaf() << LEAF_BITS;
     let blocks = set.blocks(low..low + (1 << LEAF_BITS));
-    if NumberSet::in_blocks(&blocks) <= UNPACKED_MEANWHILE * run.len() {
-        if blocks.is_empty() {
-            return run.len();
-        }
+    if blocks.is_empty() {
+        return run.len();
+    }
+    if NumberSet::in_blocks(&blocks) + CLEARED <= UNPACKED_MEANWHILE * run.len() {
         set.for_blocks(blocks, |number| {
             let place = number.wrapping_sub(low) as usize;
             if let Some(word) = bits.get_mut(place / 64) {

@@ -36,9 +36,13 @@ const HEADER: usize = 40;
 const BLOCK: usize = 64;
 /// Bytes that a block takes in the index.
 const ENTRY: usize = 16;
-/// Fewer blocks, or bytes, are not worth a thread.
-const BLOCKS_OF_PIECE: usize = 1 << 14;
-const BYTES_OF_PIECE: usize = 1 << 22;
+/// Fewer blocks, or bytes, are not worth a thread. Where it is tried whether threads come to the same, fewer are.
+const BLOCKS_OF_PIECE: usize = BYTES_OF_PIECE >> 8;
+const BYTES_OF_PIECE: usize = match (cfg!(test), cfg!(fuzzing)) {
+    (true, _) => 1 << 8,
+    (_, true) => 1 << 18,
+    _ => 1 << 22,
+};
 /// Numbers for each word of the filter: 16 bits a number, which lets one of 150 strangers through.
 const PER_WORD: u64 = 4;
 
@@ -333,10 +337,7 @@ impl NumberSet {
     ///
     /// If writing fails.
     pub fn write_to(&self, mut out: impl io::Write) -> io::Result<()> {
-        let blocks = match &self.held.bytes {
-            Bytes::Opened(bytes, _) => return out.write_all((**bytes).as_ref()),
-            Bytes::Built(blocks) => &blocks[HEADER..],
-        };
+        let blocks = &self.held.blocks()[HEADER..self.parts.filter];
         let filter = self.filter().words.as_flattened();
         let mut crc = crc32fast::Hasher::new();
         crc.update(blocks);
@@ -406,8 +407,11 @@ impl NumberSet {
         /// Numbers of the set that are put into the filter while one is looked for without it.
         const MADE_MEANWHILE: u64 = 32;
         let is_worth_it = || {
-            let missed = &self.held.missed;
-            missed.fetch_add(numbers as u64, Ordering::Relaxed) > self.len() / MADE_MEANWHILE
+            let before = self
+                .held
+                .missed
+                .fetch_add(numbers as u64, Ordering::Relaxed);
+            before.saturating_add(numbers as u64) > self.len() / MADE_MEANWHILE
         };
         let can_be_asked = self.held.filter.get().is_some() || is_worth_it();
         can_be_asked.then(|| self.filter())
@@ -750,7 +754,7 @@ mod tests {
             let built: NumberSet = numbers.iter().filter_map(|&n| Msisdn::from_u64(n)).collect();
             let bytes = built.to_bytes();
             prop_assert_eq!(bytes.len(), built.byte_len());
-            let set = NumberSet::open(bytes).unwrap();
+            let set = NumberSet::open_on(bytes, 3).unwrap();
             prop_assert_eq!(set.to_bytes(), built.to_bytes());
             prop_assert_eq!(set.len(), model.len() as u64);
             prop_assert!(set.iter().map(Msisdn::as_u64).eq(model.iter().copied()));
