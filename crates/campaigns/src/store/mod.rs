@@ -31,6 +31,7 @@ use rusqlite::{
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
 use std::time::{Duration, Instant};
 
 /// The schema's versions: the n-th leads from version n to n + 1.
@@ -63,6 +64,10 @@ const STEPS: i32 = 100_000;
 /// Readers at a time; others wait.
 const READERS: usize = 64;
 
+/// Where there are as many readers as cores, one of them is waited for so long before another is opened: nearly
+/// all looks are over sooner, and do not get quicker by more of them.
+const SOON: Duration = Duration::from_millis(10);
+
 /// A reader that nobody has needed for so long is closed: it holds memory and two descriptors.
 const IDLE: Duration = Duration::from_secs(60);
 
@@ -75,6 +80,9 @@ pub(crate) struct Store {
     /// then brings what is in the log to its place: whoever takes the file away takes all of it.
     readers: Mutex<(Vec<Spare>, usize)>,
     writer: Mutex<Connection>,
+    /// How many readers are opened without waiting for one, and how long one is waited for.
+    few: usize,
+    soon: Duration,
     /// A reader came back.
     returned: Condvar,
     faults: Arc<dyn Faults>,
@@ -130,6 +138,8 @@ impl Store {
             path: path.to_owned(),
             writer: Mutex::new(writer),
             readers: Mutex::default(),
+            few: thread::available_parallelism().map_or(2, |cores| cores.get().max(2)),
+            soon: SOON,
             returned: Condvar::new(),
             faults,
         })
@@ -243,12 +253,17 @@ impl Store {
         longest: Duration,
         look: impl FnOnce(&Look<'_>) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        let lock = || self.readers.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_none_free =
-            |(spare, all): &mut (Vec<Spare>, usize)| spare.is_empty() && *all >= READERS;
+        type Readers = (Vec<Spare>, usize);
+        let readers = self.readers.lock().unwrap_or_else(PoisonError::into_inner);
+        let few_are_free = |(spare, all): &mut Readers| spare.is_empty() && *all >= self.few;
+        let (readers, _) = self
+            .returned
+            .wait_timeout_while(readers, self.soon, few_are_free)
+            .unwrap_or_else(PoisonError::into_inner);
+        let is_none_free = |(spare, all): &mut Readers| spare.is_empty() && *all >= READERS;
         let mut readers = self
             .returned
-            .wait_while(lock(), is_none_free)
+            .wait_while(readers, is_none_free)
             .unwrap_or_else(PoisonError::into_inner);
         let spare = readers.0.pop();
         readers.1 += usize::from(spare.is_none());
@@ -521,6 +536,35 @@ mod tests {
         store.read(look).unwrap();
         let readers = store.readers.lock().unwrap();
         assert_eq!((readers.0.len(), readers.1), (1, 1));
+    }
+
+    #[test]
+    fn a_reader_that_is_soon_free_is_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut store = open(&folder.path().join("x.db")).unwrap();
+        (store.few, store.soon) = (2, Duration::from_millis(1));
+        let look = |look: &Look<'_>| look.one("SELECT 1", [], |row| row.get::<_, i64>(0));
+        let nested = store.read(|_| store.read(|_| store.read(look)));
+        assert_eq!(nested.unwrap(), 1);
+        assert_eq!(
+            store.readers.lock().unwrap().1,
+            3,
+            "the two were not free soon"
+        );
+
+        let mut store = open(&folder.path().join("x.db")).unwrap();
+        (store.few, store.soon) = (2, Duration::from_secs(600));
+        thread::scope(|scope| {
+            let nested = store.read(|_| {
+                store.read(|_| {
+                    scope.spawn(|| store.read(look).unwrap());
+                    thread::sleep(Duration::from_millis(20));
+                    Ok(())
+                })
+            });
+            nested.unwrap();
+        });
+        assert_eq!(store.readers.lock().unwrap().1, 2);
     }
 
     #[test]
