@@ -64,9 +64,9 @@ const STEPS: i32 = 100_000;
 /// Readers at a time; others wait.
 const READERS: usize = 64;
 
-/// Where there are as many readers as cores, one of them is waited for so long before another is opened: nearly
-/// all looks are over sooner, and do not get quicker by more of them.
-const SOON: Duration = Duration::from_millis(10);
+/// Where there are twice as many readers as cores, one of them is waited for so long before another is opened:
+/// nearly all looks are over sooner, and do not get quicker by more of them.
+const SOON: Duration = Duration::from_millis(50);
 
 /// A reader that nobody has needed for so long is closed: it holds memory and two descriptors.
 const IDLE: Duration = Duration::from_secs(60);
@@ -138,7 +138,7 @@ impl Store {
             path: path.to_owned(),
             writer: Mutex::new(writer),
             readers: Mutex::default(),
-            few: thread::available_parallelism().map_or(2, |cores| cores.get().max(2)),
+            few: thread::available_parallelism().map_or(4, |cores| 2 * cores.get().max(2)),
             soon: SOON,
             returned: Condvar::new(),
             faults,
