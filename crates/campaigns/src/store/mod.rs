@@ -253,17 +253,17 @@ impl Store {
         longest: Duration,
         look: impl FnOnce(&Look<'_>) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        type Readers = (Vec<Spare>, usize);
+        let none_is_free_of = |most: usize| {
+            move |(spare, all): &mut (Vec<Spare>, usize)| spare.is_empty() && *all >= most
+        };
         let readers = self.readers.lock().unwrap_or_else(PoisonError::into_inner);
-        let few_are_free = |(spare, all): &mut Readers| spare.is_empty() && *all >= self.few;
         let (readers, _) = self
             .returned
-            .wait_timeout_while(readers, self.soon, few_are_free)
+            .wait_timeout_while(readers, self.soon, none_is_free_of(self.few))
             .unwrap_or_else(PoisonError::into_inner);
-        let is_none_free = |(spare, all): &mut Readers| spare.is_empty() && *all >= READERS;
         let mut readers = self
             .returned
-            .wait_while(readers, is_none_free)
+            .wait_while(readers, none_is_free_of(READERS))
             .unwrap_or_else(PoisonError::into_inner);
         let spare = readers.0.pop();
         readers.1 += usize::from(spare.is_none());
@@ -466,6 +466,7 @@ fn prepare(connection: &mut Connection) -> Result<(), Error> {
 mod tests {
     use super::*;
     use crate::NoFaults;
+    use std::sync::mpsc;
 
     fn open(path: &Path) -> Result<Store, Error> {
         Store::open(path, Arc::new(NoFaults))
@@ -554,11 +555,18 @@ mod tests {
 
         let mut store = open(&folder.path().join("x.db")).unwrap();
         (store.few, store.soon) = (2, Duration::from_secs(600));
+        let (begins, begun) = mpsc::channel();
         thread::scope(|scope| {
             let nested = store.read(|_| {
                 store.read(|_| {
-                    scope.spawn(|| store.read(look).unwrap());
-                    thread::sleep(Duration::from_millis(20));
+                    let store = &store;
+                    scope.spawn(move || {
+                        begins.send(()).unwrap();
+                        store.read(look).unwrap()
+                    });
+                    begun.recv().unwrap();
+                    // Time enough to open a third one, if it did not wait.
+                    thread::sleep(Duration::from_millis(50));
                     Ok(())
                 })
             });
