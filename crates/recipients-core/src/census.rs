@@ -390,9 +390,11 @@ impl<'c, W: Copy + Default> Census<'c, W> {
             likely_duplicates,
             ..
         } = self;
-        let mut batches = batches.peekable();
+        // A batch is brought near while the one before it is gone through.
+        let mut batches = batches.inspect(|batch| touch_all(batch)).peekable();
         while let Some(batch) = batches.next() {
-            leaves.push(batch, batches.peek().unwrap_or(&&[][..]));
+            batches.peek();
+            leaves.push(batch);
         }
         let lists = checker.policy().lists();
         let mut tally = ClassTally {
@@ -611,12 +613,7 @@ impl<W: Copy> Leaves<W> {
         }
     }
 
-    /// Takes a batch, before another one.
-    fn push(&mut self, batch: &[Candidate<W>], next: &[Candidate<W>]) {
-        let lines = next
-            .iter()
-            .step_by((LINE / size_of::<Candidate<W>>()).max(1));
-        touch(lines.map(|candidate| candidate.word));
+    fn push(&mut self, batch: &[Candidate<W>]) {
         for candidate in batch {
             let leaf = candidate.leaf();
             let slot = self.slot(leaf >> RANGE_BITS);
@@ -675,6 +672,13 @@ impl<W: Copy> Leaves<W> {
         self.ranges = [0; RANGES];
         (self.used, self.is_mixed) = (0, false);
     }
+}
+
+/// Reads a word of each line of memory that these candidates lie in.
+fn touch_all<W>(candidates: &[Candidate<W>]) {
+    let step = (LINE / size_of::<Candidate<W>>()).max(1);
+    let lines = candidates.iter().step_by(step);
+    touch(lines.map(|candidate| candidate.word));
 }
 
 /// Few steps: what is grown out of has been touched, and touching memory first is dear.
@@ -837,7 +841,7 @@ mod tests {
         for first in 0..200 {
             let numbers = (0..60_000u64).map(|n| 79_000_000_000 + 60_000 * first + n);
             let batch: Vec<_> = numbers.filter_map(Candidate::from_bits).collect();
-            leaves.push(&batch, &[]);
+            leaves.push(&batch);
             let mut found = 0;
             leaves.drain(|run| {
                 assert!(
