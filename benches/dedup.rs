@@ -164,7 +164,7 @@ struct Ranks {
 impl Ranks {
     const FIRST: u64 = 79_000_000_000;
     const STEP: u32 = 10_000;
-    /// As many as in a part of [`radix`].
+    /// The bits of a part stay in the second-level cache.
     const PART_BITS: u32 = 22;
 
     fn new() -> Ranks {

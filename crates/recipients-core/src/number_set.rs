@@ -36,7 +36,8 @@ const HEADER: usize = 40;
 const BLOCK: usize = 64;
 /// Bytes that a block takes in the index.
 const ENTRY: usize = 16;
-/// Fewer blocks, or bytes, are not worth a thread. Where it is tried whether threads come to the same, fewer are.
+/// Fewer bytes, or blocks, are not worth a thread; a block has a few hundred. Where it is tried whether threads
+/// come to the same, fewer are.
 const BLOCKS_OF_PIECE: usize = BYTES_OF_PIECE >> 8;
 const BYTES_OF_PIECE: usize = match (cfg!(test), cfg!(fuzzing)) {
     (true, _) => 1 << 8,
@@ -66,6 +67,7 @@ pub struct NumberSet {
     parts: Parts,
 }
 
+/// What the clones of a set share.
 struct Held {
     bytes: Bytes,
     /// Made, or looked through, when it is worth it: whoever looks for few numbers, or range by range, does
