@@ -287,46 +287,13 @@ fn head_of(text: &str) -> &str {
 
 const DELIMITERS: [char; 4] = [',', ';', '\t', '|'];
 
+/// Breaks of lines in a field: a stray quote must not eat the sample.
+const MOST_BREAKS: usize = 20;
+
 /// A quote encloses if it is seen to open *and* close fields; a lone one at a field's start
 /// (Excel's text mark `'380…`) does not.
 fn guess_enclosure(sample: &str) -> (Option<char>, Confidence) {
-    const MOST_BREAKS: usize = 20;
-    let is_border = |c: Option<&u8>| {
-        c.is_none_or(|&c| c == b'\n' || c == b'\r' || DELIMITERS.contains(&char::from(c)))
-    };
-    let bytes = sample.as_bytes();
-    let evidence = |quote: u8| {
-        let mut opens = 0usize;
-        let mut pairs = 0usize;
-        let mut open = false;
-        let mut breaks = 0;
-        let mut at = 0;
-        let next = |at: usize, open: bool| {
-            let rest = &bytes[at..];
-            let next = match open {
-                true => memchr::memchr3(quote, b'\n', b'\r', rest),
-                false => memchr::memchr(quote, rest),
-            };
-            next.map(|next| at + next)
-        };
-        while let Some(found) = next(at, open) {
-            at = found + 1;
-            let previous = found.checked_sub(1).map(|before| &bytes[before]);
-            let following = bytes.get(at);
-            if bytes[found] != quote {
-                // Fields have line breaks, but a stray quote must not eat the sample.
-                breaks += 1;
-                open = breaks < MOST_BREAKS;
-            } else if !open && is_border(previous) {
-                (open, opens, breaks) = (true, opens + 1, 0);
-            } else if open && following == Some(&quote) {
-                at += 1; // doubled
-            } else if open && is_border(following) {
-                (open, pairs) = (false, pairs + 1);
-            }
-        }
-        (pairs, opens)
-    };
+    let evidence = |quote| opens_and_closes(sample.as_bytes(), quote);
     let (double, single) = (evidence(b'"'), evidence(b'\''));
     match (double.0, single.0) {
         (0, 0) if double.1 > 0 || single.1 > 0 => (None, Confidence::Guess),
@@ -334,6 +301,40 @@ fn guess_enclosure(sample: &str) -> (Option<char>, Confidence) {
         (d, s) if d >= s => (Some('"'), Confidence::Likely),
         _ => (Some('\''), Confidence::Likely),
     }
+}
+
+/// How often a quote, which is ASCII, closes a field that it has opened, and how often it opens one.
+fn opens_and_closes(sample: &[u8], quote: u8) -> (usize, usize) {
+    let is_border = |byte: Option<&u8>| {
+        byte.is_none_or(|&b| b == b'\n' || b == b'\r' || DELIMITERS.contains(&char::from(b)))
+    };
+    let next = |at: usize, is_open: bool| {
+        let rest = &sample[at..];
+        let next = match is_open {
+            true => memchr::memchr3(quote, b'\n', b'\r', rest),
+            false => memchr::memchr(quote, rest),
+        };
+        next.map(|next| at + next)
+    };
+    let (mut closes, mut opens) = (0, 0);
+    let (mut at, mut is_open, mut breaks) = (0, false, 0);
+    while let Some(found) = next(at, is_open) {
+        at = found + 1;
+        let following = sample.get(at);
+        if sample[found] != quote {
+            breaks += 1;
+            is_open = breaks < MOST_BREAKS;
+        } else if !is_open {
+            if is_border(sample[..found].last()) {
+                (is_open, opens, breaks) = (true, opens + 1, 0);
+            }
+        } else if following == Some(&quote) {
+            at += 1; // doubled
+        } else if is_border(following) {
+            (is_open, closes) = (false, closes + 1);
+        }
+    }
+    (closes, opens)
 }
 
 fn guess_delimiter(sample: &str, whole: bool, quote: Option<char>) -> (Option<char>, Confidence) {
@@ -592,6 +593,51 @@ fn has_word(name: &str, words: &[&str]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    /// [`opens_and_closes`], one character after the other.
+    fn by_characters(sample: &str, quote: char) -> (usize, usize) {
+        let is_border = |c: Option<char>| c.is_none_or(|c| "\r\n,;\t|".contains(c));
+        let (mut closes, mut opens) = (0, 0);
+        let (mut is_open, mut breaks, mut previous) = (false, 0, None);
+        let mut chars = sample.chars().peekable();
+        while let Some(c) = chars.next() {
+            match (is_open, c == quote) {
+                (false, true) if is_border(previous) => {
+                    (is_open, opens, breaks) = (true, opens + 1, 0);
+                }
+                (true, true) if chars.peek() == Some(&quote) => {
+                    chars.next();
+                }
+                (true, true) if is_border(chars.peek().copied()) => {
+                    (is_open, closes) = (false, closes + 1);
+                }
+                (true, false) if c == '\r' || c == '\n' => {
+                    breaks += 1;
+                    is_open = breaks < MOST_BREAKS;
+                }
+                _ => {}
+            }
+            previous = Some(c);
+        }
+        (closes, opens)
+    }
+
+    proptest! {
+        #[test]
+        fn quotes_are_counted_as_by_characters(
+            pieces in prop::collection::vec(
+                prop_oneof![4 => "[\"';,\t|\r\né1]{1,6}", 1 => "\n{15,25}", 1 => Just("\"".to_owned())],
+                0..20,
+            ),
+        ) {
+            let sample = pieces.concat();
+            for quote in ['"', '\''] {
+                let expected = by_characters(&sample, quote);
+                prop_assert_eq!(opens_and_closes(sample.as_bytes(), quote as u8), expected);
+            }
+        }
+    }
 
     fn guess(sample: &str) -> (Option<char>, Option<char>) {
         let (dialect, _, _) = dialect(sample, true, Choice::Auto, Choice::Auto);

@@ -159,6 +159,7 @@ mod tests {
             "{\n  \"phones\": [\n",
             "[[\"380971112233\"],\n[\"79101112233\"]]\n",
             r#"[{"name":"\"]","phone":"380971112233"},"#,
+            r#"["\"]\"",380971112233]"#,
         ] {
             assert!(is_json(json), "{json}");
         }
@@ -179,6 +180,13 @@ mod tests {
         ] {
             assert!(!is_json(rows), "{rows}");
         }
+    }
+
+    #[test]
+    fn names_that_begin_as_bzip2_does_are_no_bzip2() {
+        assert!(by_bytes(b"BZh91AY&SY").is_some());
+        assert!(by_bytes(b"BZhanna;380971112233\n").is_none());
+        assert!(by_bytes(b"BZh9;380971112233\n").is_none());
     }
 
     proptest! {
