@@ -401,3 +401,57 @@ fn room_for_bodies() {
         assert!(again.starts_with("HTTP/1.1 200"), "{again}");
     });
 }
+
+/// Whoever sends large bodies slowly, without a key, keeps only half of the room from others: a body that
+/// says first whose it is does not wait for them.
+#[test]
+fn strangers_leave_room_for_accounts() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = ServerOptions {
+        patience: Duration::from_secs(3),
+        body_bytes: 1 << 20,
+        // Two such bodies fit, with what is made of them.
+        bodies_bytes: 15 << 20,
+        ..ServerOptions::default()
+    };
+    let server = Server::with(folder.path(), &Arc::default(), options);
+    let body = vec![b'a'; 900 << 10];
+    let head = |query: &str, length: usize| {
+        format!(
+            "POST /service/user/getownbalance{query} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\
+             Content-Length: {length}\r\n\r\n"
+        )
+    };
+    let (in_query, in_form) = (
+        format!("?apiKey={}", server.key),
+        format!("apiKey={}&", server.key),
+    );
+    std::thread::scope(|scope| {
+        let slow: Vec<_> = ["", "?apiKey=0123456789012345678901234567890123456789"]
+            .map(|query| {
+                let head = head(query, body.len() + 1);
+                let (server, body) = (&server, &body);
+                scope.spawn(move || server.dribble(&[head.as_bytes(), body], Duration::ZERO))
+            })
+            .into();
+        std::thread::sleep(Duration::from_millis(300));
+        let account = |query: &str, form: &str| {
+            let head = head(query, form.len() + body.len());
+            server.dribble(&[head.as_bytes(), form.as_bytes(), &body], Duration::ZERO)
+        };
+        let started = Instant::now();
+        for answer in [account(&in_query, ""), account("", &in_form)] {
+            assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+        }
+        // The slow ones have not been given up yet.
+        assert!(started.elapsed() < options.patience * 3 / 4);
+        // One has room and does not go on, the other waits for it in vain.
+        let mut refused: Vec<String> = slow
+            .into_iter()
+            .map(|slow| slow.join().unwrap())
+            .map(|answer| answer.chars().take("HTTP/1.1 408".len()).collect())
+            .collect();
+        refused.sort();
+        assert_eq!(refused, ["HTTP/1.1 408", "HTTP/1.1 503"]);
+    });
+}

@@ -5,7 +5,7 @@ use super::faults::{Fault, FaultPlan};
 use super::guests::{Guest, Guests};
 use super::methods::{self, Call, Gate};
 use super::metrics::{Gauges, Metrics};
-use super::read::{FREE, ROOM_UNIT, Refused, read};
+use super::read::{FREE, Refused, Room, read};
 use super::searches::Searches;
 use super::tls::Tls;
 use super::{ServerOptions, Setup};
@@ -29,7 +29,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::OwnedSemaphorePermit;
 use tower_http::services::ServeFile;
 
 /// Bytes of a head that are held, and of an answer that were not written yet.
@@ -37,9 +37,6 @@ const MOST_HEAD: usize = 192 << 10;
 
 /// How often the flag to stop is looked at.
 const LOOK: Duration = Duration::from_millis(50);
-
-/// Files that are taken at a time before it is known whose they are.
-const STRANGERS: usize = 8;
 
 #[derive(Clone)]
 pub(super) struct Server {
@@ -50,10 +47,7 @@ pub(super) struct Server {
     guests: Arc<Guests>,
     searches: Arc<Searches>,
     faults: Arc<FaultPlan>,
-    /// Room for bodies.
-    pub(super) room: Arc<Semaphore>,
-    /// Files of callers whose key has not come yet.
-    pub(super) strangers: Arc<Semaphore>,
+    pub(super) room: Room,
 }
 
 /// Who is asking.
@@ -86,8 +80,7 @@ pub(super) fn serve(
         guests: Guests::new(options.connections, options.silent_connections),
         searches: Arc::default(),
         faults: Arc::new(faults),
-        room: Arc::new(Semaphore::new(options.bodies_bytes / ROOM_UNIT)),
-        strangers: Arc::new(Semaphore::new(STRANGERS)),
+        room: Room::new(&options),
     };
     // On one of the threads that serve: others would have to be woken for every connection.
     let accepting = runtime.spawn(accept(server, listener, tls, Arc::clone(stop)));
@@ -483,7 +476,7 @@ async fn service(
         metrics.refused(refused.status().as_u16());
         refused
     };
-    let (room, patience) = (Arc::clone(&server.room), server.options.patience);
+    let (room, patience) = (server.room.clone(), server.options.patience);
     // Lists may have to wait for others, and make room for other connections meanwhile.
     let searches = match method.ends_with("list") {
         true => {
@@ -496,7 +489,6 @@ async fn service(
         false => None,
     };
     guest.is_served().await;
-    let most = (server.options.bodies_bytes / ROOM_UNIT) as u32;
     let answer = {
         let (module, method) = (module.clone(), method.clone());
         blocking(move || {
@@ -537,19 +529,12 @@ async fn service(
     }
     let text = Bytes::from(text);
     // What has been done is told in any case, and in few words.
-    let units = match searches {
-        Some(_) => text.len().saturating_sub(FREE).div_ceil(ROOM_UNIT) as u32,
-        None => 0,
-    };
-    let room = match units {
-        0 => None,
-        _ => {
-            let room = room.acquire_many_owned(units.min(most));
-            match tokio::time::timeout(patience, room).await {
-                Ok(Ok(room)) => Some(room),
-                _ => return busy(),
-            }
-        }
+    let room = match searches {
+        Some(_) => match tokio::time::timeout(patience, room.for_answer(text.len())).await {
+            Ok(Ok(room)) => room,
+            _ => return busy(),
+        },
+        None => None,
     };
     drop(searches);
     let headers = [(header::CONTENT_TYPE, output.content_type())];

@@ -18,7 +18,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Instant;
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
 
 /// The longest text of a multipart form: a field is no file.
 const MOST_FIELD: usize = 1 << 20;
@@ -32,7 +32,10 @@ const VALUE_WEIGHT: usize = 16;
 const VALUES_WEIGHT: usize = 6 << 20;
 
 /// Bytes of bodies are counted in these.
-pub(super) const ROOM_UNIT: usize = 1 << 10;
+const ROOM_UNIT: usize = 1 << 10;
+
+/// Files that are taken at a time before it is known whose they are.
+const STRANGERS_FILES: usize = 8;
 
 /// A body that is larger is parsed where it keeps no other request waiting.
 const LARGE: usize = 64 << 10;
@@ -105,12 +108,81 @@ impl Drop for Upload {
     }
 }
 
+/// Room for bodies and answers.
+///
+/// Whoever has no key can send slowly, too, so what is not known to come from an account has to do with half
+/// of it.
+#[derive(Clone)]
+pub(super) struct Room {
+    all: Arc<Semaphore>,
+    all_units: u32,
+    strangers: Arc<Semaphore>,
+    /// Places for files.
+    strangers_files: Arc<Semaphore>,
+}
+
+impl Room {
+    pub(super) fn new(options: &ServerOptions) -> Room {
+        let units = |bytes: usize| bytes / ROOM_UNIT;
+        let all = units(options.bodies_bytes);
+        // The largest body must have room.
+        let largest = units(options.body_bytes + VALUES_WEIGHT);
+        Room {
+            all: Arc::new(Semaphore::new(all)),
+            all_units: all as u32,
+            strangers: Arc::new(Semaphore::new((all / 2).max(largest).min(all))),
+            strangers_files: Arc::new(Semaphore::new(STRANGERS_FILES)),
+        }
+    }
+
+    /// Room for an answer of so many bytes, when there is some; all of it for one that is larger.
+    pub(super) async fn for_answer(
+        &self,
+        bytes: usize,
+    ) -> Result<Option<OwnedSemaphorePermit>, AcquireError> {
+        let units = bytes.saturating_sub(FREE).div_ceil(ROOM_UNIT) as u32;
+        match units.min(self.all_units) {
+            0 => Ok(None),
+            units => Arc::clone(&self.all)
+                .acquire_many_owned(units)
+                .await
+                .map(Some),
+        }
+    }
+}
+
+/// What a request takes until it is answered.
+#[derive(Default)]
+struct Holds {
+    bytes: usize,
+    room: Option<OwnedSemaphorePermit>,
+    /// What of the room is the strangers'.
+    as_stranger: Option<OwnedSemaphorePermit>,
+    /// Taken for a file, if it is not known whose it is.
+    file: Option<OwnedSemaphorePermit>,
+}
+
+fn add(held: &mut Option<OwnedSemaphorePermit>, more: OwnedSemaphorePermit) {
+    match held {
+        Some(held) => held.merge(more),
+        None => *held = Some(more),
+    }
+}
+
+/// The key among the pairs that a query or a form begins with, if it has come as a whole: something follows.
+fn key_in(pairs: &[u8]) -> Option<&str> {
+    let start = &pairs[..pairs.len().min(FREE)];
+    let whole = &start[..start.iter().rposition(|&byte| byte == b'&')?];
+    let mut pairs = whole.split(|&byte| byte == b'&');
+    let key = pairs.find_map(|pair| pair.strip_prefix(b"apiKey="))?;
+    std::str::from_utf8(key).ok()
+}
+
 /// A request that was read.
 pub(super) struct Read {
     pub(super) bag: Bag,
     pub(super) file: Option<Upload>,
-    /// What its body takes, until it is answered.
-    _held: (Option<OwnedSemaphorePermit>, Option<OwnedSemaphorePermit>),
+    _holds: Holds,
 }
 
 /// Reads a body, but not for ever, and not beyond what may be held.
@@ -118,11 +190,9 @@ struct Reader<'s> {
     server: &'s Server,
     /// When a stretch of the body began, and how many bytes of it have come.
     stretch: (Instant, u64),
-    /// Bytes that are held.
-    holds: usize,
-    held: Option<OwnedSemaphorePermit>,
-    /// Taken for a file, if it is not known whose it is.
-    stranger: Option<OwnedSemaphorePermit>,
+    holds: Holds,
+    /// Whether the key that came first is an account's.
+    is_known: Option<bool>,
 }
 
 impl<'s> Reader<'s> {
@@ -130,9 +200,8 @@ impl<'s> Reader<'s> {
         Reader {
             server,
             stretch: (Instant::now(), 0),
-            holds: 0,
-            held: None,
-            stranger: None,
+            holds: Holds::default(),
+            is_known: None,
         }
     }
 
@@ -156,39 +225,72 @@ impl<'s> Reader<'s> {
         }
     }
 
+    /// Whether this key, or one that came before, is an account's.
+    fn is_known(&mut self, key: Option<&str>) -> bool {
+        let key = key.filter(|key| !key.is_empty());
+        if let (None, Some(key)) = (self.is_known, key) {
+            let campaigns = &self.server.campaigns;
+            let account = tokio::task::block_in_place(|| campaigns.account_by_key(key));
+            self.is_known = Some(account.is_ok());
+        }
+        self.is_known == Some(true)
+    }
+
     /// A file comes: of an account, or one of a few whose key may come behind it.
     fn meet(&mut self, bag: &Bag) -> Result<(), Refused> {
-        let key = bag.text("apiKey").unwrap_or_default();
-        let campaigns = &self.server.campaigns;
-        let is_known = !key.is_empty()
-            && tokio::task::block_in_place(|| campaigns.account_by_key(key)).is_ok();
-        if !is_known && self.stranger.is_none() {
-            let place = Arc::clone(&self.server.strangers).try_acquire_owned();
-            self.stranger = Some(place.map_err(|_| Refused::Busy)?);
+        if !self.is_known(bag.text("apiKey")) && self.holds.file.is_none() {
+            let place = Arc::clone(&self.server.room.strangers_files).try_acquire_owned();
+            self.holds.file = Some(place.map_err(|_| Refused::Busy)?);
         }
         Ok(())
     }
 
-    /// Takes room for so many more bytes.
-    async fn hold(&mut self, bytes: usize) -> Result<(), Refused> {
-        self.holds += bytes;
-        if self.holds > self.server.options.body_bytes {
+    /// Takes room for so many more bytes. The key is asked for if it matters whose they are.
+    async fn hold<'k>(
+        &mut self,
+        bytes: usize,
+        key: impl FnOnce() -> Option<&'k str>,
+    ) -> Result<(), Refused> {
+        self.holds.bytes += bytes;
+        if self.holds.bytes > self.server.options.body_bytes {
             return Err(Refused::TooLarge);
         }
         // What is made of a body takes more than its bytes.
-        let weight = self.holds + (VALUE_WEIGHT * self.holds).min(VALUES_WEIGHT);
+        let weight = self.holds.bytes + (VALUE_WEIGHT * self.holds.bytes).min(VALUES_WEIGHT);
         let wanted = weight.saturating_sub(FREE).div_ceil(ROOM_UNIT);
-        let more = wanted - self.held.as_ref().map_or(0, |held| held.num_permits());
+        let holds = self.holds.room.as_ref();
+        let more = wanted - holds.map_or(0, OwnedSemaphorePermit::num_permits);
         if more > 0 {
-            let room = Arc::clone(&self.server.room).acquire_many_owned(more as u32);
-            let room = tokio::time::timeout(self.server.options.patience, room).await;
-            let room = room.map_err(|_| Refused::Busy)?;
-            let room = room.map_err(|_| Refused::Ours)?;
-            match &mut self.held {
-                Some(held) => held.merge(room),
-                None => self.held = Some(room),
-            }
+            let patience = self.server.options.patience;
+            let taken = tokio::time::timeout(patience, self.take(more as u32, key)).await;
+            let taken = taken.map_err(|_| Refused::Busy)?;
+            taken.map_err(|_| Refused::Ours)?;
         }
+        Ok(())
+    }
+
+    /// Takes so much room more, when there is some.
+    async fn take<'k>(
+        &mut self,
+        units: u32,
+        key: impl FnOnce() -> Option<&'k str>,
+    ) -> Result<(), AcquireError> {
+        let Room { all, strangers, .. } = &self.server.room;
+        let (all, strangers) = (Arc::clone(all), Arc::clone(strangers));
+        // Nobody is looked up as long as there is room for strangers.
+        let share = match Arc::clone(&strangers).try_acquire_many_owned(units) {
+            Ok(share) => Some(share),
+            Err(_) if self.is_known(key()) => {
+                self.holds.as_stranger = None;
+                None
+            }
+            Err(_) => Some(strangers.acquire_many_owned(units).await?),
+        };
+        if let Some(share) = share {
+            add(&mut self.holds.as_stranger, share);
+        }
+        let room = all.acquire_many_owned(units).await?;
+        add(&mut self.holds.room, room);
         Ok(())
     }
 }
@@ -198,10 +300,12 @@ pub(super) async fn read(server: &Server, request: Request) -> Result<Read, Refu
     let mut reader = Reader::new(server);
     let mut bag = Bag::new(server.options.bag);
     let query = request.uri().query().unwrap_or_default();
-    reader.hold(query.len()).await?;
+    let key = || key_in(query.as_bytes());
+    reader.hold(query.len(), key).await?;
     bag.add_query(query)?;
     if let Some(query) = request.headers().get(long_query()) {
-        reader.hold(query.len()).await?;
+        let key = || key_in(query.as_bytes());
+        reader.hold(query.len(), key).await?;
         bag.add_form(query.as_bytes())?;
     }
     bag.overlay();
@@ -228,11 +332,11 @@ pub(super) async fn read(server: &Server, request: Request) -> Result<Read, Refu
         Ok(file) => Ok(Read {
             bag,
             file,
-            _held: (reader.held, reader.stranger),
+            _holds: reader.holds,
         }),
         Err(refused) => {
             // Whoever is still sending does not read an answer yet.
-            reader.held = None;
+            reader.holds = Holds::default();
             let mut discarded = 0;
             while let Ok(Some(part)) = next(&mut reader, &mut body).await {
                 discarded += part.len();
@@ -254,7 +358,9 @@ async fn whole(
 ) -> Result<Option<Upload>, Refused> {
     let mut bytes = Vec::new();
     while let Some(part) = next(reader, body).await? {
-        reader.hold(part.len()).await?;
+        let start = if bytes.is_empty() { &part } else { &bytes[..] };
+        let key = || bag.text("apiKey").or_else(|| key_in(start));
+        reader.hold(part.len(), key).await?;
         bytes.extend_from_slice(&part);
     }
     let is_json = kind.to_ascii_lowercase().starts_with("application/json");
@@ -316,7 +422,8 @@ async fn multipart(
             break;
         };
         let name = part.name().unwrap_or_default().to_owned();
-        reader.hold(name.len() + PART).await?;
+        let key = || bag.text("apiKey");
+        reader.hold(name.len() + PART, key).await?;
         let mut sink = match is_file(&part) {
             true if FILES.contains(&name.as_str()) => {
                 reader.meet(bag)?;
@@ -349,7 +456,7 @@ async fn multipart(
                     if text.len() + chunk.len() > MOST_FIELD {
                         return Err(Refused::TooLarge);
                     }
-                    reader.hold(chunk.len()).await?;
+                    reader.hold(chunk.len(), key).await?;
                     text.extend_from_slice(&chunk);
                 }
                 Into::File { out, is_there, .. } => {
