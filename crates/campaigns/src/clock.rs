@@ -4,7 +4,9 @@ use jiff::civil::{Date, DateTime, Time};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use std::fmt;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Instant;
 
 /// Milliseconds since 1970-01-01 00:00:00 UTC.
 pub type Millis = i64;
@@ -20,6 +22,9 @@ pub const DAY: Millis = 24 * HOUR;
 pub trait Clock: Send + Sync + fmt::Debug {
     /// Now.
     fn now(&self) -> Millis;
+
+    /// How much time has passed since some moment: it goes on evenly, whatever [`Clock::now`] is set to.
+    fn steady(&self) -> Millis;
 }
 
 /// The computer's clock.
@@ -30,27 +35,43 @@ impl Clock for SystemClock {
     fn now(&self) -> Millis {
         Timestamp::now().as_millisecond()
     }
+
+    fn steady(&self) -> Millis {
+        static FIRST: OnceLock<Instant> = OnceLock::new();
+        FIRST.get_or_init(Instant::now).elapsed().as_millis() as Millis
+    }
 }
 
 /// A clock that stands still until it is set.
 #[derive(Debug, Default)]
-pub struct ManualClock(AtomicI64);
+pub struct ManualClock {
+    now: AtomicI64,
+    steady: AtomicI64,
+}
 
 impl ManualClock {
     /// A clock that shows this time.
     pub fn at(now: Millis) -> ManualClock {
-        ManualClock(AtomicI64::new(now))
+        ManualClock {
+            now: AtomicI64::new(now),
+            steady: AtomicI64::new(0),
+        }
     }
 
-    /// Lets so much time pass.
+    /// Lets so much time pass; if it is negative, the clock is set back.
     pub fn advance(&self, by: Millis) {
-        self.0.fetch_add(by, Ordering::SeqCst);
+        self.now.fetch_add(by, Ordering::SeqCst);
+        self.steady.fetch_add(by.max(0), Ordering::SeqCst);
     }
 }
 
 impl Clock for ManualClock {
     fn now(&self) -> Millis {
-        self.0.load(Ordering::SeqCst)
+        self.now.load(Ordering::SeqCst)
+    }
+
+    fn steady(&self) -> Millis {
+        self.steady.load(Ordering::SeqCst)
     }
 }
 

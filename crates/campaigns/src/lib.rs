@@ -199,6 +199,8 @@ pub struct Campaigns {
     stepped: AtomicI64,
     /// The campaign that the scheduler is at; 0 is none.
     advancing: AtomicI64,
+    /// When packets of campaigns may leave, by the clock that is never set.
+    next_packets: Mutex<HashMap<i64, Millis>>,
     /// When it was opened.
     opened: Millis,
     /// Held while the head of an uploaded file is looked at.
@@ -247,8 +249,9 @@ impl Campaigns {
             asked: Mutex::default(),
             stop: AtomicBool::new(false),
             news: Default::default(),
-            stepped: AtomicI64::new(Millis::MAX),
+            stepped: AtomicI64::new(opened),
             advancing: AtomicI64::new(0),
+            next_packets: Mutex::default(),
             opened,
             trying: Mutex::default(),
             worker: account::random_text(16)?,
@@ -280,6 +283,7 @@ impl Campaigns {
         })?;
         self.store.write(|change| change.free_tasks(None))?;
         self.sweep_files()?;
+        self.take_over_packets()?;
         *self.charge.lock().unwrap_or_else(PoisonError::into_inner) = Some(file);
         Ok(())
     }

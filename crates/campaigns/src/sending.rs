@@ -7,8 +7,9 @@ use crate::status::{CampaignStatus, MessageStatus};
 use crate::store::Change;
 use crate::transport::{Outgoing, Receipt};
 use crate::{Campaigns, Money};
-use std::sync::PoisonError;
+use std::collections::HashMap;
 use std::sync::atomic::Ordering;
+use std::sync::{MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// Messages of a packet where the campaign has no rate, and reports of a step.
@@ -38,7 +39,7 @@ impl Campaigns {
     pub fn step(&self) -> Result<bool, Error> {
         let now = self.now();
         if now < self.stepped.swap(now, Ordering::Relaxed) {
-            // The clock was set back, or stood wrong when the last packet left.
+            // The clock was set back.
             self.store
                 .write(|change| change.mend_due(now, RATED_PACKET))?;
         }
@@ -73,6 +74,21 @@ impl Campaigns {
             Some(error) => Err(error),
             None => Ok(more),
         }
+    }
+
+    /// Takes over from a scheduler that has ended: when packets may leave that are not due yet.
+    pub(crate) fn take_over_packets(&self) -> Result<(), Error> {
+        let (now, steady) = (self.now(), self.clock.steady());
+        // The clock may have stood wrong when the last ones left.
+        self.store
+            .write(|change| change.mend_due(now, RATED_PACKET))?;
+        let waiting = self.store.read(|look| look.waiting_campaigns(now))?;
+        let next = waiting
+            .into_iter()
+            .map(|(id, due)| (id, steady + due - now));
+        self.next_packets().extend(next);
+        self.stepped.store(now, Ordering::Relaxed);
+        Ok(())
     }
 
     /// How often something has come that is to be done at once.
@@ -154,6 +170,12 @@ impl Campaigns {
             return Ok(false);
         }
         let (size, gap) = packets(campaign);
+        if let Some(left) = self.left_of_gap(campaign.id) {
+            // The clock was set forward since the last packet left.
+            self.store
+                .write(|change| change.set_due(campaign.id, now + left))?;
+            return Ok(false);
+        }
         let packet = self.store.write(|change| {
             let campaign = change.any_campaign(campaign.id, now)?;
             if campaign.stored != CampaignStatus::Running {
@@ -175,6 +197,31 @@ impl Campaigns {
         }
         self.hand_over(campaign, &packet)?;
         Ok(gap == 0)
+    }
+
+    /// When the next packet of each campaign may leave that has a rate and more to send, whatever time it is by
+    /// then.
+    fn next_packets(&self) -> MutexGuard<'_, HashMap<i64, Millis>> {
+        let next = self.next_packets.lock();
+        next.unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn packet_left(&self, campaign: &Campaign) {
+        let (_, gap) = packets(campaign);
+        if gap > 0 {
+            let next = self.clock.steady() + gap;
+            self.next_packets().insert(campaign.id, next);
+        }
+    }
+
+    /// How long no packet of a campaign may leave.
+    fn left_of_gap(&self, campaign: i64) -> Option<Millis> {
+        let mut packets = self.next_packets();
+        let left = packets.get(&campaign)? - self.clock.steady();
+        if left <= 0 {
+            packets.remove(&campaign);
+        }
+        (left > 0).then_some(left)
     }
 
     /// The messages but for those to people who have asked for no more since they were added, which are
@@ -210,10 +257,10 @@ impl Campaigns {
         if messages.is_empty() {
             return Ok(());
         }
-        let receipts = self
-            .transport
-            .hand_over(messages)
-            .map_err(Error::Internal)?;
+        let receipts = self.transport.hand_over(messages);
+        // Some may have left even if it failed.
+        self.packet_left(campaign);
+        let receipts = receipts.map_err(Error::Internal)?;
         self.settle(campaign, messages, &receipts)
     }
 
@@ -238,13 +285,19 @@ impl Campaigns {
         }
         let now = self.now();
         let (_, gap) = packets(campaign);
-        self.store.write(|change| {
+        // Those that a scheduler before this one handed over left now at the latest.
+        self.packet_left(campaign);
+        let is_last = self.store.write(|change| {
             let is_last = change.settle(campaign.id, messages, receipts, now + gap, now)?;
-            match is_last {
-                true => change.set_sent(campaign.id, now, now + WAIT),
-                false => Ok(()),
+            if is_last {
+                change.set_sent(campaign.id, now, now + WAIT)?;
             }
-        })
+            Ok(is_last)
+        })?;
+        if is_last {
+            self.next_packets().remove(&campaign.id);
+        }
+        Ok(())
     }
 
     /// SENT becomes DONE when all statuses are final, or a day has passed (D28).

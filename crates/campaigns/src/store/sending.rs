@@ -41,6 +41,14 @@ impl Look<'_> {
         self.one(query, [], |row| row.get(0))
     }
 
+    /// Campaigns that have a rate and whose next packet is not due yet, and when it is.
+    pub(crate) fn waiting_campaigns(&self, now: Millis) -> Result<Vec<(i64, Millis)>, Error> {
+        let query = "SELECT id, due FROM campaign INDEXED BY campaign_due \
+                     WHERE status IN (3, 4, 5, 6) AND deleted IS NULL AND due > ? \
+                     AND status = 5 AND rate_limit IS NOT NULL";
+        self.all(query, [now], |row| Ok((row.get(0)?, row.get(1)?)))
+    }
+
     /// The messages that follow those which have left.
     pub(crate) fn next_messages(
         &self,
