@@ -202,9 +202,11 @@ fn slow_clients() {
         for _ in 0..3 {
             scope.spawn(|| {
                 let pause = Duration::from_millis(100);
-                // A head that never ends.
+                // A head that never ends: no answer, and the connection does not stay.
+                let began = Instant::now();
                 let head = server.dribble(&[&b"GET /service/user/getownbalance HTTP/1.1\r\nA: "[..]; 1], pause);
                 assert!(!head.contains("200 OK"), "{head}");
+                assert!(began.elapsed() < options.patience * 10, "the server has not hung up");
                 // A body that comes byte by byte, each in time, and far too slow as a whole.
                 let mut pieces: Vec<&[u8]> = vec![
                     b"POST /service/user/getownbalance HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n",
@@ -223,6 +225,48 @@ fn slow_clients() {
     });
     assert!(started.elapsed() < Duration::from_secs(20));
     assert_eq!(server.call("user/getownbalance", &[])["code"], 0);
+}
+
+/// Whoever takes nothing of a long answer loses it.
+#[test]
+fn an_answer_that_is_not_taken() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = ServerOptions {
+        patience: Duration::from_millis(400),
+        ..ServerOptions::default()
+    };
+    let server = Server::with(folder.path(), &Arc::default(), options);
+    let text = "€".repeat(40_000);
+    let campaign = server.call("campaign/create", &[("data[text]", &text)]);
+    let numbers: Vec<String> = (0..100u64)
+        .map(|n| (380_971_110_000 + n).to_string())
+        .collect();
+    let fields = [
+        ("id", campaign["data"].as_str().unwrap()),
+        ("recipients", &numbers.join(",")),
+    ];
+    assert_eq!(server.call("campaign/addrecipients", &fields)["code"], 0);
+    let request = format!(
+        "GET /service/message/list?apiKey={}&pagination[pageSize]=100 HTTP/1.1\r\nHost: x\r\n\
+         Connection: close\r\n\r\n",
+        server.key
+    );
+    // More than fits between the two.
+    let whole = server.dribble(&[request.as_bytes()], Duration::ZERO);
+    assert!(
+        whole.len() > 10 << 20 && whole.ends_with('}'),
+        "{}",
+        whole.len()
+    );
+    let mut stream = TcpStream::connect(server.url.strip_prefix("http://").unwrap()).unwrap();
+    stream.write_all(request.as_bytes()).unwrap();
+    std::thread::sleep(options.patience * 5);
+    stream
+        .set_read_timeout(Some(Duration::from_secs(10)))
+        .unwrap();
+    let mut taken = Vec::new();
+    let _ = stream.read_to_end(&mut taken);
+    assert!(taken.len() < whole.len(), "all of it was still to be had");
 }
 
 /// Connections that say nothing or not enough, and new ones in place of each that had to leave, twice as
@@ -416,32 +460,54 @@ fn strangers_leave_room_for_accounts() {
     };
     let server = Server::with(folder.path(), &Arc::default(), options);
     let body = vec![b'a'; 900 << 10];
-    let head = |query: &str, length: usize| {
+    let head = |query: &str, kind: &str, length: usize| {
         format!(
             "POST /service/user/getownbalance{query} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\
-             Content-Length: {length}\r\n\r\n"
+             Content-Type: {kind}\r\nContent-Length: {length}\r\n\r\n"
         )
     };
-    let (in_query, in_form) = (
-        format!("?apiKey={}", server.key),
-        format!("apiKey={}&", server.key),
-    );
+    const FORM: &str = "application/x-www-form-urlencoded";
+    let key = &server.key;
+    let field =
+        |name: &str| format!("--b\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n");
+    let known = [
+        (format!("?apiKey={key}"), FORM, String::new(), String::new()),
+        (String::new(), FORM, format!("apiKey={key}&"), String::new()),
+        (
+            "?apiKey=wrong".to_owned(),
+            FORM,
+            format!("apiKey={key}&"),
+            String::new(),
+        ),
+        (
+            "?apiKey=".to_owned(),
+            "application/json",
+            format!("{{ \"apiKey\" : \"{key}\", \"a\": \""),
+            "\"}".to_owned(),
+        ),
+        (
+            String::new(),
+            "multipart/form-data; boundary=b",
+            format!("{}{key}\r\n{}", field("apiKey"), field("a")),
+            "\r\n--b--\r\n".to_owned(),
+        ),
+    ];
     std::thread::scope(|scope| {
         let slow: Vec<_> = ["", "?apiKey=0123456789012345678901234567890123456789"]
             .map(|query| {
-                let head = head(query, body.len() + 1);
+                let head = head(query, FORM, body.len() + 1);
                 let (server, body) = (&server, &body);
                 scope.spawn(move || server.dribble(&[head.as_bytes(), body], Duration::ZERO))
             })
             .into();
         std::thread::sleep(Duration::from_millis(300));
-        let account = |query: &str, form: &str| {
-            let head = head(query, form.len() + body.len());
-            server.dribble(&[head.as_bytes(), form.as_bytes(), &body], Duration::ZERO)
-        };
         let started = Instant::now();
-        for answer in [account(&in_query, ""), account("", &in_form)] {
-            assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+        for (query, kind, before, behind) in &known {
+            let head = head(query, kind, before.len() + body.len() + behind.len());
+            let pieces: [&[u8]; 4] = [head.as_bytes(), before.as_bytes(), &body, behind.as_bytes()];
+            let answer = server.dribble(&pieces, Duration::ZERO);
+            let is_answered = answer.starts_with("HTTP/1.1 200") && answer.contains(r#""code":0"#);
+            assert!(is_answered, "{query} {kind}: {answer}");
         }
         // The slow ones have not been given up yet.
         assert!(started.elapsed() < options.patience * 3 / 4);

@@ -692,7 +692,7 @@ Price/ListPublic; /openapi.json describes them. Nothing is really sent: delivery
 used beside it. SIGTERM and Ctrl-C end it; what runs goes on at the next start.
 
 Limits: a body 16 MiB, all bodies together 256 MiB with what is made of them (64 KiB of each are free; others wait 15 seconds \
-for room, then get 503; half of it is for callers whose key is in the address or before the rest of a form), a field of a \
+for room, then get 503; half of it is for callers whose key is in the address or before the rest of the body), a field of a \
 multipart form 1 MiB, an uploaded file 256 MiB; 40,000 values in a request, nested 8 deep; 163,840 \
 bytes of address and query; 1024 connections, and 8192 more that have said nothing, if the system grants as \
 many descriptors; 15 seconds for headers, for each further part of a body \

@@ -40,7 +40,7 @@ pub struct ServerOptions {
     pub file_bytes: u64,
     /// Bytes of all bodies and answers that are held at a time, but for the first 64 KiB of each and
     /// files; others wait. Bodies have to do with half of them while it is not known that an account sends
-    /// them: its key is neither in the address nor before the rest of a form. The default is 256 MiB.
+    /// them: its key is neither in the address nor before the rest of the body. The default is 256 MiB.
     pub bodies_bytes: usize,
     /// Connections at a time that have said something. For another one, one leaves that no request is
     /// being carried out for; if there is none, it waits. The default is 1024.

@@ -169,13 +169,30 @@ fn add(held: &mut Option<OwnedSemaphorePermit>, more: OwnedSemaphorePermit) {
     }
 }
 
-/// The key among the pairs that a query or a form begins with, if it has come as a whole: something follows.
-fn key_in(pairs: &[u8]) -> Option<&str> {
-    let start = &pairs[..pairs.len().min(FREE)];
-    let whole = &start[..start.iter().rposition(|&byte| byte == b'&')?];
-    let mut pairs = whole.split(|&byte| byte == b'&');
-    let key = pairs.find_map(|pair| pair.strip_prefix(b"apiKey="))?;
-    std::str::from_utf8(key).ok()
+/// The key near the beginning of a query, a form or a JSON object, if it has come as a whole. No more than a
+/// hint: what is asked for is decided by the key that is found when all is parsed.
+fn key_in(body: &[u8]) -> Option<&str> {
+    let start = &body[..body.len().min(FREE)];
+    let key = match start.trim_ascii_start().starts_with(b"{") {
+        true => {
+            const NAME: &[u8] = b"\"apiKey\"";
+            let at = memchr::memmem::find(start, NAME)? + NAME.len();
+            let rest = start[at..].trim_ascii_start().strip_prefix(b":")?;
+            let rest = rest.trim_ascii_start().strip_prefix(b"\"")?;
+            &rest[..memchr::memchr(b'"', rest)?]
+        }
+        false => {
+            let whole = &start[..memchr::memrchr(b'&', start)?];
+            let mut pairs = whole.split(|&byte| byte == b'&');
+            pairs.find_map(|pair| pair.strip_prefix(b"apiKey="))?
+        }
+    };
+    std::str::from_utf8(key).ok().filter(|key| !key.is_empty())
+}
+
+/// The key among the parameters.
+fn key_of(bag: &Bag) -> Option<&str> {
+    bag.text("apiKey").filter(|key| !key.is_empty())
 }
 
 /// A request that was read.
@@ -191,8 +208,10 @@ struct Reader<'s> {
     /// When a stretch of the body began, and how many bytes of it have come.
     stretch: (Instant, u64),
     holds: Holds,
-    /// Whether the key that came first is an account's.
-    is_known: Option<bool>,
+    /// Whether a key that has come is an account's.
+    is_known: bool,
+    /// The keys that are no account's.
+    unknown: Vec<String>,
 }
 
 impl<'s> Reader<'s> {
@@ -201,7 +220,8 @@ impl<'s> Reader<'s> {
             server,
             stretch: (Instant::now(), 0),
             holds: Holds::default(),
-            is_known: None,
+            is_known: false,
+            unknown: Vec::new(),
         }
     }
 
@@ -227,18 +247,26 @@ impl<'s> Reader<'s> {
 
     /// Whether this key, or one that came before, is an account's.
     fn is_known(&mut self, key: Option<&str>) -> bool {
-        let key = key.filter(|key| !key.is_empty());
-        if let (None, Some(key)) = (self.is_known, key) {
+        /// One in the address, one in the body.
+        const KEYS: usize = 2;
+        if !self.is_known
+            && let Some(key) = key
+            && self.unknown.len() < KEYS
+            && !self.unknown.iter().any(|unknown| unknown == key)
+        {
             let campaigns = &self.server.campaigns;
             let account = tokio::task::block_in_place(|| campaigns.account_by_key(key));
-            self.is_known = Some(account.is_ok());
+            self.is_known = account.is_ok();
+            if !self.is_known {
+                self.unknown.push(key.to_owned());
+            }
         }
-        self.is_known == Some(true)
+        self.is_known
     }
 
     /// A file comes: of an account, or one of a few whose key may come behind it.
     fn meet(&mut self, bag: &Bag) -> Result<(), Refused> {
-        if !self.is_known(bag.text("apiKey")) && self.holds.file.is_none() {
+        if !self.is_known(key_of(bag)) && self.holds.file.is_none() {
             let place = Arc::clone(&self.server.room.strangers_files).try_acquire_owned();
             self.holds.file = Some(place.map_err(|_| Refused::Busy)?);
         }
@@ -359,7 +387,8 @@ async fn whole(
     let mut bytes = Vec::new();
     while let Some(part) = next(reader, body).await? {
         let start = if bytes.is_empty() { &part } else { &bytes[..] };
-        let key = || bag.text("apiKey").or_else(|| key_in(start));
+        // As PHP has it, one in the body takes the place of one in the address.
+        let key = || key_in(start).or_else(|| key_of(bag));
         reader.hold(part.len(), key).await?;
         bytes.extend_from_slice(&part);
     }
@@ -422,7 +451,7 @@ async fn multipart(
             break;
         };
         let name = part.name().unwrap_or_default().to_owned();
-        let key = || bag.text("apiKey");
+        let key = || key_of(bag);
         reader.hold(name.len() + PART, key).await?;
         let mut sink = match is_file(&part) {
             true if FILES.contains(&name.as_str()) => {
