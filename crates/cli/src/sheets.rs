@@ -63,7 +63,7 @@ impl SheetProcess for OwnProcess {
         let over = Arc::new((Mutex::new(false), Condvar::new()));
         let watch = thread::spawn({
             let over = Arc::clone(&over);
-            move || watch(child, &over)
+            move || watch(child, TIME, &over)
         });
         Ok(Box::new(Output {
             output,
@@ -74,9 +74,9 @@ impl SheetProcess for OwnProcess {
 }
 
 /// Ends a process when its time is over, or nobody wants to hear of it any more.
-fn watch(mut child: Child, over: &(Mutex<bool>, Condvar)) {
+fn watch(mut child: Child, time: Duration, over: &(Mutex<bool>, Condvar)) {
     let lock = over.0.lock().unwrap_or_else(PoisonError::into_inner);
-    drop(over.1.wait_timeout_while(lock, TIME, |over| !*over));
+    drop(over.1.wait_timeout_while(lock, time, |over| !*over));
     let _ = child.kill();
     let _ = child.wait();
 }
@@ -154,3 +154,19 @@ fn limit() {
 
 #[cfg(not(unix))]
 fn limit() {}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_ends_when_its_time_is_over() {
+        let mut child = Command::new("sleep");
+        let mut child = child.arg("600").stdout(Stdio::piped()).spawn().unwrap();
+        let mut output = child.stdout.take().unwrap();
+        let nobody_ends_it = (Mutex::new(false), Condvar::new());
+        watch(child, Duration::from_millis(50), &nobody_ends_it);
+        // Whoever reads what it writes comes to the end.
+        assert_eq!(output.read(&mut [0]).unwrap(), 0);
+    }
+}

@@ -335,6 +335,30 @@ fn exit_codes() {
     assert_eq!(names(folder.path()).len(), 5, "nothing was written");
 }
 
+/// A result takes the place of a file by its name; what only leads to a file, or is a device, keeps its own.
+#[test]
+#[cfg(unix)]
+fn links_and_devices_are_not_replaced() {
+    let folder = folder(&[("list.txt", "380971112233\n"), ("kept.csv", "kept")]);
+    let link = folder.path().join("link.csv");
+    std::os::unix::fs::symlink("kept.csv", &link).unwrap();
+    let mut pipe = std::process::Command::new("mkfifo");
+    pipe.arg("pipe.csv").current_dir(folder.path());
+    assert!(pipe.status().unwrap().success());
+    for target in ["link.csv", "pipe.csv", "/dev/null"] {
+        let output = recipients(folder.path(), &["check", "list.txt", "--accepted", target]);
+        assert_eq!(exit(&output), 4, "{}", said(&output));
+        let why = format!("{target}: cannot be written: it is there and is no ordinary file");
+        assert!(said(&output).contains(&why), "{}", said(&output));
+    }
+    assert!(link.is_symlink());
+    assert_eq!(fs::read_to_string(link).unwrap(), "kept");
+    assert_eq!(
+        names(folder.path()),
+        ["kept.csv", "link.csv", "list.txt", "pipe.csv"]
+    );
+}
+
 /// Results are written whole or not at all, and never over the list itself.
 #[test]
 fn results_appear_whole_or_not_at_all() {
