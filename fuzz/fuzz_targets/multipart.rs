@@ -4,14 +4,13 @@
 
 use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
-use recipients_api_adapter::server::{self, ServerOptions, Setup};
-use recipients_campaigns::{Campaigns, Money, Options, Settings};
-use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::path::PathBuf;
-use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, OnceLock};
+use served::{ask, post, server};
 use std::time::Duration;
+
+mod served;
+
+/// What a body may have without its file.
+const BODY_BYTES: usize = 20_000;
 
 #[derive(Arbitrary, Debug)]
 enum Input {
@@ -59,62 +58,6 @@ impl Part {
             && name.chars().all(|sign| sign.is_ascii_alphanumeric() || matches!(sign, '[' | ']'))
             && std::str::from_utf8(&self.content).is_ok()
     }
-}
-
-struct Server {
-    address: SocketAddr,
-    key: String,
-    /// Where uploads are kept.
-    files: PathBuf,
-}
-
-fn server() -> &'static Server {
-    static SERVER: OnceLock<Server> = OnceLock::new();
-    SERVER.get_or_init(|| {
-        let name = format!("recipients-fuzz-multipart-{}", std::process::id());
-        let folder = std::env::temp_dir().join(name);
-        // Another run had the same number once.
-        let _ = std::fs::remove_dir_all(&folder);
-        std::fs::create_dir_all(&folder).unwrap();
-        let campaigns = Campaigns::open(&folder.join("fuzz.db"), Options::default()).unwrap();
-        let campaigns = Arc::new(campaigns);
-        campaigns.take_charge().unwrap();
-        let key = campaigns.add_account("fuzz", &Settings::default(), Money(0)).unwrap();
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap();
-        std::thread::spawn(move || {
-            let options = ServerOptions { body_bytes: 20_000, file_bytes: 30_000, ..ServerOptions::default() };
-            let setup = Setup { options, ..Setup::default() };
-            server::run(&campaigns, listener, setup, &Arc::new(AtomicBool::new(false))).unwrap();
-        });
-        Server { address, key, files: folder.join("fuzz.db-files") }
-    })
-}
-
-/// The status and the body of an answer; nothing if the server hung up on what is no request. Whoever
-/// has said everything must not wait.
-fn ask(kind: &str, body: &[u8]) -> Option<(u16, Vec<u8>)> {
-    let server = server();
-    let stream = TcpStream::connect(server.address).unwrap();
-    stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
-    let mut head = format!("POST /service/campaign/list?apiKey={} HTTP/1.1\r\nhost: fuzz\r\n", server.key);
-    head.push_str(&format!("connection: close\r\ncontent-type: {kind}\r\ncontent-length: {}\r\n\r\n", body.len()));
-    // The server may hang up before it has read all of it.
-    let _ = (&stream).write_all(&[head.as_bytes(), body].concat());
-    let mut reader = BufReader::new(&stream);
-    let mut line = String::new();
-    if let Err(error) = reader.read_line(&mut line) {
-        assert!(!matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut), "no answer");
-        return None;
-    }
-    let status = line.split(' ').nth(1)?.parse().expect("a status");
-    while line.trim() != "" {
-        line.clear();
-        reader.read_line(&mut line).ok()?;
-    }
-    let mut answer = Vec::new();
-    reader.read_to_end(&mut answer).ok()?;
-    Some((status, answer))
 }
 
 fn multipart(parts: &[Part]) -> Vec<u8> {
@@ -171,7 +114,7 @@ fuzz_target!(|input: Input| {
             (format!("multipart/form-data; {}", kept.collect::<String>()), body.clone())
         }
     };
-    let found = ask(&kind, &body);
+    let found = ask(&post(&kind, &body));
     let answer = found.as_ref().map(parse);
     if let Input::Parts(parts) = &input
         && parts.iter().all(Part::is_plain)
@@ -180,7 +123,8 @@ fuzz_target!(|input: Input| {
         let end = format!("\r\n--{BOUNDARY}");
         let is_cut = |part: &Part| part.content.windows(end.len()).any(|window| window == end.as_bytes());
         if !parts.iter().any(is_cut) {
-            let form = ask("application/x-www-form-urlencoded", form(parts).as_bytes()).map(|found| parse(&found));
+            let form = ask(&post("application/x-www-form-urlencoded", form(parts).as_bytes()));
+            let form = form.as_ref().map(parse);
             assert_eq!(answer, form);
             assert!(answer.is_some_and(|answer| answer["code"].is_number()), "it was refused");
         }

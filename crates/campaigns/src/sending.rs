@@ -18,6 +18,9 @@ const PACKET: usize = 1000;
 /// Messages of a packet where it has one (D29).
 const RATED_PACKET: i64 = 10;
 
+/// How much later than by the clock that can be set a packet may leave by the one that cannot, if neither is set.
+const CLOCKS_DIFFER: Millis = 20;
+
 /// How long statuses are waited for.
 const WAIT: Millis = DAY;
 
@@ -171,9 +174,12 @@ impl Campaigns {
         }
         let (size, gap) = packets(campaign);
         if let Some(left) = self.left_of_gap(campaign.id) {
-            // The clock was set forward since the last packet left.
-            self.store
-                .write(|change| change.set_due(campaign.id, now + left))?;
+            // The clock was set forward since the last packet left, or the two do not go quite alike: then it is
+            // not worth a write.
+            if left > CLOCKS_DIFFER {
+                self.store
+                    .write(|change| change.set_due(campaign.id, now + left))?;
+            }
             return Ok(false);
         }
         let packet = self.store.write(|change| {
@@ -283,10 +289,10 @@ impl Campaigns {
                 receipts.len()
             )));
         }
-        let now = self.now();
-        let (_, gap) = packets(campaign);
         // Those that a scheduler before this one handed over left now at the latest.
         self.packet_left(campaign);
+        let now = self.now();
+        let (_, gap) = packets(campaign);
         let is_last = self.store.write(|change| {
             let is_last = change.settle(campaign.id, messages, receipts, now + gap, now)?;
             if is_last {

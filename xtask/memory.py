@@ -1,0 +1,82 @@
+#!/usr/bin/env python3
+"""Memory of whole runs of `recipients check`, with and without a verdict a row, and with little of it allowed.
+
+Usage:
+    cargo build --release && cargo build --release --examples -p recipients-benches-compare
+    python3 xtask/memory.py
+
+Prints the peak of each run, two threads, and how many bytes a unique number more came to beside the run of the
+same kind with fewer rows. Lists are made once and kept in target/lists; results go there, too, and need 4 GB.
+"""
+import json, os, pathlib, subprocess
+
+root = pathlib.Path(__file__).resolve().parent.parent
+binary, rivals = root / "target/release/recipients", root / "target/release/examples/rivals"
+folder = root / "target/lists"
+# Calling codes, and how many digits follow.
+COUNTRIES = [("380", 9), ("7", 10), ("55", 11), ("49", 11), ("91", 10), ("33", 9), ("44", 10), ("1", 10), ("86", 11), ("52", 10)]
+
+
+def country(rows, path):
+    subprocess.run([rivals, "list", "one", str(rows), path], check=True)
+
+
+def spread(rows, path):
+    """Numbers that have nothing in common but the countries."""
+    state = 1
+    with open(path, "w") as out:
+        for start in range(0, rows, 100_000):
+            lines = []
+            for row in range(start, min(start + 100_000, rows)):
+                state = (state * 6364136223846793005 + 1442695040888963407) % 2**64
+                code, digits = COUNTRIES[row % len(COUNTRIES)]
+                lines.append(f"{code}{(state >> 16) % 9 + 1}{(state >> 20) % 10 ** (digits - 1):0{digits - 1}}\n")
+            out.write("".join(lines))
+
+
+def none(rows, path):
+    with open(path, "w") as out:
+        for start in range(0, rows, 100_000):
+            out.write("".join(f"none {row}\n" for row in range(start, min(start + 100_000, rows))))
+
+
+def made(kind, rows):
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{'one' if kind is country else kind.__name__}-{rows}"
+    if not path.exists():
+        kind(rows, str(path) + ".new")
+        os.rename(str(path) + ".new", path)
+    return path
+
+
+def run(path, arguments):
+    command = [binary, "check", path, "--threads", "2", "--lines", "possible", "--json", *arguments]
+    child = subprocess.Popen([str(part) for part in command], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    told = json.load(child.stdout)
+    _, status, usage = os.wait4(child.pid, 0)
+    assert os.waitstatus_to_exitcode(status) in (0, 1, 3), command
+    return told["accepted"], usage.ru_maxrss / 1024
+
+
+OUT = ["--output", folder / "out.csv"]
+LITTLE = ["--memory", "64M"]
+KINDS = [
+    ("without a good number", none, [20], []),
+    ("of a country", country, [10, 30, 100], []),
+    ("of a country, a verdict a row", country, [10, 30], OUT),
+    ("of a country, a verdict a row, `--memory 64M`", country, [10, 30], OUT + LITTLE),
+    ("spread over ten countries", spread, [10, 20], []),
+    ("spread over ten countries, `--memory 64M`", spread, [10, 20], LITTLE),
+    ("spread over ten countries, a verdict a row", spread, [10, 20], OUT),
+    ("spread over ten countries, a verdict a row, `--memory 64M`", spread, [10, 20], OUT + LITTLE),
+]
+print("| rows | million | unique numbers, million | peak MiB | bytes a unique number more |")
+print("|---|---:|---:|---:|---:|")
+for name, kind, sizes, arguments in KINDS:
+    before = None
+    for millions in sizes:
+        unique, peak = run(made(kind, millions * 1_000_000), arguments)
+        more = "" if before is None else f"{(peak - before[1]) * 2**20 / (unique - before[0]):.1f}"
+        print(f"| {name} | {millions} | {unique / 1e6:.1f} | {peak:.0f} | {more} |", flush=True)
+        before = unique, peak
+OUT[1].unlink(missing_ok=True)
