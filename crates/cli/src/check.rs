@@ -28,13 +28,13 @@ pub(crate) fn run(args: &CheckArgs) -> Result<ExitCode, Failure> {
     ];
     refuse_confusion(&args.list, &results, args.save_seen.as_deref(), &[])?;
     output::clean_up_on_interrupt()?;
-    let (rules, sources) = rules_and_lists(&args.list, text.as_ref())?;
     let Rules {
         checker,
         seen,
         lists,
         workers,
-    } = rules;
+    } = rules(&args.list.policy, usize::from(args.list.threads))?;
+    let sources = open(&args.list, text.as_ref())?;
     let pipeline = pipeline(&args.list, &checker, &workers, text.as_ref())
         .keep_accepted(args.save_seen.is_some());
     let mut outputs = Outputs::create(args, &checker, &sources)?;
@@ -62,33 +62,6 @@ pub(crate) fn run(args: &CheckArgs) -> Result<ExitCode, Failure> {
             _ => SOME_REJECTED,
         },
     ))
-}
-
-/// What recipients are judged by, and the lists that they are in: how these are laid out is found out while stop
-/// lists are read, unless a list may keep us waiting.
-fn rules_and_lists(
-    args: &ListArgs,
-    text: Option<&Template>,
-) -> Result<(Rules, Vec<Source>), Failure> {
-    let threads = usize::from(args.threads);
-    let PolicyArgs {
-        stop_list,
-        system_stop_list,
-        seen,
-        ..
-    } = &args.policy;
-    let has_lists = [stop_list, system_stop_list, seen].map(Vec::is_empty) != [true; 3];
-    let rules = || rules(&args.policy, threads);
-    if threads == 1 || !has_lists || !args.files.iter().all(|file| file.is_file()) {
-        return Ok((rules()?, open(args, text)?));
-    }
-    std::thread::scope(|scope| {
-        let opened = scope.spawn(|| open(args, text));
-        let rules = rules();
-        let opened = opened.join();
-        let opened = opened.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-        Ok((rules?, opened?))
-    })
 }
 
 /// The way from lists to verdicts.

@@ -184,7 +184,7 @@ pub(crate) fn dialect(
 ) -> (Dialect, Confidence, Confidence) {
     let (quote, quote_confidence) = match enclosure {
         Choice::Given(quote) => (quote, Confidence::Given),
-        Choice::Auto => match guess_enclosure(head_of(sample, TEXT)) {
+        Choice::Auto => match guess_enclosure(head_of(sample)) {
             // What is opened may close further down.
             (None, _) => guess_enclosure(sample),
             found => found,
@@ -277,8 +277,8 @@ pub(crate) fn own_columns(header: &[String], annotations: &[&str]) -> Option<usi
     (matches && own > 0).then_some(own)
 }
 
-fn head_of(text: &str, most: usize) -> &str {
-    let mut end = text.len().min(most);
+fn head_of(text: &str) -> &str {
+    let mut end = text.len().min(TEXT);
     while !text.is_char_boundary(end) {
         end -= 1;
     }
@@ -371,13 +371,7 @@ fn guess_delimiter(sample: &str, whole: bool, quote: Option<char>) -> (Option<ch
 pub(crate) fn rows(sample: &str, whole: bool, dialect: Dialect) -> Vec<Vec<String>> {
     /// A header, a row, and one more to tell which of them is odd.
     const FEW: usize = 3;
-    /// Bytes in which all rows that are looked at nearly always are.
-    const SHORT: usize = 1 << 15;
-    let short = rows_of(head_of(sample, SHORT), false, dialect);
-    if short.len() == ROWS {
-        return short;
-    }
-    let head = head_of(sample, TEXT);
+    let head = head_of(sample);
     let is_all = head.len() == sample.len();
     let rows = rows_of(head, whole && is_all, dialect);
     match is_all || rows.len() >= FEW {
@@ -630,20 +624,6 @@ mod tests {
     }
 
     proptest! {
-        /// Rows that are there in the first few bytes are those that are there in all of them.
-        #[test]
-        fn fewer_bytes_have_the_same_rows(
-            pieces in prop::collection::vec("[\"';,\r\né1]{1,9}\n{1,2}", 1..9),
-            times in 1usize..9000,
-            delimiter in prop::sample::select(&[None, Some(','), Some(';')][..]),
-            enclosure in prop::sample::select(&[None, Some('"')][..]),
-        ) {
-            let sample = pieces.concat().repeat(times);
-            let dialect = Dialect { delimiter, enclosure };
-            let all = rows_of(&sample, true, dialect);
-            prop_assert!(rows(&sample, true, dialect) == all || sample.len() > TEXT);
-        }
-
         #[test]
         fn quotes_are_counted_as_by_characters(
             pieces in prop::collection::vec(
