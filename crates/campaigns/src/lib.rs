@@ -249,7 +249,7 @@ impl Campaigns {
             asked: Mutex::default(),
             stop: AtomicBool::new(false),
             news: Default::default(),
-            stepped: AtomicI64::new(opened),
+            stepped: AtomicI64::new(Millis::MAX),
             advancing: AtomicI64::new(0),
             next_packets: Mutex::default(),
             opened,

@@ -42,7 +42,7 @@ impl Campaigns {
     pub fn step(&self) -> Result<bool, Error> {
         let now = self.now();
         if now < self.stepped.swap(now, Ordering::Relaxed) {
-            // The clock was set back.
+            // The clock was set back, or stood wrong when the last packet left.
             self.store
                 .write(|change| change.mend_due(now, RATED_PACKET))?;
         }
@@ -82,15 +82,11 @@ impl Campaigns {
     /// Takes over from a scheduler that has ended: when packets may leave that are not due yet.
     pub(crate) fn take_over_packets(&self) -> Result<(), Error> {
         let (now, steady) = (self.now(), self.clock.steady());
-        // The clock may have stood wrong when the last ones left.
-        self.store
-            .write(|change| change.mend_due(now, RATED_PACKET))?;
-        let waiting = self.store.read(|look| look.waiting_campaigns(now))?;
-        let next = waiting
-            .into_iter()
-            .map(|(id, due)| (id, steady + due - now));
+        let waiting = self
+            .store
+            .read(|look| look.waiting_campaigns(now, RATED_PACKET))?;
+        let next = waiting.into_iter().map(|(id, wait)| (id, steady + wait));
         self.next_packets().extend(next);
-        self.stepped.store(now, Ordering::Relaxed);
         Ok(())
     }
 
@@ -166,6 +162,8 @@ impl Campaigns {
                 .write(|change| self.without_stopped(change, campaign, missing, now))?;
             // Those that are missing first: the campaign is not sent while any is.
             self.hand_over(campaign, &missing)?;
+            // The others left now at the latest.
+            self.packet_left(campaign);
             self.settle(campaign, &there, &self.transport.receipts(&there))?;
             return Ok(true);
         }
@@ -289,8 +287,6 @@ impl Campaigns {
                 receipts.len()
             )));
         }
-        // Those that a scheduler before this one handed over left now at the latest.
-        self.packet_left(campaign);
         let now = self.now();
         let (_, gap) = packets(campaign);
         let is_last = self.store.write(|change| {

@@ -255,5 +255,5 @@ fn schedule(seed: u64) -> u32 {
 
 #[test]
 fn whatever_crashes_nothing_is_lost_and_nothing_is_there_twice() {
-    common::crash_through(50, 4, schedule);
+    common::crash_through(50, 5, schedule);
 }

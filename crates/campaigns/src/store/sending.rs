@@ -25,6 +25,10 @@ fn outgoing(row: &Row<'_>, campaign: &Campaign, now: Millis) -> rusqlite::Result
     })
 }
 
+/// How long it is between two packets of a campaign, of `?2` messages at most.
+const GAP: &str =
+    "coalesce((min(rate_limit, ?2) * rate_period * 1000 + rate_limit - 1) / rate_limit, 0)";
+
 impl Look<'_> {
     /// Campaigns under way of which something is due, the longest waiting first.
     pub(crate) fn due_campaigns(&self, now: Millis) -> Result<Vec<i64>, Error> {
@@ -41,12 +45,19 @@ impl Look<'_> {
         self.one(query, [], |row| row.get(0))
     }
 
-    /// Campaigns that have a rate and whose next packet is not due yet, and when it is.
-    pub(crate) fn waiting_campaigns(&self, now: Millis) -> Result<Vec<(i64, Millis)>, Error> {
-        let query = "SELECT id, due FROM campaign INDEXED BY campaign_due \
-                     WHERE status IN (3, 4, 5, 6) AND deleted IS NULL AND due > ? \
-                     AND status = 5 AND rate_limit IS NOT NULL";
-        self.all(query, [now], |row| Ok((row.get(0)?, row.get(1)?)))
+    /// Campaigns that have a rate and whose next packet is not due yet, and how long they wait for it: at most as
+    /// long as it is between two. `size` is that of a packet.
+    pub(crate) fn waiting_campaigns(
+        &self,
+        now: Millis,
+        size: i64,
+    ) -> Result<Vec<(i64, Millis)>, Error> {
+        let query = format!(
+            "SELECT id, min(due - ?1, {GAP}) FROM campaign INDEXED BY campaign_due \
+             WHERE status IN (3, 4, 5, 6) AND deleted IS NULL AND due > ?1 \
+             AND status = 5 AND rate_limit IS NOT NULL"
+        );
+        self.all(&query, [now, size], |row| Ok((row.get(0)?, row.get(1)?)))
     }
 
     /// The messages that follow those which have left.
@@ -182,12 +193,10 @@ impl Change<'_> {
 
     /// No packet is further away than the interval between two. `size` is that of a packet.
     pub(crate) fn mend_due(&self, now: Millis, size: i64) -> Result<(), Error> {
-        let gap = "coalesce((min(rate_limit, ?2) * rate_period * 1000 + rate_limit - 1) \
-                   / rate_limit, 0)";
         let query = format!(
-            "UPDATE campaign INDEXED BY campaign_due SET due = ?1 + {gap} \
+            "UPDATE campaign INDEXED BY campaign_due SET due = ?1 + {GAP} \
              WHERE status IN (3, 4, 5, 6) AND deleted IS NULL AND due > ?1 \
-             AND status = 5 AND due > ?1 + {gap}"
+             AND status = 5 AND due > ?1 + {GAP}"
         );
         self.run(&query, [now, size])?;
         Ok(())
