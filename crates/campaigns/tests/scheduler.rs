@@ -264,3 +264,12 @@ fn schedule(seed: u64) -> u32 {
 fn d29_rates_hold_and_each_message_leaves_once() {
     common::crash_through(40, 1, schedule);
 }
+
+/// Schedules in which more messages left when the clock was set forward: after a new start, before its first
+/// step, and after a hand-over that was cut short.
+#[test]
+fn d29_rates_hold_where_the_clock_is_set_forward() {
+    for seed in [4, 116, 200] {
+        schedule(seed);
+    }
+}

@@ -533,30 +533,22 @@ fn headers_and_targets() {
         xml.contains("&lt;b&gt;&amp;") && !xml.contains('\u{1}'),
         "{xml}"
     );
-    // The name of a file is no path.
+    // The name of a file is no path: what stands where it would lead stays.
     let id = server.campaign("Hello");
-    let absolute = folder.path().join("evil.csv");
+    let kept = folder.path().join("kept.csv");
+    std::fs::write(&kept, "kept").unwrap();
     for name in [
-        "../evil.csv",
-        "../../evil.csv",
-        "evil/evil.csv",
-        absolute.to_str().unwrap(),
+        "../kept.csv",
+        kept.to_str().unwrap(),
+        "nowhere/kept.csv",
         "..",
         "",
-        "evil\\..\\b.csv",
+        "a\\..\\b.csv",
     ] {
         let answer = server.upload(&id, name, A.as_bytes(), &[]);
         assert_eq!(answer["code"], 100, "{name}: {answer}");
         assert_eq!(server.wait(&answer["data"]), 2);
-    }
-    let mut folders = vec![folder.path().to_owned()];
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            assert!(!path.ends_with("evil.csv") && !path.ends_with("evil"));
-            let is_folder = path.is_dir();
-            folders.extend(is_folder.then_some(path));
-        }
+        assert_eq!(std::fs::read_to_string(&kept).unwrap(), "kept", "{name}");
     }
     // Rejected rows, which people open in spreadsheet programs.
     let list = "phone;name\n=HYPERLINK(\"http://x\");@evil\n";
@@ -576,11 +568,9 @@ fn headers_and_targets() {
         rejects.contains("'=HYPERLINK") && rejects.contains("'@evil"),
         "{rejects}"
     );
-    let cells = rejects
-        .split([';', '\n'])
-        .map(|cell| cell.trim_start_matches('"'));
-    let runs = |cell: &str| cell.starts_with(['=', '@']);
-    assert!(!cells.into_iter().any(runs), "{rejects}");
+    let mut cells = rejects.split([';', '\n']);
+    let runs = |cell: &str| cell.trim_start_matches('"').starts_with(['=', '@']);
+    assert!(!cells.any(runs), "{rejects}");
 }
 
 /// Answers of 12 MB to clients that take none of them: as many are held as there is room for, and what
