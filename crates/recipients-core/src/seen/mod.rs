@@ -96,20 +96,18 @@ pub(crate) fn touch(words: impl Iterator<Item = u64>) {
 /// Bits of a number that the way to a root does not tell.
 const ROOT_BITS: u32 = 32;
 
-/// Numbers that a table of 32 or of 24 bits holds before it bursts.
-const BURST: [u32; 2] = [1 << 15, 1 << 13];
-
-/// Slots of a table, or numbers of a list, of 16 bits that take as much as a bitmap.
-const BITMAP_SLOTS: usize = (1 << 16) / 8 / 2;
+/// Numbers that a table of 32 or of 24 bits holds before it bursts. More make insertions dearer; fewer leave
+/// tables of so few numbers that these cost more, time included, where a list is spread widely.
+const BURST: u32 = 1 << 13;
 
 /// Slots of a table of 16 bits that give way to ranks: by count that is early, but tables that have grown leave
 /// memory behind which the allocator keeps.
 const RANKED_SLOTS: usize = 1 << 11;
 
+/// Slots of a table, or numbers of a list, of 16 bits that take as much as a bitmap.
+const BITMAP_SLOTS: usize = (1 << 16) / 8 / 2;
+
 /// The same while the whole set is small: then what is quicker is better than what is smaller.
-const BURST_EARLY: u32 = 128;
-/// With places: smaller tables take more for lists that lie far apart, and are no quicker.
-const BURST_EARLY_WITH_PLACES: u32 = 1 << 11;
 const BITMAP_EARLY: u32 = 64;
 const BITMAP_LISTED_EARLY: usize = 1 << 9;
 
@@ -412,17 +410,6 @@ struct Shape {
     early: bool,
 }
 
-impl Shape {
-    /// Numbers that a table holds before it bursts, if it may hold so many.
-    fn burst(self, most: u32) -> u32 {
-        match (self.early, self.places) {
-            (false, _) => most,
-            (true, false) => BURST_EARLY,
-            (true, true) => BURST_EARLY_WITH_PLACES,
-        }
-    }
-}
-
 /// What an insertion came to.
 struct Change {
     found: Option<u32>,
@@ -543,8 +530,8 @@ fn insert(mut node: &mut Node, mut rest: u32, place: u32, shape: Shape, mixer: &
                 };
             }
             Node::Empty | Node::Listed(_) => true,
-            Node::Table32(table) => table.len >= shape.burst(BURST[0]),
-            Node::Table24(table) => table.len >= shape.burst(BURST[1]),
+            Node::Table32(table) => table.len >= BURST,
+            Node::Table24(table) => table.len >= BURST,
             Node::Table16(table) => match shape.places {
                 true => table.slots() >= RANKED_SLOTS,
                 false => table.slots() >= BITMAP_SLOTS || shape.early && table.len >= BITMAP_EARLY,
