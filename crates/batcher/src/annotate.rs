@@ -10,6 +10,7 @@ use crate::pipeline::{Checked, FileInfo};
 use recipients_core::{Code, Msisdn, Origin, Reason};
 use recipients_ingest::{Row, Writer};
 pub use recipients_ingest::{escape, unescape};
+use std::borrow::Cow;
 use std::io::{self, Write};
 
 /// The columns that are added behind the list's own.
@@ -23,7 +24,7 @@ pub struct Annotation {
     /// The reason's stable name.
     pub reason: &'static str,
     /// A sentence for people.
-    pub message: String,
+    pub message: Cow<'static, str>,
     /// What to do.
     pub suggestion: &'static str,
 }
@@ -36,21 +37,21 @@ pub fn annotation(row: &Checked<'_>) -> Annotation {
         (Reason::Duplicate, Some(number)) => {
             let winner = row.duplicate_of();
             let file = winner.and_then(|winner| row.other_file(winner));
-            duplicate_message(winner, file, number)
+            duplicate_message(winner, file, number).into()
         }
         (Reason::LeadingZero, _) => {
             let digits: String = row.input().chars().filter(char::is_ascii_digit).collect();
-            format!("{} (digits {digits})", reason.message())
+            format!("{} (digits {digits})", reason.message()).into()
         }
         _ => match (row.detail(), row.likely_duplicate_of()) {
-            (Some(detail), _) => detail.to_owned(),
+            (Some(detail), _) => detail.to_owned().into(),
             (None, Some(twin)) => {
                 let of = row.other_file(twin);
                 let of = of.map(|file| format!(" of {file}")).unwrap_or_default();
                 let message = reason.message();
-                format!("{message}; likely the same person as row {}{of}", twin.row)
+                format!("{message}; likely the same person as row {}{of}", twin.row).into()
             }
-            (None, None) => reason.message().to_owned(),
+            (None, None) => reason.message().into(),
         },
     };
     Annotation {
@@ -127,8 +128,8 @@ pub fn write_fields<W: Write>(
     for _ in own.len()..columns {
         writer.field("");
     }
-    writer.field(&annotation.code.to_string());
-    writer.field(annotation.reason);
+    writer.word(itoa::Buffer::new().format(annotation.code));
+    writer.word(annotation.reason);
     writer.added_field(&annotation.message);
     writer.added_field(annotation.suggestion);
     for field in overflow {

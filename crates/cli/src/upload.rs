@@ -1166,7 +1166,7 @@ fn refusal(code: u16) -> Annotation {
     Annotation {
         code,
         reason: "refused_by_server",
-        message: format!("the server: {}", words(code)),
+        message: format!("the server: {}", words(code)).into(),
         suggestion: reason.map_or("ask the provider", |reason| reason.advice()),
     }
 }

@@ -82,8 +82,12 @@ pub(crate) fn json(out: &mut Vec<u8>, row: &Checked<'_>, checker: &Checker) -> i
     let number = verdict.msisdn().map(Msisdn::as_u64);
     plain(out, number.map(|number| digits.format(number)));
     out.extend_from_slice(b",\"territory\":");
-    let territory = verdict.territory().map(|territory| territory.to_string());
-    plain(out, territory.as_deref());
+    let mut letters = [0; 2];
+    let territory = verdict.territory();
+    plain(
+        out,
+        territory.map(|territory| territory.encode(&mut letters)),
+    );
     out.extend_from_slice(b",\"kind\":");
     plain(out, verdict.kind().map(Kind::name));
     out.extend_from_slice(b",\"operator\":");
@@ -121,28 +125,29 @@ pub(crate) fn csv<W: Write>(writer: &mut Writer<W>, row: &Checked<'_>, checker: 
     let verdict = row.verdict();
     let mut digits = itoa::Buffer::new();
     writer.field(&annotate::escape(row.file().name()));
-    writer.field(digits.format(row.number()));
+    writer.word(digits.format(row.number()));
     writer.field(&annotate::escape(row.input()));
-    writer.field(digits.format(verdict.code().as_u8()));
-    writer.field(verdict.reason().name());
+    writer.word(digits.format(verdict.code().as_u8()));
+    writer.word(verdict.reason().name());
     let number = verdict.msisdn().map(Msisdn::as_u64);
-    writer.field(number.map_or("", |number| digits.format(number)));
-    let territory = verdict.territory().map(|territory| territory.to_string());
-    writer.field(territory.as_deref().unwrap_or_default());
-    writer.field(verdict.kind().map_or("", Kind::name));
+    writer.word(number.map_or("", |number| digits.format(number)));
+    let mut letters = [0; 2];
+    let territory = verdict.territory();
+    writer.word(territory.map_or("", |territory| territory.encode(&mut letters)));
+    writer.word(verdict.kind().map_or("", Kind::name));
     writer.field(
         verdict
             .operator()
             .map_or("", |operator| checker.plan().operator_name(operator)),
     );
-    writer.field(truth(verdict.cleaned()));
+    writer.word(truth(verdict.cleaned()));
     let place = |writer: &mut Writer<W>, origin| match other(row, origin) {
-        Some(Ok(row)) => writer.field(itoa::Buffer::new().format(row)),
+        Some(Ok(row)) => writer.word(itoa::Buffer::new().format(row)),
         Some(Err(place)) => writer.field(&annotate::escape(&place)),
-        None => writer.field(""),
+        None => writer.word(""),
     };
     place(writer, row.duplicate_of());
     let parts = row.segments().map(|segments| segments.parts);
-    writer.field(parts.map_or("", |parts| digits.format(parts)));
+    writer.word(parts.map_or("", |parts| digits.format(parts)));
     place(writer, row.likely_duplicate_of());
 }

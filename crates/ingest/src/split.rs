@@ -254,13 +254,13 @@ impl Dialect {
 
     /// Whether a field has to be enclosed to be read back.
     pub(crate) fn needs_enclosure(&self, field: &str) -> bool {
+        field.contains(|c| self.marks().any(|mark| mark == c))
+    }
+
+    /// The characters for which it has to be.
+    pub(crate) fn marks(&self) -> impl Iterator<Item = char> + use<> {
         let marks = [Some('\n'), Some('\r'), self.delimiter, self.enclosure];
-        if marks.iter().flatten().all(char::is_ascii) {
-            // Most are: then bytes tell as well.
-            let marks = marks.map(|mark| mark.map(|mark| mark as u8));
-            return field.bytes().any(|byte| marks.contains(&Some(byte)));
-        }
-        field.chars().any(|c| marks.contains(&Some(c)))
+        marks.into_iter().flatten()
     }
 }
 

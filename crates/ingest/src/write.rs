@@ -17,10 +17,58 @@ pub struct Writer<W> {
     delimiter: char,
     enclosure: Option<char>,
     encoding: Encoding,
-    line: String,
+    marks: Marks,
+    /// Rows that have not been written yet, and the one that is being made.
+    text: String,
+    /// Where that begins.
+    row: usize,
+}
+
+/// What is known beforehand about the bytes that make an enclosure necessary.
+#[derive(Clone, Debug)]
+struct Marks {
+    /// Which bytes do, if that can be told of bytes.
+    bytes: Option<Box<[bool; 256]>>,
+    /// Whether letters, digits and underscores never do.
+    spare_words: bool,
+}
+
+impl Marks {
+    fn of(dialect: Dialect) -> Marks {
+        let mut bytes = Box::new([false; 256]);
+        let (mut is_ascii, mut spare_words) = (true, true);
+        for mark in dialect.marks() {
+            is_ascii &= mark.is_ascii();
+            spare_words &= !mark.is_ascii_alphanumeric() && mark != '_';
+            bytes[mark as usize & 0xff] = true;
+        }
+        Marks {
+            bytes: is_ascii.then_some(bytes),
+            spare_words,
+        }
+    }
 }
 
 impl<W: Write> Writer<W> {
+    /// Bytes that rows come to before they are written.
+    const ROWS: usize = 1 << 16;
+
+    fn new(delimiter: char, enclosure: Option<char>, encoding: Encoding, out: W) -> Writer<W> {
+        let dialect = Dialect {
+            delimiter: Some(delimiter),
+            enclosure,
+        };
+        Writer {
+            out,
+            delimiter,
+            enclosure,
+            encoding,
+            marks: Marks::of(dialect),
+            text: String::new(),
+            row: 0,
+        }
+    }
+
     /// Starts a file like the ones that the rows come from. Several that differ in encoding come
     /// together in UTF-8.
     ///
@@ -52,24 +100,12 @@ impl<W: Write> Writer<W> {
         if bom {
             out.write_all(encoding.bom())?;
         }
-        Ok(Writer {
-            out,
-            delimiter,
-            enclosure,
-            encoding,
-            line: String::new(),
-        })
+        Ok(Writer::new(delimiter, enclosure, encoding, out))
     }
 
     /// A comma-separated file in UTF-8 without a mark, as programs expect it.
     pub fn plain(out: W) -> Writer<W> {
-        Writer {
-            out,
-            delimiter: ',',
-            enclosure: Some('"'),
-            encoding: Encoding::Utf8,
-            line: String::new(),
-        }
+        Writer::new(',', Some('"'), Encoding::Utf8, out)
     }
 
     /// A writer of the same dialect onto bytes of its own, which [`Writer::append`] takes: rows can
@@ -80,7 +116,9 @@ impl<W: Write> Writer<W> {
             delimiter: self.delimiter,
             enclosure: self.enclosure,
             encoding: self.encoding,
-            line: String::new(),
+            marks: self.marks.clone(),
+            text: String::new(),
+            row: 0,
         }
     }
 
@@ -88,8 +126,9 @@ impl<W: Write> Writer<W> {
     ///
     /// # Errors
     ///
-    /// If writing fails.
+    /// If writing fails, or a character of the rows before them is not in the encoding.
     pub fn append(&mut self, rows: &[u8]) -> io::Result<()> {
+        self.write_rows()?;
         self.out.write_all(rows)
     }
 
@@ -115,26 +154,52 @@ impl<W: Write> Writer<W> {
 
     /// Adds a field to the row that is being written.
     pub fn field(&mut self, field: &str) {
-        let delimiter = self.delimiter;
-        let dialect = Dialect {
-            delimiter: Some(delimiter),
-            enclosure: self.enclosure,
-        };
         // A row of one empty field would be a blank line.
-        let is_blank_line = field.is_empty() && self.line.is_empty();
-        let enclosed =
-            self.enclosure.is_some() && (is_blank_line || dialect.needs_enclosure(field));
-        if enclosed {
+        let is_blank_line = field.is_empty() && self.text.len() == self.row;
+        if self.enclosure.is_some() && (is_blank_line || self.needs_enclosure(field)) {
             self.field_enclosed(field);
             return;
         }
-        self.line.push_str(field);
-        self.line.push(delimiter);
+        self.text.push_str(field);
+        self.text.push(self.delimiter);
+    }
+
+    /// [`Writer::field`] for one of ASCII letters, digits and underscores, which is quicker.
+    pub fn word(&mut self, word: &str) {
+        debug_assert!(word.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_'));
+        if !self.marks.spare_words || word.is_empty() {
+            self.field(word);
+            return;
+        }
+        self.text.push_str(word);
+        self.text.push(self.delimiter);
+    }
+
+    fn dialect(&self) -> Dialect {
+        Dialect {
+            delimiter: Some(self.delimiter),
+            enclosure: self.enclosure,
+        }
+    }
+
+    /// Whether a field has to be enclosed to be read back.
+    fn needs_enclosure(&self, field: &str) -> bool {
+        match &self.marks.bytes {
+            // All of them: most fields are short, and have no mark.
+            Some(is_mark) => field
+                .bytes()
+                .fold(false, |any, byte| any | is_mark[usize::from(byte)]),
+            None => self.dialect().needs_enclosure(field),
+        }
     }
 
     /// Adds a field of our own making: without an enclosure it gives up its delimiters, and what
     /// the encoding does not have becomes `?`.
     pub fn added_field(&mut self, field: &str) {
+        if self.enclosure.is_some() && field.is_ascii() {
+            self.field(field);
+            return;
+        }
         let blank = if self.delimiter == ' ' { '_' } else { ' ' };
         let plain: String = field
             .chars()
@@ -152,47 +217,59 @@ impl<W: Write> Writer<W> {
     fn field_enclosed(&mut self, field: &str) {
         match self.enclosure {
             Some(quote) => {
-                self.line.push(quote);
+                self.text.push(quote);
                 for c in field.chars() {
                     if c == quote {
-                        self.line.push(quote);
+                        self.text.push(quote);
                     }
-                    self.line.push(c);
+                    self.text.push(c);
                 }
-                self.line.push(quote);
+                self.text.push(quote);
             }
-            None => self.line.push_str(field),
+            None => self.text.push_str(field),
         }
-        self.line.push(self.delimiter);
+        self.text.push(self.delimiter);
     }
 
-    /// Ends the row.
+    /// Ends the row. It is written with others, when there are enough of them or at the end.
     ///
     /// # Errors
     ///
-    /// If writing fails, or a character of the row is not in the encoding.
+    /// If writing fails, or a character of the rows is not in the encoding.
     pub fn end_row(&mut self) -> io::Result<()> {
-        self.line.pop(); // the last delimiter
-        self.line.push('\n');
+        self.text.pop(); // the last delimiter
+        self.text.push('\n');
+        self.row = self.text.len();
+        match self.row >= Self::ROWS {
+            true => self.write_rows(),
+            false => Ok(()),
+        }
+    }
+
+    /// Writes the rows that are complete.
+    fn write_rows(&mut self) -> io::Result<()> {
+        let rows = &self.text[..self.row];
         match self.encoding {
-            Encoding::Utf8 => self.out.write_all(self.line.as_bytes())?,
+            Encoding::Utf8 => self.out.write_all(rows.as_bytes())?,
             encoding => {
-                let bytes = encoding.encode(&self.line).ok_or_else(|| {
+                let bytes = encoding.encode(rows).ok_or_else(|| {
                     io::Error::other(format!("a cell has a character that {encoding} has not"))
                 })?;
                 self.out.write_all(&bytes)?;
             }
         }
-        self.line.clear();
+        self.text.drain(..self.row);
+        self.row = 0;
         Ok(())
     }
 
-    /// Gives back what was written to.
+    /// Writes what is left, and gives back what was written to.
     ///
     /// # Errors
     ///
-    /// If flushing fails.
+    /// If writing fails, or a character of the rows is not in the encoding.
     pub fn finish(mut self) -> io::Result<W> {
+        self.write_rows()?;
         self.out.flush()?;
         Ok(self.out)
     }

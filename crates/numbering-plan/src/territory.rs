@@ -33,6 +33,23 @@ impl Territory {
         self.0.get()
     }
 
+    /// What it is called, written without memory of its own.
+    ///
+    /// ```
+    /// use numbering_plan::Territory;
+    ///
+    /// let ukraine = Territory::parse("ua").unwrap();
+    /// assert_eq!(ukraine.encode(&mut [0; 2]), "UA");
+    /// assert_eq!(Territory::WORLD.encode(&mut [0; 2]), "001");
+    /// ```
+    pub fn encode(self, buffer: &mut [u8; 2]) -> &str {
+        if self == Territory::WORLD {
+            return "001";
+        }
+        *buffer = self.0.get().to_be_bytes();
+        core::str::from_utf8(buffer).unwrap_or("??")
+    }
+
     /// Reads two ASCII letters of either case, or `001`.
     pub fn parse(text: &str) -> Option<Territory> {
         if text == "001" {
@@ -50,12 +67,7 @@ impl Territory {
 
 impl fmt::Display for Territory {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if *self == Territory::WORLD {
-            return f.pad("001");
-        }
-        let [a, b] = self.0.get().to_be_bytes();
-        let text = [a, b];
-        f.pad(core::str::from_utf8(&text).unwrap_or("??"))
+        f.pad(self.encode(&mut [0; 2]))
     }
 }
 
