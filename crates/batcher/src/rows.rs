@@ -30,14 +30,23 @@ pub(crate) const ROUND: usize = 8;
 /// A batch of rows on its way.
 pub(crate) struct Work<P> {
     judged: Judged,
-    /// The accepted numbers, with the places of their verdicts.
-    numbers: Parted<(Msisdn, u32)>,
+    numbers: Parted<Accepted>,
     /// For each verdict, the [`Winner`].
     winners: Vec<AtomicU64>,
     /// Verdicts that may be national numbers.
     unread: Vec<u32>,
     /// What was made of it; behind a lock only because threads share the work meanwhile.
     part: Mutex<Option<io::Result<P>>>,
+}
+
+/// The number of a row that is accepted unless it is a duplicate.
+#[derive(Clone, Copy)]
+struct Accepted {
+    number: Msisdn,
+    /// The place of its verdict.
+    verdict: u32,
+    /// How many lines behind the beginning of the batch the row stands.
+    line: u32,
 }
 
 impl<P> Default for Work<P> {
@@ -251,20 +260,20 @@ impl<S: Sink> State<'_, S> {
         self.crew.try_each(&mut parts, |(at, part)| {
             for slot in slots {
                 let work = &slot.work;
-                for &(number, verdict) in work.numbers.part(*at).flatten() {
-                    let verdict = verdict as usize;
-                    let row = work.judged.row(verdict);
+                let before = files.place(file, slot.batch.lines_before());
+                for accepted in work.numbers.part(*at).flatten() {
                     let place = match wants_winners {
-                        true => files.place(file, slot.batch.row(row).number()),
+                        true => before + u64::from(accepted.line),
                         false => 0,
                     };
                     match part.log() {
                         Some(log) => {
-                            log.push(number.as_u64())?;
+                            log.push(accepted.number.as_u64())?;
                             log.push(place)?;
                         }
                         None => {
-                            let winner = winner(&mut part.seen, number, place);
+                            let winner = winner(&mut part.seen, accepted.number, place);
+                            let verdict = accepted.verdict as usize;
                             work.winners[verdict].store(winner.to_bits(), Ordering::Relaxed);
                         }
                     }
@@ -284,9 +293,9 @@ impl<S: Sink> State<'_, S> {
             .collect();
         self.crew.try_each(&mut parts, |(at, winners)| {
             for slot in slots {
-                for &(_, verdict) in slot.work.numbers.part(*at).flatten() {
-                    let winner = winners.word()?;
-                    slot.work.winners[verdict as usize].store(winner, Ordering::Relaxed);
+                for accepted in slot.work.numbers.part(*at).flatten() {
+                    let (winner, verdict) = (winners.word()?, accepted.verdict as usize);
+                    slot.work.winners[verdict].store(winner, Ordering::Relaxed);
                 }
             }
             Ok(())
@@ -429,8 +438,13 @@ impl<F: Format> Judge for RowJudge<'_, F> {
         work.numbers.clear();
         for (at, verdict) in verdicts {
             if let (true, Some(number)) = (verdict.is_accepted(), verdict.msisdn()) {
-                let part = self.parting.part_of(number);
-                work.numbers.push((number, at as u32), part);
+                let row = batch.row(work.judged.row(at));
+                let accepted = Accepted {
+                    number,
+                    verdict: at as u32,
+                    line: (row.number() - batch.lines_before()) as u32,
+                };
+                work.numbers.push(accepted, self.parting.part_of(number));
             }
         }
         work.winners.clear();
