@@ -341,5 +341,21 @@ mod tests {
             }
             prop_assert_eq!(read, rows);
         }
+
+        /// Whatever the delimiter.
+        #[test]
+        fn words_come_back_as_fields_do(
+            words in prop::collection::vec("[a-z0-9_]{0,4}", 1..5),
+            delimiter in prop_oneof![Just(','), Just('1'), Just('a'), Just('_'), Just('§')],
+            quote in prop_oneof![Just(Some('"')), Just(Some('b')), Just(None)],
+        ) {
+            let mut fields = Writer::new(delimiter, quote, Encoding::Utf8, Vec::new());
+            let mut same = fields.part();
+            words.iter().for_each(|word| fields.field(word));
+            words.iter().for_each(|word| same.word(word));
+            fields.end_row().unwrap();
+            same.end_row().unwrap();
+            prop_assert_eq!(fields.finish().unwrap(), same.finish().unwrap());
+        }
     }
 }
