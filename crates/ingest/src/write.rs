@@ -287,8 +287,8 @@ mod tests {
         /// Whatever the cells hold, they come back, through this reader and the csv crate's.
         #[test]
         fn what_is_written_is_read_back(
-            rows in prop::collection::vec(prop::collection::vec("[a,;'\"\r\n é§«]{0,6}", 2..4), 1..6),
-            (delimiter, quote) in prop_oneof![Just((',', '"')), Just((';', '"')), Just((',', '\'')), Just(('§', '«'))],
+            rows in prop::collection::vec(prop::collection::vec("[a,;'\"\r\n é§«│]{0,6}", 2..4), 1..6),
+            (delimiter, quote) in prop_oneof![Just((',', '"')), Just((';', '"')), Just((',', '\'')), Just(('§', '«')), Just(('│', '"'))],
         ) {
             let options = Options::auto()
                 .encoding(Choice::Given(Encoding::Utf8))
