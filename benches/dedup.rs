@@ -48,9 +48,14 @@ fn main() {
                 ranks.parts(numbers)
             });
         }
-        bench("Seen, one by one", &|numbers| seen(numbers, 0));
+        bench("Seen, one by one", &|numbers| {
+            seen(numbers, Seen::numbers_only())
+        });
         bench("Seen, one by one, spending 128 MiB", &|numbers| {
-            seen(numbers, 128 << 20)
+            seen(numbers, Seen::numbers_only().spending(128 << 20))
+        });
+        bench("Seen with first places, one by one", &|numbers| {
+            seen(numbers, Seen::with_places())
         });
 
         // As the lane without rows has it: a million at a time, parted by ranges.
@@ -233,13 +238,13 @@ fn insert(bits: &mut [u64], at: usize) -> bool {
     is_new
 }
 
-fn seen(numbers: &[u64], spent: usize) -> usize {
-    let mut seen = Seen::numbers_only().spending(spent);
+fn seen(numbers: &[u64], mut seen: Seen) -> usize {
     let numbers = numbers
         .iter()
         .filter_map(|&number| Msisdn::from_u64(number));
-    numbers
-        .filter(|&number| seen.insert(number, 0).is_some())
+    (0..)
+        .zip(numbers)
+        .filter(|&(place, number)| seen.insert(number, place).is_some())
         .count()
 }
 

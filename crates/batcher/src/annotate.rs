@@ -129,7 +129,7 @@ pub fn write_fields<W: Write>(
         writer.field("");
     }
     writer.word(itoa::Buffer::new().format(annotation.code));
-    writer.word(annotation.reason);
+    writer.field(annotation.reason);
     writer.added_field(&annotation.message);
     writer.added_field(annotation.suggestion);
     for field in overflow {

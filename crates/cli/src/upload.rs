@@ -1061,6 +1061,8 @@ impl<'c> Lines<'c> {
 struct Preparer<'c> {
     checker: &'c Checker,
     output: Option<LineFormat>,
+    /// Knows how the lines of the output are written, if they are CSV.
+    lines: Writer<Vec<u8>>,
     rejected: Option<Writer<Vec<u8>>>,
 }
 
@@ -1071,7 +1073,7 @@ impl Prepare for Preparer<'_> {
         match self.output {
             Some(LineFormat::Json) => verdicts::json(out, row, self.checker)?,
             Some(LineFormat::Csv) => {
-                let mut writer = Writer::plain(Vec::new());
+                let mut writer = self.lines.part();
                 verdicts::csv(&mut writer, row, self.checker);
                 writer.end_row()?;
                 out.extend_from_slice(writer.finish()?.trim_ascii_end());
@@ -1105,6 +1107,7 @@ impl<'c> Results for &mut Lines<'c> {
         Ok(Preparer {
             checker: self.checker,
             output: self.output.as_ref().map(|(format, _)| *format),
+            lines: Writer::plain(Vec::new()),
             rejected: self.rejected.as_ref().and_then(ListFile::part),
         })
     }

@@ -4,6 +4,7 @@ use crate::Encoding;
 use crate::source::{Confidence, Format, Layout};
 use crate::split::Dialect;
 use std::io::{self, Write};
+use std::sync::Arc;
 
 /// Writes rows so that [`Source`](crate::Source) reads them back the same, with the options that
 /// read the original.
@@ -30,14 +31,14 @@ pub struct Writer<W> {
 #[derive(Clone, Debug)]
 struct Marks {
     /// Which bytes do, if that can be told of bytes.
-    bytes: Option<Box<[bool; 256]>>,
+    bytes: Option<Arc<[bool; 256]>>,
     /// Whether letters, digits and underscores never do.
     spare_words: bool,
 }
 
 impl Marks {
     fn of(dialect: Dialect) -> Marks {
-        let mut bytes = Box::new([false; 256]);
+        let mut bytes = [false; 256];
         let (mut is_ascii, mut spare_words) = (true, true);
         for mark in dialect.marks() {
             is_ascii &= mark.is_ascii();
@@ -45,7 +46,7 @@ impl Marks {
             bytes[mark as usize & 0xff] = true;
         }
         Marks {
-            bytes: is_ascii.then_some(bytes),
+            bytes: is_ascii.then(|| Arc::new(bytes)),
             spare_words,
         }
     }
@@ -239,7 +240,9 @@ impl<W: Write> Writer<W> {
     ///
     /// If writing fails, or a character of the rows is not in the encoding.
     pub fn end_row(&mut self) -> io::Result<()> {
-        self.text.pop(); // the last delimiter
+        if self.text.len() > self.row {
+            self.text.pop(); // the last delimiter
+        }
         self.text.push('\n');
         self.row = self.text.len();
         match self.row >= self.gathers {
@@ -357,5 +360,27 @@ mod tests {
             same.end_row().unwrap();
             prop_assert_eq!(fields.finish().unwrap(), same.finish().unwrap());
         }
+    }
+
+    /// A file has each row at once; rows that are gathered are the same in the end, however many.
+    #[test]
+    fn rows_are_there_when_they_end() {
+        let options = Options::auto().encoding(Choice::Given(Encoding::Windows1251));
+        let list = Source::from_bytes("x", b"a;b\n".to_vec(), &options).unwrap();
+        let mut file = Writer::like(&[list.layout()], Vec::new()).unwrap();
+        let mut part = file.part();
+        for row in 0..20_000 {
+            for writer in [&mut file, &mut part] {
+                writer.field("Привет");
+                writer.field(&row.to_string());
+                writer.end_row().unwrap();
+            }
+            assert!(file.out.ends_with(format!(";{row}\n").as_bytes()));
+        }
+        file.end_row().unwrap();
+        part.end_row().unwrap();
+        let whole = file.finish().unwrap();
+        assert!(whole.len() > 3 << 16 && whole.ends_with(b"\n\n"));
+        assert_eq!(part.finish().unwrap(), whole);
     }
 }

@@ -371,6 +371,10 @@ impl<'c, W: Copy + Default> Census<'c, W> {
     ///
     /// Numbers are looked for in the order of ranges as wide as a bitmap that stays in the first-level
     /// cache: to look for them as they come would be to wait for memory most of the time.
+    ///
+    /// # Panics
+    ///
+    /// If the set keeps places.
     pub fn settle<'a>(
         &mut self,
         batches: impl Iterator<Item = &'a [Candidate<W>]>,

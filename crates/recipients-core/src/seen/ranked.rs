@@ -43,21 +43,15 @@ const NUMBERS: usize = 1 << LEAF_BITS;
 const MOST_SEGMENTS: usize = NUMBERS / Segment::PLACES;
 
 impl Ranked {
-    /// Takes so many, in any order.
-    pub(super) fn of(
-        len: usize,
-        entries: impl Iterator<Item = (u32, u32)>,
-        mixer: &Mixer,
-    ) -> Ranked {
+    /// Takes numbers and their places, in any order.
+    pub(super) fn of(mut entries: Vec<(u32, u32)>, mixer: &Mixer) -> Ranked {
         let mut bits = no_bits();
-        let mut sorted: Vec<(u16, u32)> = Vec::with_capacity(len);
-        for (rest, place) in entries {
-            let key = mixer.mix::<2>(rest) as u16;
-            set_bit(&mut bits, key);
-            sorted.push((key, place));
+        for (rest, _) in &mut entries {
+            *rest = mixer.mix::<2>(*rest);
+            set_bit(&mut bits, *rest as u16);
         }
-        sorted.sort_unstable();
-        let places: Vec<u32> = sorted.into_iter().map(|(_, place)| place).collect();
+        entries.sort_unstable();
+        let places: Vec<u32> = entries.into_iter().map(|(_, place)| place).collect();
         let mut ranked = Ranked {
             bits,
             segments: Vec::new(),
@@ -205,7 +199,8 @@ mod tests {
         ) {
             let mixer = Mixer::new(salt, [0x9e37_79b1, 0x85eb_ca6b]);
             let mut model: BTreeMap<u32, u32> = (0..begun as u32).map(|n| (n * 31 % 65_536, n)).collect();
-            let mut ranked = Ranked::of(model.len(), model.iter().map(|(&n, &place)| (n, place)), &mixer);
+            let entries = model.iter().map(|(&number, &place)| (number, place));
+            let mut ranked = Ranked::of(entries.collect(), &mixer);
             let mut place = begun as u32;
             for (from, step, len) in runs {
                 for n in 0..len {

@@ -22,8 +22,6 @@ impl<const W: usize> Table<W> {
     const SPILL: usize = 8;
     /// Slots to begin with.
     const FIRST: u32 = 8;
-    /// With so many every key has a slot of its own.
-    const WIDEST: u64 = 1 << (8 * W);
 
     pub(super) fn new(places: bool) -> Table<W> {
         Table {
@@ -109,8 +107,7 @@ impl<const W: usize> Table<W> {
                 Err(at) => at,
             };
             // Seven eighths full at most, and room for the ones that make way.
-            let has_room = 8 * u64::from(self.len) < 7 * u64::from(self.spread)
-                || u64::from(self.spread) == Self::WIDEST;
+            let has_room = 8 * u64::from(self.len) < 7 * u64::from(self.spread);
             let gap = match has_room {
                 true => (at..self.keys.len()).find(|&gap| self.key(gap) == 0),
                 false => None,
@@ -149,11 +146,9 @@ impl<const W: usize> Table<W> {
     #[inline(never)]
     fn grow(&mut self) -> isize {
         let before = self.bytes();
-        let spread = u64::from(self.spread);
-        let more = spread / if self.places.is_some() { 8 } else { 3 };
-        let spread = spread + more + u64::from(Self::FIRST);
-        // Tables of more bits burst long before.
-        self.spread = spread.min(Self::WIDEST) as u32;
+        // Those of a few thousand numbers burst, or give way to other shapes.
+        let more = self.spread / if self.places.is_some() { 8 } else { 3 };
+        self.spread += more + Self::FIRST;
         let slots = self.spread as usize + Self::SPILL;
         let old = std::mem::replace(&mut self.keys, vec![[0; W]; slots].into());
         let old_places = self.places.as_mut();
