@@ -96,9 +96,10 @@ pub(crate) fn touch(words: impl Iterator<Item = u64>) {
 /// Bits of a number that the way to a root does not tell.
 const ROOT_BITS: u32 = 32;
 
-/// Numbers that a table of 32 or of 24 bits holds before it bursts. More make insertions dearer; fewer leave
-/// tables of so few numbers that these cost more, time included, where a list is spread widely.
-const BURST: u32 = 1 << 13;
+/// Numbers that a table of 32 and of 24 bits holds before it bursts. To burst later takes more memory where
+/// numbers lie close; to burst sooner leaves tables of so few numbers that these cost more, time included,
+/// where they do not.
+const BURST: [u32; 2] = [1 << 15, 1 << 13];
 
 /// Slots of a table of 16 bits that give way to ranks: by count that is early, but tables that have grown leave
 /// memory behind which the allocator keeps.
@@ -135,7 +136,7 @@ impl Default for Seen {
 }
 
 impl Seen {
-    /// A set of numbers: at most 3 bytes a number in a list that fills its ranges, 6 in any other.
+    /// A set of numbers: at most 3 bytes a number in a list that fills its ranges, 4 to 7 in any other.
     pub fn numbers_only() -> Seen {
         Seen::new(false)
     }
@@ -535,8 +536,8 @@ fn insert(mut node: &mut Node, mut rest: u32, place: u32, shape: Shape, mixer: &
                 };
             }
             Node::Empty | Node::Listed(_) => true,
-            Node::Table32(table) => table.len >= BURST,
-            Node::Table24(table) => table.len >= BURST,
+            Node::Table32(table) => table.len >= BURST[0],
+            Node::Table24(table) => table.len >= BURST[1],
             Node::Table16(table) => match shape.places {
                 true => table.slots() >= RANKED_SLOTS,
                 false => table.slots() >= BITMAP_SLOTS || shape.early && table.len >= BITMAP_EARLY,
