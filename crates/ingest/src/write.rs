@@ -12,7 +12,6 @@ use std::sync::Arc;
 /// Delimiter, enclosure, encoding and byte order mark are those of the original, so that whatever
 /// program made it opens the new file as it did the old one. Where the original has none (a list
 /// of one column, a sheet), it is commas, double quotes and UTF-8 with a mark.
-#[derive(Debug)]
 pub struct Writer<W> {
     out: W,
     delimiter: char,
@@ -27,9 +26,21 @@ pub struct Writer<W> {
     gathers: usize,
 }
 
+/// Shows the dialect and the encoding, and nothing that was written.
+impl<W> std::fmt::Debug for Writer<W> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Writer")
+            .field("delimiter", &self.delimiter)
+            .field("enclosure", &self.enclosure)
+            .field("encoding", &self.encoding)
+            .finish_non_exhaustive()
+    }
+}
+
 /// What is known beforehand about the bytes that make an enclosure necessary.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 struct Marks {
+    dialect: Dialect,
     /// Which bytes do, if that can be told of bytes.
     bytes: Option<Arc<[bool; 256]>>,
     /// Whether letters, digits and underscores never do.
@@ -46,8 +57,20 @@ impl Marks {
             bytes[mark as usize & 0xff] = true;
         }
         Marks {
+            dialect,
             bytes: is_ascii.then(|| Arc::new(bytes)),
             spare_words,
+        }
+    }
+
+    /// Whether a field has to be enclosed to be read back.
+    fn are_in(&self, field: &str) -> bool {
+        match &self.bytes {
+            // All of them: most fields are short, and have no mark.
+            Some(is_mark) => field
+                .bytes()
+                .fold(false, |any, byte| any | is_mark[usize::from(byte)]),
+            None => self.dialect.needs_enclosure(field),
         }
     }
 }
@@ -159,7 +182,7 @@ impl<W: Write> Writer<W> {
     pub fn field(&mut self, field: &str) {
         // A row of one empty field would be a blank line.
         let is_blank_line = field.is_empty() && self.text.len() == self.row;
-        if self.enclosure.is_some() && (is_blank_line || self.needs_enclosure(field)) {
+        if self.enclosure.is_some() && (is_blank_line || self.marks.are_in(field)) {
             self.field_enclosed(field);
             return;
         }
@@ -176,24 +199,6 @@ impl<W: Write> Writer<W> {
         }
         self.text.push_str(word);
         self.text.push(self.delimiter);
-    }
-
-    fn dialect(&self) -> Dialect {
-        Dialect {
-            delimiter: Some(self.delimiter),
-            enclosure: self.enclosure,
-        }
-    }
-
-    /// Whether a field has to be enclosed to be read back.
-    fn needs_enclosure(&self, field: &str) -> bool {
-        match &self.marks.bytes {
-            // All of them: most fields are short, and have no mark.
-            Some(is_mark) => field
-                .bytes()
-                .fold(false, |any, byte| any | is_mark[usize::from(byte)]),
-            None => self.dialect().needs_enclosure(field),
-        }
     }
 
     /// Adds a field of our own making: without an enclosure it gives up its delimiters, and what
@@ -359,6 +364,19 @@ mod tests {
             fields.end_row().unwrap();
             same.end_row().unwrap();
             prop_assert_eq!(fields.finish().unwrap(), same.finish().unwrap());
+        }
+    }
+
+    #[test]
+    fn debug_output_shows_no_rows() {
+        let mut writer = Writer::plain(Vec::new());
+        writer.field("380971112233");
+        writer.end_row().unwrap();
+        let mut part = writer.part();
+        part.field("380971112233");
+        for shown in [format!("{writer:?}"), format!("{part:?}")] {
+            assert!(shown.contains("Utf8") && !shown.contains("380"), "{shown}");
+            assert!(!shown.contains("51, 56, 48"), "{shown}");
         }
     }
 
