@@ -34,6 +34,18 @@ def spread(rows, path):
             out.write("".join(lines))
 
 
+def even(rows, path):
+    """The same number of them in each of 190 ranges of 2^24, so that all tables of the set grow and burst at once."""
+    state = 1
+    with open(path, "w") as out:
+        for start in range(0, rows, 100_000):
+            lines = []
+            for row in range(start, min(start + 100_000, rows)):
+                state = (state * 6364136223846793005 + 1442695040888963407) % 2**64
+                lines.append(f"{(4180 + row % 190 * 3 << 24) + (state >> 32) % 2**24}\n")
+            out.write("".join(lines))
+
+
 def made(kind, rows):
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{'one' if kind is country else kind.__name__}-{rows}"
@@ -62,6 +74,8 @@ KINDS = [
     ("spread over ten countries, `--memory 64M`", spread, [10, 20], LITTLE),
     ("spread over ten countries, a verdict a row", spread, [1, 10, 20, 40], OUT),
     ("spread over ten countries, a verdict a row, `--memory 64M`", spread, [10, 20], OUT + LITTLE),
+    ("filling 190 ranges evenly", even, [1, 4, 8, 16], []),
+    ("filling 190 ranges evenly, a verdict a row", even, [1, 4, 8, 16], OUT),
 ]
 print("| rows | million | unique numbers, million | peak MiB | bytes a unique number more |")
 print("|---|---:|---:|---:|---:|")

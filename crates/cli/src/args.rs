@@ -87,8 +87,9 @@ Limits: a row of text or a cell of a sheet 1 MiB; a workbook 256 MiB, its sheet 
 reads it; 65,535 files in one run, as far as the system lets so many be \
 open at once.
 
-Memory: about 100 MB, and up to 12 bytes for every number that is accepted, 16 where rows are \
-written; less than 1 and 6 in long lists of a country. --memory limits the latter.
+Memory: about 100 MB, and up to 12 bytes for every number that is accepted, 20 where rows are \
+written; less than 1 and 6 in long lists of a country. Where no rows are written, up to 128 MB more, to \
+be quicker. --memory limits all but the first.
 
 Examples:
   recipients check contacts.csv

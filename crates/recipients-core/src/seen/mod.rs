@@ -4,9 +4,9 @@
 //! The set is a trie over the bits of the number whose nodes change shape as they fill. A node
 //! begins as a table that holds only the bits which the way to it does not tell; when it is full
 //! it bursts into 256 nodes of eight bits less; a table of 16 bits gives way to a bitmap once that
-//! is smaller, or to ranks where first places are kept. So a number costs 5 bytes where numbers lie far apart and as little as an eighth of
-//! a byte where they lie densely, without asking the plan where that is; and where it was first,
-//! four to five more.
+//! is smaller, or to ranks where first places are kept. So a number costs 5 bytes where numbers lie
+//! far apart and as little as an eighth of a byte where they lie densely, without asking the plan
+//! where that is; and where it was first, four to five more. The allocator may keep as much again.
 //!
 //! Numbers that come many at a time ([`Seen::insert_run`]) need no table: they are told apart in a
 //! bitmap that stays in the first-level cache, and listed as they come.
@@ -136,7 +136,8 @@ impl Default for Seen {
 }
 
 impl Seen {
-    /// A set of numbers: at most 3 bytes a number in a list that fills its ranges, 4 to 7 in any other.
+    /// A set of numbers: at most 3 bytes a number in a list that fills its ranges, 4 to 7 in any other,
+    /// without what the allocator keeps.
     pub fn numbers_only() -> Seen {
         Seen::new(false)
     }
@@ -161,8 +162,8 @@ impl Seen {
         }
     }
 
-    /// Takes up to so many bytes more than it must, to be quicker. The default is none; where places are kept,
-    /// more would not be quicker.
+    /// Takes up to so many bytes more than it must, to be quicker. The default is none; it changes nothing
+    /// where places are kept.
     #[must_use]
     pub fn spending(mut self, bytes: usize) -> Seen {
         self.small = bytes;
@@ -814,6 +815,13 @@ mod tests {
                 "{each} bytes a number"
             );
         }
+    }
+
+    #[test]
+    #[should_panic(expected = "a set without places")]
+    fn runs_have_no_places() {
+        let run = [Candidate::from_bits(79_000_000_000).unwrap()];
+        Seen::with_places().insert_run(&run, &mut no_bits(), &mut Vec::new());
     }
 
     /// Many numbers of a range take little more than their places, which may be late.
