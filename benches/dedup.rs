@@ -6,7 +6,7 @@
 
 use ahash::{AHashMap, AHashSet};
 use criterion::{BatchSize, Criterion, Throughput};
-use recipients::{Candidate, Census, Checker, Classes, Lines, Msisdn, Policy, Seen};
+use recipients::{Candidate, Census, Checker, Classes, Lines, Msisdn, Policy, Seen, Together};
 use recipients_benches::Dice;
 use roaring::RoaringTreemap;
 use std::collections::hash_map::Entry;
@@ -271,7 +271,7 @@ fn settle(census: &mut Census<'_>, windows: &[Vec<Vec<Candidate>>], spent: usize
         .collect();
     for parts in windows {
         for (part, seen) in parts.iter().zip(&mut sets) {
-            census.settle(std::iter::once(&part[..]), seen, |()| {});
+            census.settle(std::iter::once(Together::Any(part)), seen, |()| {});
         }
     }
     sets.iter().map(Seen::len).sum()

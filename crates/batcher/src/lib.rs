@@ -36,6 +36,7 @@
 pub mod annotate;
 mod batches;
 mod binding;
+mod candidates;
 mod check;
 mod cost;
 mod error;

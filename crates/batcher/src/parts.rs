@@ -2,7 +2,7 @@
 //! the rows.
 
 use ahash::RandomState;
-use recipients_core::Msisdn;
+use recipients_core::{Candidate, Msisdn};
 
 /// How many parts there are.
 pub(crate) const PARTS: usize = 64;
@@ -40,7 +40,7 @@ impl Parting {
         ((range ^ self.salt).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (64 - PARTS.ilog2())) as usize
     }
 
-    const BITS: u32 = 22;
+    const BITS: u32 = Candidate::RANGE_BITS;
 }
 
 /// Which four million numbers it is one of.

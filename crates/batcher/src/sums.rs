@@ -5,17 +5,19 @@
 //! to the same sums (property test `runs_without_rows_and_with_little_memory_are_the_same`).
 
 use crate::binding::unfilled_reason;
+use crate::candidates::Candidates;
 use crate::check;
 use crate::cost::{Cost, Texts};
 use crate::error::Error;
-use crate::parts::{Parted, Parting};
+use crate::parts::Parting;
 use crate::pipeline::{Files, Pipeline, Rows, Sink};
 use crate::report::{Counts, Report, SegmentCounts, Unread, may_be_national};
 use crate::rounds::{Crew, Judge, Lane, Slot, Stash, drive};
 use crate::spill::{Budget, Part};
 use ahash::RandomState;
 use recipients_core::{
-    Candidate, Census, Checker, Classes, Code, Line, Msisdn, Seen, SeveralNumbers, Taker, Verdict,
+    Candidate, Census, Checker, Classes, Code, Line, Msisdn, Seen, SeveralNumbers, Taker, Together,
+    Verdict,
 };
 use recipients_ingest::{Batch, Chunk, ChunkParser, ColumnRun, ParsedChunk, Source, Value};
 use recipients_template::{Encoding, Unfilled};
@@ -108,11 +110,11 @@ pub(crate) struct Brief<W> {
     /// Of the rejected.
     counts: Counts,
     unread: Unread,
-    candidates: Parted<Candidate<W>>,
+    candidates: Candidates<W>,
     culprits: Culprits,
 }
 
-impl<W> Brief<W> {
+impl<W: Price> Brief<W> {
     fn clear(&mut self) {
         self.counts.clear();
         self.candidates.clear();
@@ -169,8 +171,8 @@ fn read_log<W: Price>(part: &mut Part, judge: &SumsJudge<'_, W>) -> io::Result<(
         if batch.is_empty() {
             break;
         }
-        let batches = std::iter::once(&batch[..]);
-        judge.settle(batches, &mut seen, &Culprits::default());
+        let candidates = std::iter::once(Together::Any(&batch));
+        judge.settle(candidates, &mut seen, &Culprits::default());
     }
     if judge.pipeline.keeps_accepted {
         part.keep(&seen);
@@ -265,13 +267,12 @@ impl<'p, S, W: Price> Totals<'p, S, W> {
         let (window, culprits) = (&self.window, &self.culprits);
         let mut parts: Vec<(usize, &mut Part)> = self.parts.iter_mut().enumerate().collect();
         let settled = self.crew.try_each(&mut parts, |(at, part)| {
-            let batches = window.iter().flat_map(|brief| brief.candidates.part(*at));
+            let candidates = window.iter().flat_map(|brief| brief.candidates.part(*at));
             match part.log() {
-                None => judge.settle(batches, &mut part.seen, culprits),
+                None => judge.settle(candidates, &mut part.seen, culprits),
                 Some(log) => {
-                    for candidate in batches.flatten() {
-                        log.push(candidate.to_bits())?;
-                    }
+                    let mut candidates = candidates.flat_map(Together::candidates);
+                    candidates.try_for_each(|one| log.push(one.to_bits()))?;
                 }
             }
             Ok(())
@@ -366,7 +367,7 @@ impl<'p, W: Price> SumsJudge<'p, W> {
     /// Finds out which candidates are duplicates ([`Census::settle`]).
     fn settle<'a>(
         &self,
-        batches: impl Iterator<Item = &'a [Candidate<W>]>,
+        candidates: impl Iterator<Item = Together<'a, W>>,
         seen: &mut Seen,
         culprits: &Culprits,
     ) where
@@ -375,7 +376,7 @@ impl<'p, W: Price> SumsJudge<'p, W> {
         self.at_desk(|desk| {
             let segments = &mut desk.segments;
             let new = |price: W| price.count(segments, culprits);
-            desk.census.settle(batches, seen, new);
+            desk.census.settle(candidates, seen, new);
         });
     }
 
@@ -559,8 +560,8 @@ impl<W: Price> Clerk<'_, W> {
 
     #[inline(always)]
     fn accept(&mut self, candidate: Candidate, price: W) {
-        let part = self.parting.part_of(candidate.msisdn());
-        self.brief.candidates.push(candidate.with(price), part);
+        let candidates = &mut self.brief.candidates;
+        candidates.push(candidate.with(price), self.parting);
     }
 
     #[inline]

@@ -1,11 +1,11 @@
 //! Counting recipients by verdict, without keeping rows.
 //!
 //! Of an accepted recipient nothing is kept but the number and the class of its verdict, in eight
-//! bytes ([`Candidate`]), until a million or so can be looked for on the lists and among those seen,
-//! range by range ([`Census::settle`]).
+//! bytes ([`Candidate`]) or in four ([`Near`]), until a million or so can be looked for on the lists and
+//! among those seen, range by range ([`Census::settle`]).
 
 use crate::bulk::{Memo, number_of, text_of};
-use crate::seen::{Bits, LEAF_BITS, LINE, no_bits, touch};
+use crate::seen::{Bits, LEAF_BITS, LINE, Leaf, no_bits, touch};
 use crate::{Checker, Msisdn, NumberSet, Reason, Seen, Verdict};
 use ahash::RandomState;
 use numbering_plan::Answer as Found;
@@ -103,6 +103,8 @@ impl Candidate {
     const NUMBER_BITS: u32 = 50;
     /// Classes that the other bits tell apart.
     const CLASSES: usize = 1 << (64 - Candidate::NUMBER_BITS);
+    /// Bits of a number that tell its place in a range ([`Candidate::range`]).
+    pub const RANGE_BITS: u32 = LEAF_BITS + LEAVES_BITS;
 
     #[inline]
     fn new(number: Msisdn, class: u16) -> Candidate {
@@ -133,6 +135,13 @@ impl Candidate {
 }
 
 impl<W: Copy> Candidate<W> {
+    /// Which four million numbers it is one of. To settle candidates is quickest if those of a range come close
+    /// to each other.
+    #[inline]
+    pub fn range(self) -> u64 {
+        self.number() >> Candidate::RANGE_BITS
+    }
+
     /// The number.
     #[inline]
     pub fn msisdn(self) -> Msisdn {
@@ -149,22 +158,30 @@ impl<W: Copy> Candidate<W> {
         self.word & ((1 << Candidate::NUMBER_BITS) - 1)
     }
 
-    /// The range that a bitmap of the seen set covers, in which the number lies.
     #[inline]
-    fn leaf(self) -> u64 {
-        self.number() >> LEAF_BITS
+    fn class(self) -> u16 {
+        (self.word >> Candidate::NUMBER_BITS) as u16
     }
 
-    /// Whether a number of the same leaf may have a likely twin.
-    fn leaf_may_have_twins(self) -> bool {
-        let first = self.leaf() << LEAF_BITS;
-        let ends = [first, first + (1 << LEAF_BITS) - 1].map(Msisdn::from_u64);
-        ends.into_iter().flatten().any(Msisdn::may_have_twin)
+    /// The same without its leaf.
+    #[inline]
+    fn local(self) -> Local<W> {
+        Local {
+            place: self.word as u16,
+            class: self.class(),
+            with: self.with,
+        }
     }
 
+    /// The same without its range, if there is room for its class then.
     #[inline]
-    fn class(self) -> usize {
-        (self.word >> Candidate::NUMBER_BITS) as usize
+    pub fn near(self) -> Option<Near<W>> {
+        let class = u32::from(self.class());
+        (class < Near::CLASSES).then_some(Near {
+            word: class << Candidate::RANGE_BITS
+                | (self.word % (1 << Candidate::RANGE_BITS)) as u32,
+            with: self.with,
+        })
     }
 }
 
@@ -173,6 +190,95 @@ impl<W: Copy> std::fmt::Debug for Candidate<W> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Candidate({:?})", self.msisdn())
     }
+}
+
+/// A [`Candidate`] in half of the bytes, for whoever knows its [range](Candidate::range): its place there, and
+/// its class if that is one of the first thousand.
+#[derive(Clone, Copy, Default)]
+pub struct Near<W = ()> {
+    word: u32,
+    with: W,
+}
+
+impl Near {
+    const CLASSES: u32 = 1 << (u32::BITS - Candidate::RANGE_BITS);
+}
+
+impl<W: Copy> Near<W> {
+    /// That of the range of which it is.
+    fn in_range(self, range: u64) -> Candidate<W> {
+        let place = u64::from(self.word) % (1 << Candidate::RANGE_BITS);
+        let number = Msisdn::from_u64(range << Candidate::RANGE_BITS | place);
+        let number = number.expect("a number of the range");
+        let class = self.word >> Candidate::RANGE_BITS;
+        Candidate::new(number, class as u16).with(self.with)
+    }
+}
+
+/// Shows nothing of the number.
+impl<W> std::fmt::Debug for Near<W> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Near")
+    }
+}
+
+/// Candidates that are settled together ([`Census::settle`]).
+#[derive(Clone, Copy)]
+pub enum Together<'a, W = ()> {
+    /// Of this range.
+    Near(u64, &'a [Near<W>]),
+    /// Of any.
+    Any(&'a [Candidate<W>]),
+}
+
+impl<'a, W: Copy> Together<'a, W> {
+    /// All of them.
+    ///
+    /// # Panics
+    ///
+    /// If the range is not theirs, and has no such numbers.
+    pub fn candidates(self) -> impl Iterator<Item = Candidate<W>> + 'a {
+        let (range, near, any) = match self {
+            Together::Near(range, near) => (range, near, &[][..]),
+            Together::Any(any) => (0, &[][..], any),
+        };
+        let near = near.iter().map(move |one| one.in_range(range));
+        near.chain(any.iter().copied())
+    }
+
+    /// Reads a word of each line of memory that they lie in.
+    fn touch(&self) {
+        match self {
+            Together::Near(_, batch) => {
+                let lines = batch.iter().step_by((LINE / size_of::<Near<W>>()).max(1));
+                touch(lines.map(|near| near.word.into()));
+            }
+            Together::Any(batch) => {
+                let lines = batch
+                    .iter()
+                    .step_by((LINE / size_of::<Candidate<W>>()).max(1));
+                touch(lines.map(|candidate| candidate.word));
+            }
+        }
+    }
+}
+
+/// Shows how many.
+impl<W> std::fmt::Debug for Together<'_, W> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Together::Near(_, batch) => write!(f, "Near({})", batch.len()),
+            Together::Any(batch) => write!(f, "Any({})", batch.len()),
+        }
+    }
+}
+
+/// What is left of a candidate in its leaf.
+#[derive(Clone, Copy)]
+struct Local<W> {
+    place: u16,
+    class: u16,
+    with: W,
 }
 
 /// What the rules say about facts.
@@ -206,12 +312,15 @@ const DUPLICATE: usize = 1;
 const LISTED: usize = 2;
 const FATES: usize = LISTED + 3;
 
+/// Batches that are brought near together.
+const AT_ONCE: usize = 16;
+
 /// Counts recipients by verdict, for whoever wants to know no more than how many there are of each:
 /// several times faster than verdicts one by one. Each thread has its own; those of one list share
 /// their [`Classes`].
 ///
 /// ```
-/// use recipients_core::{Census, Checker, Classes, Reason, Seen};
+/// use recipients_core::{Census, Checker, Classes, Reason, Seen, Together};
 ///
 /// let checker = Checker::default();
 /// let mut census = Census::new(&checker, &Classes::default());
@@ -224,7 +333,8 @@ const FATES: usize = LISTED + 3;
 ///
 /// let mut bytes = 0;
 /// let new = |len: usize| bytes += len;
-/// census.settle([&candidates[..]].into_iter(), &mut Seen::numbers_only(), new);
+/// let candidates = [Together::Any(&candidates)].into_iter();
+/// census.settle(candidates, &mut Seen::numbers_only(), new);
 /// let counts: Vec<_> = census.counts().map(|(verdict, count)| (verdict.reason(), count)).collect();
 /// assert_eq!(counts, [(Reason::Ok, 1), (Reason::Duplicate, 1)]);
 /// assert_eq!(bytes, "380971112233".len());
@@ -367,7 +477,7 @@ impl<'c, W: Copy + Default> Census<'c, W> {
 
     /// Finds out what becomes of candidates, and counts them: whether they are on a stop list, among
     /// those seen, or new; the new ones are seen now, and what belongs to them is handed to `new`, in any
-    /// order. Batches must come in the order of the rows, as far as numbers can be equal.
+    /// order. Candidates must come in the order of the rows, as far as numbers can be equal.
     ///
     /// Numbers are looked for in the order of ranges as wide as a bitmap that stays in the first-level
     /// cache: to look for them as they come would be to wait for memory most of the time.
@@ -377,7 +487,7 @@ impl<'c, W: Copy + Default> Census<'c, W> {
     /// If the set keeps places.
     pub fn settle<'a>(
         &mut self,
-        batches: impl Iterator<Item = &'a [Candidate<W>]>,
+        mut candidates: impl Iterator<Item = Together<'a, W>>,
         seen: &mut Seen,
         mut new: impl FnMut(W),
     ) where
@@ -394,11 +504,19 @@ impl<'c, W: Copy + Default> Census<'c, W> {
             likely_duplicates,
             ..
         } = self;
-        // A batch is brought near while the one before it is gone through.
-        let mut batches = batches.inspect(|batch| touch_all(batch)).peekable();
-        while let Some(batch) = batches.next() {
-            batches.peek();
-            leaves.push(batch);
+        let mut batches = Vec::with_capacity(AT_ONCE);
+        loop {
+            batches.extend(candidates.by_ref().take(AT_ONCE));
+            if batches.is_empty() {
+                break;
+            }
+            batches.iter().for_each(Together::touch);
+            for batch in batches.drain(..) {
+                match batch {
+                    Together::Near(range, batch) => leaves.push_near(range, batch),
+                    Together::Any(batch) => leaves.push(batch),
+                }
+            }
         }
         let lists = checker.policy().lists();
         let mut tally = ClassTally {
@@ -407,31 +525,29 @@ impl<'c, W: Copy + Default> Census<'c, W> {
             fates: [0; FATES],
         };
         let verdicts = classes.verdicts_if_full();
-        leaves.drain(|run| {
+        leaves.drain(|leaf, run| {
             let mut left = run;
             for (at, (_, list)) in lists.iter().enumerate() {
                 for set in list.sets() {
-                    let kept = strike(left, set, bits, |candidate| {
-                        tally.of(candidate)[LISTED + at] += 1;
+                    let kept = strike(leaf, left, set, bits, |class| {
+                        tally.of(class)[LISTED + at] += 1;
                     });
                     left = &mut left[..kept];
                 }
             }
-            if left
-                .first()
-                .is_some_and(|first| first.leaf_may_have_twins())
-            {
-                *likely_duplicates += twins_seen(left, seen);
+            if leaf.may_have_twins() {
+                *likely_duplicates += twins_seen(leaf, left, seen);
             }
-            seen.insert_run(left, bits, is_new);
+            let places = left.iter().map(|candidate| candidate.place);
+            seen.insert_run(leaf, places, bits, is_new);
             for (candidate, &is_new) in left.iter().zip(&*is_new) {
                 if is_new {
                     new(candidate.with);
                 }
             }
-            if let (None, Some(one)) = (&verdicts, of_one_class(left)) {
+            if let (None, Some(class)) = (&verdicts, only_class(left)) {
                 let found = is_new.iter().filter(|is_new| **is_new).count();
-                let fates = tally.of(one);
+                let fates = tally.of(class);
                 fates[NEW] += found as u64;
                 fates[DUPLICATE] += (left.len() - found) as u64;
                 return;
@@ -439,14 +555,14 @@ impl<'c, W: Copy + Default> Census<'c, W> {
             for (&candidate, &is_new) in left.iter().zip(&*is_new) {
                 let mut is_counted = is_new;
                 if let (Some(verdicts), true) = (&verdicts, is_new) {
-                    let verdict = verdicts[candidate.class()];
+                    let verdict = verdicts[usize::from(candidate.class)];
                     if verdict == verdict.bare() {
-                        let whole = checker.whole(candidate.msisdn(), verdict);
+                        let whole = checker.whole(leaf.msisdn(candidate.place), verdict);
                         *told_again.entry(whole).or_default() += 1;
                         is_counted = false;
                     }
                 }
-                let fates = tally.of(candidate);
+                let fates = tally.of(candidate.class);
                 fates[NEW] += u64::from(is_counted);
                 fates[DUPLICATE] += u64::from(!is_new);
             }
@@ -482,18 +598,18 @@ impl<'c, W: Copy + Default> Census<'c, W> {
     }
 }
 
-/// One of the candidates, if all of them are of its class. Those whose numbers lie close nearly always are.
-fn of_one_class<W: Copy>(run: &[Candidate<W>]) -> Option<Candidate<W>> {
-    let first = *run.first()?;
-    let differences = |all, candidate: &Candidate<W>| all | (candidate.word ^ first.word);
-    let differences = run.iter().fold(0, differences);
-    (differences >> Candidate::NUMBER_BITS == 0).then_some(first)
+/// The class of all of the candidates, if they have the same. Those whose numbers lie close nearly always have.
+fn only_class<W>(run: &[Local<W>]) -> Option<u16> {
+    let class = run.first()?.class;
+    let differences = |all, candidate: &Local<W>| all | (candidate.class ^ class);
+    (run.iter().fold(0, differences) == 0).then_some(class)
 }
 
 /// How many numbers of a run are not seen yet while their likely twins are. Two twins are never in
 /// one leaf.
-fn twins_seen<W: Copy>(run: &[Candidate<W>], seen: &Seen) -> u64 {
-    let mut new: Vec<Msisdn> = run.iter().map(|candidate| candidate.msisdn()).collect();
+fn twins_seen<W>(leaf: Leaf, run: &[Local<W>], seen: &Seen) -> u64 {
+    let number = |candidate: &Local<W>| leaf.msisdn(candidate.place);
+    let mut new: Vec<Msisdn> = run.iter().map(number).collect();
     new.sort_unstable();
     new.dedup();
     let is_seen = |number| seen.get(number).is_some();
@@ -508,25 +624,26 @@ fn twins_seen<W: Copy>(run: &[Candidate<W>], seen: &Seen) -> u64 {
 /// no addition has to wait for the one before it to reach memory.
 struct ClassTally<'c> {
     counts: &'c mut Vec<[u64; FATES]>,
-    class: usize,
+    class: u16,
     fates: [u64; FATES],
 }
 
 impl ClassTally<'_> {
     #[inline]
-    fn of<W: Copy>(&mut self, candidate: Candidate<W>) -> &mut [u64; FATES] {
-        if candidate.class() != self.class {
+    fn of(&mut self, class: u16) -> &mut [u64; FATES] {
+        if class != self.class {
             self.flush();
-            self.class = candidate.class();
+            self.class = class;
         }
         &mut self.fates
     }
 
     fn flush(&mut self) {
-        if self.counts.len() <= self.class {
-            self.counts.resize(self.class + 1, [0; FATES]);
+        let class = usize::from(self.class);
+        if self.counts.len() <= class {
+            self.counts.resize(class + 1, [0; FATES]);
         }
-        let counts = self.counts[self.class].iter_mut();
+        let counts = self.counts[class].iter_mut();
         counts
             .zip(&self.fates)
             .for_each(|(sum, count)| *sum += count);
@@ -579,31 +696,36 @@ fn ruling<'t>(
     }
 }
 
-/// Ranges of leaves that can have slots of their own in [`Leaves`], and how many leaves are in a range.
-const RANGES: usize = 16;
-const RANGE_BITS: u32 = 6;
+/// Bits of a range that tell a leaf of it.
+const LEAVES_BITS: u32 = 6;
+
+/// Leaves of a range.
+const LEAVES: usize = 1 << LEAVES_BITS;
+
+/// Ranges that can have buckets of their own in [`Leaves`].
+const RANGES: usize = 64;
 
 /// Candidates by their leaves, in their order within each.
 ///
 /// Callers part candidates by wide ranges before, and few such ranges are in a part: nearly always each
 /// leaf has a bucket of its own, and the buckets of a part stay in the second-level cache.
 struct Leaves<W> {
-    /// Each range that is there, plus one (0: free), at the place that its bits tell or behind it.
+    /// Each range that has buckets, plus one (0: free), at the place that its bits tell or behind it.
     ranges: [u64; RANGES],
-    /// Which of the slots of buckets they have.
+    /// Which buckets they have: as many times [`LEAVES`] are before them.
     slots: [u8; RANGES],
-    used: u8,
-    /// Whether ranges share a slot.
-    is_mixed: bool,
-    /// So many for each slot as a range has leaves.
-    buckets: Vec<Vec<Candidate<W>>>,
+    /// The ranges that have buckets, by slots.
+    taken: Vec<u64>,
+    buckets: Vec<Vec<Local<W>>>,
+    /// Candidates of ranges that have none.
+    others: Vec<Candidate<W>>,
+    /// Those of one leaf.
+    run: Vec<Local<W>>,
 }
 
 impl<W: Copy> Leaves<W> {
     /// Places at which a range can be.
-    const PROBES: usize = 4;
-    /// So many that take turns are not worth sorting: equal numbers keep their order either way.
-    const FEW: usize = 64;
+    const PROBES: usize = 8;
     /// Candidates that a bucket keeps room for.
     const KEPT: usize = 4096;
 
@@ -611,78 +733,108 @@ impl<W: Copy> Leaves<W> {
         Leaves {
             ranges: [0; RANGES],
             slots: [0; RANGES],
-            used: 0,
-            is_mixed: false,
+            taken: Vec::new(),
             buckets: Vec::new(),
+            others: Vec::new(),
+            run: Vec::new(),
         }
     }
 
     fn push(&mut self, batch: &[Candidate<W>]) {
         for candidate in batch {
-            let leaf = candidate.leaf();
-            let slot = self.slot(leaf >> RANGE_BITS);
-            let bucket = (slot << RANGE_BITS) | (leaf as usize % (1 << RANGE_BITS));
-            let bucket = &mut self.buckets[bucket];
-            if bucket.len() == bucket.capacity() {
-                grow(bucket);
+            match self.slot(candidate.range()) {
+                Some(slot) => {
+                    let leaf = (candidate.number() >> LEAF_BITS) as usize % LEAVES;
+                    push(&mut self.buckets[slot + leaf], candidate.local());
+                }
+                None => self.others.push(*candidate),
             }
-            bucket.push(*candidate);
         }
     }
 
-    /// The slot of a range: always the same, until they are drained.
+    fn push_near(&mut self, range: u64, batch: &[Near<W>]) {
+        let Some(slot) = self.slot(range) else {
+            let candidates = Together::Near(range, batch).candidates();
+            return self.others.extend(candidates);
+        };
+        let buckets = &mut self.buckets[slot..slot + LEAVES];
+        for near in batch {
+            let local = Local {
+                place: near.word as u16,
+                class: (near.word >> Candidate::RANGE_BITS) as u16,
+                with: near.with,
+            };
+            push(
+                &mut buckets[(near.word >> LEAF_BITS) as usize % LEAVES],
+                local,
+            );
+        }
+    }
+
+    /// How many buckets are before those of a range, if it has some: always the same, until they are drained.
     #[inline]
-    fn slot(&mut self, range: u64) -> usize {
+    fn slot(&mut self, range: u64) -> Option<usize> {
         let key = range + 1;
-        let home = (range.wrapping_mul(0xd6e8_feb8_6659_fd93) >> 60) as usize;
+        let home = (range.wrapping_mul(0xd6e8_feb8_6659_fd93) >> 58) as usize;
         for place in home..home + Self::PROBES {
             let place = place % RANGES;
-            if self.ranges[place] == key {
-                return usize::from(self.slots[place]);
-            }
             if self.ranges[place] == 0 {
-                return self.add(place, key);
+                self.add(place, range);
+            }
+            if self.ranges[place] == key {
+                return Some(usize::from(self.slots[place]) * LEAVES);
             }
         }
-        self.is_mixed = true;
-        usize::from(self.slots[home])
+        None
     }
 
     #[cold]
-    fn add(&mut self, place: usize, key: u64) -> usize {
-        (self.ranges[place], self.slots[place]) = (key, self.used);
-        self.used += 1;
-        let buckets = usize::from(self.used) << RANGE_BITS;
+    fn add(&mut self, place: usize, range: u64) {
+        (self.ranges[place], self.slots[place]) = (range + 1, self.taken.len() as u8);
+        self.taken.push(range);
+        let buckets = self.taken.len() * LEAVES;
         if self.buckets.len() < buckets {
             self.buckets.resize_with(buckets, Vec::new);
         }
-        usize::from(self.slots[place])
     }
 
     /// Takes what is there, leaf by leaf.
-    fn drain(&mut self, mut each: impl FnMut(&mut [Candidate<W>])) {
-        for bucket in &mut self.buckets[..usize::from(self.used) << RANGE_BITS] {
-            // Many that took turns would be gone through number by number.
-            if self.is_mixed && bucket.len() > Self::FEW {
-                bucket.sort_by_key(|candidate| candidate.leaf());
+    fn drain(&mut self, mut each: impl FnMut(Leaf, &mut [Local<W>])) {
+        for (range, buckets) in self.taken.iter().zip(self.buckets.chunks_mut(LEAVES)) {
+            for (leaf, bucket) in buckets.iter_mut().enumerate() {
+                if !bucket.is_empty() {
+                    each(
+                        Leaf::of((range << LEAVES_BITS | leaf as u64) << LEAF_BITS),
+                        bucket,
+                    );
+                    bucket.clear();
+                    // Of a list in order all candidates may come into one bucket, and then into another.
+                    bucket.shrink_to(Self::KEPT);
+                }
             }
-            bucket
-                .chunk_by_mut(|one, next| one.leaf() == next.leaf())
-                .for_each(&mut each);
-            bucket.clear();
-            // Of a list in order all candidates may come into one bucket, and then into another.
-            bucket.shrink_to(Self::KEPT);
         }
         self.ranges = [0; RANGES];
-        (self.used, self.is_mixed) = (0, false);
+        self.taken.clear();
+        let leaf = |candidate: &Candidate<W>| Leaf::of(candidate.number());
+        self.others.sort_by_key(leaf);
+        for run in self.others.chunk_by(|one, next| leaf(one) == leaf(next)) {
+            self.run.clear();
+            self.run
+                .extend(run.iter().map(|candidate| candidate.local()));
+            each(leaf(&run[0]), &mut self.run);
+        }
+        self.others.clear();
+        self.others.shrink_to(Self::KEPT);
+        self.run.shrink_to(Self::KEPT);
     }
 }
 
-/// Reads a word of each line of memory that these candidates lie in.
-fn touch_all<W>(candidates: &[Candidate<W>]) {
-    let step = (LINE / size_of::<Candidate<W>>()).max(1);
-    let lines = candidates.iter().step_by(step);
-    touch(lines.map(|candidate| candidate.word));
+#[inline]
+fn push<W>(bucket: &mut Vec<Local<W>>, local: Local<W>) {
+    if bucket.len() == bucket.capacity() {
+        grow(bucket);
+    }
+    bucket.push(local);
 }
 
 /// Few steps: what is grown out of has been touched, and touching memory first is dear.
@@ -695,48 +847,46 @@ fn grow<T>(bucket: &mut Vec<T>) {
 }
 
 /// Moves the candidates of a leaf that are not in a set to the front, in their order; how many they
-/// are. All of `bits` are 0, before and after.
+/// are. The classes of the others are told. All of `bits` are 0, before and after.
 fn strike<W: Copy>(
-    run: &mut [Candidate<W>],
+    leaf: Leaf,
+    run: &mut [Local<W>],
     set: &NumberSet,
     bits: &mut Bits,
-    mut tell: impl FnMut(Candidate<W>),
+    mut tell: impl FnMut(u16),
 ) -> usize {
     /// Numbers of the set that are unpacked while one is looked for among the blocks.
     const UNPACKED_MEANWHILE: usize = 96;
     /// As many take as long as to clear all bits.
     const CLEARED: usize = 128;
     let mut kept = 0;
-    let mut keep = |run: &mut [Candidate<W>], at: usize, is_there: bool| match is_there {
-        true => tell(run[at]),
+    let mut keep = |run: &mut [Local<W>], at: usize, is_there: bool| match is_there {
+        true => tell(run[at].class),
         false => {
             run[kept] = run[at];
             kept += 1;
         }
     };
-    let Some(first) = run.first() else {
-        return 0;
-    };
-    let low = first.leaf() << LEAF_BITS;
-    let blocks = set.blocks(low..low + (1 << LEAF_BITS));
+    let numbers = leaf.numbers();
+    let blocks = set.blocks(numbers.clone());
     if blocks.is_empty() {
         return run.len();
     }
     if NumberSet::in_blocks(&blocks) + CLEARED <= UNPACKED_MEANWHILE * run.len() {
         set.for_blocks(blocks, |number| {
-            let place = number.wrapping_sub(low) as usize;
+            let place = number.wrapping_sub(numbers.start) as usize;
             if let Some(word) = bits.get_mut(place / 64) {
                 *word |= 1 << (place % 64);
             }
         });
         for at in 0..run.len() {
-            let place = run[at].number() as usize % (1 << LEAF_BITS);
+            let place = usize::from(run[at].place);
             keep(run, at, bits[place / 64] >> (place % 64) & 1 == 1);
         }
         bits.fill(0);
     } else {
         for at in 0..run.len() {
-            let is_there = set.is_among(blocks.clone(), run[at].msisdn());
+            let is_there = set.is_among(blocks.clone(), leaf.msisdn(run[at].place));
             keep(run, at, is_there);
         }
     }
@@ -827,8 +977,14 @@ mod tests {
                             candidates
                         })
                         .collect();
-                    let batches = batches.iter().map(Vec::as_slice);
-                    census.settle(batches, &mut seen, |len| new_bytes += len);
+                    let mut ranges = BTreeMap::<u64, Vec<Near<u64>>>::new();
+                    for candidate in &batches[0] {
+                        let near = candidate.near().expect("few classes");
+                        ranges.entry(candidate.range()).or_default().push(near);
+                    }
+                    let near = ranges.iter().map(|(&range, batch)| Together::Near(range, batch));
+                    let candidates = near.chain([Together::Any(&batches[1])]);
+                    census.settle(candidates, &mut seen, |len| new_bytes += len);
                 }
                 for (verdict, more) in census.counts() {
                     count(&mut found, verdict, more);
@@ -847,13 +1003,7 @@ mod tests {
             let batch: Vec<_> = numbers.filter_map(Candidate::from_bits).collect();
             leaves.push(&batch);
             let mut found = 0;
-            leaves.drain(|run| {
-                assert!(
-                    run.iter()
-                        .all(|candidate| candidate.leaf() == run[0].leaf())
-                );
-                found += run.len();
-            });
+            leaves.drain(|_, run| found += run.len());
             assert_eq!(found, batch.len());
         }
         let room = leaves.buckets.iter().map(Vec::capacity).max();
@@ -873,7 +1023,7 @@ mod tests {
             let text: String = numbers.map(|number| format!("{number}\n")).collect();
             let mut candidates = Vec::new();
             census.lines(&text, |_, judged| candidates.push(judged.unwrap().with(())));
-            census.settle([&candidates[..]].into_iter(), &mut seen, |()| {});
+            census.settle([Together::Any(&candidates)].into_iter(), &mut seen, |()| {});
         }
         let mut counts = Counts::new();
         census

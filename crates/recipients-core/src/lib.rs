@@ -46,7 +46,7 @@ mod stop_list;
 mod twin;
 mod verdict;
 
-pub use census::{Candidate, Census, Classes, Line, Taker};
+pub use census::{Candidate, Census, Classes, Line, Near, Taker, Together};
 pub use checker::{Checker, Step};
 pub use code::{Code, UnknownCode};
 pub use contact::{Contact, ContactBook};

@@ -55,8 +55,8 @@ pub use recipients_batcher::*;
 pub use recipients_core::{
     Allocation, Answer, Candidate, Census, Checker, Classes, Code, Contact, ContactBook,
     Destination, Error as RuleError, ErrorKind as RuleErrorKind, Kind, Length, Line, Lines, Msisdn,
-    NumberSet, OperatorId, Origin, Plan, Policy, Reason, Seen, SeveralNumbers, Step, StopList,
-    Taker, Territory, UnknownCode, Verdict, is_blank,
+    Near, NumberSet, OperatorId, Origin, Plan, Policy, Reason, Seen, SeveralNumbers, Step,
+    StopList, Taker, Territory, Together, UnknownCode, Verdict, is_blank,
 };
 pub use recipients_ingest as ingest;
 pub use recipients_template::{

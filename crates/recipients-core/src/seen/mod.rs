@@ -15,11 +15,12 @@ mod mixer;
 mod ranked;
 mod table;
 
-use crate::{Candidate, Msisdn};
+use crate::Msisdn;
 use ahash::RandomState;
 use mixer::Mixer;
 use ranked::Ranked;
 use std::collections::HashMap;
+use std::ops::Range;
 use table::Table;
 
 /// Where a row stands: which file of the run, and its physical line or sheet row.
@@ -72,11 +73,40 @@ const LATE_BYTES: usize = 40;
 /// Bits of a number that the way to a bitmap does not tell.
 pub(crate) const LEAF_BITS: u32 = 16;
 
-/// Candidates of a leaf that are worth going through its whole bitmap, or all that are in it.
+/// Numbers of a leaf that are worth going through its whole bitmap, or all that are in it.
 const MANY: usize = 64;
 
 /// A bit for each number of a leaf.
 pub(crate) type Bits = [u64; 1 << (LEAF_BITS - 6)];
+
+/// The range that a bitmap covers.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(crate) struct Leaf(u64);
+
+impl Leaf {
+    /// That of a number.
+    #[inline]
+    pub(crate) fn of(number: u64) -> Leaf {
+        Leaf(number >> LEAF_BITS)
+    }
+
+    pub(crate) fn numbers(self) -> Range<u64> {
+        self.0 << LEAF_BITS..(self.0 + 1) << LEAF_BITS
+    }
+
+    /// A number of it, by its last bits.
+    #[inline]
+    pub(crate) fn msisdn(self, place: u16) -> Msisdn {
+        Msisdn::from_u64(self.0 << LEAF_BITS | u64::from(place)).expect("a number of the leaf")
+    }
+
+    /// Whether a number of it may have a likely twin.
+    pub(crate) fn may_have_twins(self) -> bool {
+        let Range { start, end } = self.numbers();
+        let ends = [start, end - 1].map(Msisdn::from_u64);
+        ends.into_iter().flatten().any(Msisdn::may_have_twin)
+    }
+}
 
 /// The same to work with, all of them 0.
 pub(crate) fn no_bits() -> Box<Bits> {
@@ -210,27 +240,28 @@ impl Seen {
         }
     }
 
-    /// Adds candidates of one leaf to a set without places, in their order; `new` becomes for each of them
+    /// Adds numbers of one leaf to a set without places, in their order; `new` becomes for each of them
     /// whether it is. All of `bits` are 0, before and after.
     ///
     /// # Panics
     ///
     /// If places are kept.
-    pub(crate) fn insert_run<W: Copy>(
+    pub(crate) fn insert_run(
         &mut self,
-        run: &[Candidate<W>],
+        leaf: Leaf,
+        run: impl ExactSizeIterator<Item = u16> + Clone,
         bits: &mut Bits,
         new: &mut Vec<bool>,
     ) {
         new.clear();
-        let Some(first) = run.first() else {
+        let Some(first) = run.clone().next() else {
             return;
         };
         assert!(!self.places, "a set without places");
-        let (root, rest) = parts(first.msisdn());
+        let (root, rest) = parts(leaf.msisdn(first));
         let root = self.root(root);
         let early = self.bytes < self.small;
-        let node = leaf(&mut self.nodes[root], rest);
+        let node = below(&mut self.nodes[root], rest);
         let (node, taken) = match run.len() >= MANY {
             true => listed(node, rest, early, &self.mixer),
             false => (node.0, 0),
@@ -241,16 +272,14 @@ impl Seen {
                 if run.len() >= MANY {
                     touch(words.iter().step_by(LINE / 8).copied());
                 }
-                let set = |candidate: &Candidate<W>| set_bit(words, candidate.number() as u16);
-                new.extend(run.iter().map(set));
+                new.extend(run.map(|number| set_bit(words, number)));
             }
             Node::Listed(numbers) if run.len() >= MANY => {
                 for &number in &**numbers {
                     set_bit(bits, number);
                 }
                 let mut taken = make_room(numbers, run.len());
-                for candidate in run {
-                    let number = candidate.number() as u16;
+                for number in run {
                     let is_new = set_bit(bits, number);
                     if is_new {
                         numbers.push(number);
@@ -266,9 +295,7 @@ impl Seen {
                 bits.fill(0);
             }
             _ => {
-                let insert =
-                    |candidate: &Candidate<W>| self.insert(candidate.msisdn(), 0).is_none();
-                new.extend(run.iter().map(insert));
+                new.extend(run.map(|number| self.insert(leaf.msisdn(number), 0).is_none()));
                 return;
             }
         }
@@ -456,7 +483,7 @@ fn make_room(numbers: &mut Vec<u16>, more: usize) -> isize {
 /// The node below this one that a number of 32 bits would be put into, with the bits that the way to
 /// it does not tell.
 #[inline]
-fn leaf(mut node: &mut Node, rest: u32) -> (&mut Node, u32) {
+fn below(mut node: &mut Node, rest: u32) -> (&mut Node, u32) {
     let mut bits = ROOT_BITS;
     while let Node::Split(children) = node {
         bits -= 8;
@@ -746,17 +773,17 @@ mod tests {
             for (leaf, from, step, count) in acts {
                 let first = (79_000_000_000 >> LEAF_BITS << LEAF_BITS) + (leaf << LEAF_BITS);
                 let numbers = (0..count as u64).map(|n| first + (from + n * step * step) % 65_536);
-                let run: Vec<_> = numbers.filter_map(Candidate::from_bits).collect();
+                let run: Vec<_> = numbers.collect();
                 let mut told = Vec::new();
                 if step % 5 == 0 {
-                    for candidate in &run[..run.len().min(90)] {
-                        told.push((candidate.number(), seen.insert(candidate.msisdn(), 0).is_none()));
+                    for &number in &run[..run.len().min(90)] {
+                        told.push((number, seen.insert(msisdn(number), 0).is_none()));
                     }
                 } else {
-                    seen.insert_run(&run, &mut bits, &mut new);
+                    let places = run.iter().map(|&number| number as u16);
+                    seen.insert_run(Leaf::of(first), places, &mut bits, &mut new);
                     prop_assert_eq!(new.len(), run.len());
-                    let numbers = run.iter().map(|candidate| candidate.number());
-                    told.extend(numbers.zip(new.iter().copied()));
+                    told.extend(run.iter().copied().zip(new.iter().copied()));
                 }
                 for (number, is_new) in told {
                     prop_assert_eq!(is_new, model.insert(number));
@@ -820,8 +847,8 @@ mod tests {
     #[test]
     #[should_panic(expected = "a set without places")]
     fn runs_have_no_places() {
-        let run = [Candidate::from_bits(79_000_000_000).unwrap()];
-        Seen::with_places().insert_run(&run, &mut no_bits(), &mut Vec::new());
+        let (leaf, run) = (Leaf::of(79_000_000_000), [0].into_iter());
+        Seen::with_places().insert_run(leaf, run, &mut no_bits(), &mut Vec::new());
     }
 
     /// Many numbers of a range take little more than their places, which may be late.
