@@ -12,7 +12,8 @@ use std::collections::VecDeque;
 use std::io;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, Thread};
 
 /// What is done with judged chunks, in the order of the file.
 pub(crate) trait Lane<J: Judge> {
@@ -206,6 +207,11 @@ pub(crate) fn drive<J: Judge, L: Lane<J>>(
             slots: Vec::new(),
             batches: Vec::new(),
         }),
+        turns: Turns {
+            done: Mutex::default(),
+            taker: thread::current(),
+            worth: L::ROUND,
+        },
     };
     let mut joined = Joined {
         lane,
@@ -230,45 +236,76 @@ pub(crate) fn drive<J: Judge, L: Lane<J>>(
     pool.in_place_scope(|scope| {
         // Of a run that has ended, no more is read.
         let _ends = Ends(&reading.is_over);
-        let (done, all_judged) = mpsc::channel();
-        // Those that were judged before their turn.
-        let mut waiting = VecDeque::new();
-        let mut turn = 0;
         loop {
             crew.go_on()?;
             if let Some(at) = reading.take_turn() {
-                let (reading, done) = (&reading, done.clone());
-                scope.spawn(move |scope| reading.read_on(scope, at, done));
+                let reading = &reading;
+                scope.spawn(move |scope| reading.read_on(scope, at));
             }
-            let judged = all_judged.recv().expect("a sender is kept here");
-            let (at, slot) = judged.unwrap_or_else(|panic| panic::resume_unwind(panic));
-            let ahead: usize = at - turn;
-            if ahead >= waiting.len() {
-                waiting.resize_with(ahead + 1, || None);
-            }
-            waiting[ahead] = Some(slot);
-            while let Some(slot) = waiting.front_mut().and_then(Option::take) {
-                waiting.pop_front();
-                turn += 1;
-                let read = match slot {
-                    Ok(Some(slot)) => {
-                        joined.push(slot)?;
-                        continue;
-                    }
-                    Ok(None) => Ok(()),
-                    Err(error) => Err(error),
-                };
-                // Rows before a fault are handed out.
-                joined.take()?;
-                return read;
-            }
+            let read = match reading.turns.next() {
+                Ok(Ok(Some(slot))) => {
+                    joined.push(slot)?;
+                    continue;
+                }
+                Ok(Ok(None)) => Ok(()),
+                Ok(Err(error)) => Err(error),
+                Err(panic) => panic::resume_unwind(panic),
+            };
+            // Rows before a fault are handed out.
+            joined.take()?;
+            return read;
         }
     })
 }
 
-/// A chunk that was judged, with its turn; or nothing, behind the last one; or why no more can be read. Or
-/// else how a thread has panicked.
-type Done<W> = std::thread::Result<(usize, Result<Option<Slot<W>>, Error>)>;
+/// A chunk that was judged; or nothing, behind the last one; or why no more can be read. Or else how a thread
+/// has panicked.
+type Done<W> = thread::Result<Result<Option<Slot<W>>, Error>>;
+
+/// What was judged, until its turn comes.
+struct Turns<W> {
+    /// From the next one on.
+    done: Mutex<(usize, VecDeque<Option<Done<W>>>)>,
+    /// Who takes them.
+    taker: Thread,
+    /// How many in a row the taker is woken for: to wake it takes a core from those who judge.
+    worth: usize,
+}
+
+impl<W> Turns<W> {
+    fn put(&self, at: usize, judged: Done<W>) {
+        let is_awaited = {
+            let mut all = lock(&self.done);
+            let (turn, done) = &mut *all;
+            let ahead = at - *turn;
+            if ahead >= done.len() {
+                done.resize_with(ahead + 1, || None);
+            }
+            done[ahead] = Some(judged);
+            let mut row = done.iter().map_while(Option::as_ref);
+            row.clone().count() >= self.worth || row.any(|one| !matches!(one, Ok(Ok(Some(_)))))
+        };
+        if is_awaited {
+            self.taker.unpark();
+        }
+    }
+
+    /// The next one, once it is there.
+    fn next(&self) -> Done<W> {
+        loop {
+            {
+                let mut all = lock(&self.done);
+                let (turn, done) = &mut *all;
+                if let Some(next) = done.front_mut().and_then(Option::take) {
+                    done.pop_front();
+                    *turn += 1;
+                    return next;
+                }
+            }
+            thread::park();
+        }
+    }
+}
 
 /// A chunk, and where its judgement is to be put.
 type Next<W> = (Chunk, Slot<W>);
@@ -284,6 +321,7 @@ struct Reading<'s, J: Judge> {
     chunks: Mutex<Chunks<'s>>,
     is_over: AtomicBool,
     stock: Mutex<Stock<J::Work>>,
+    turns: Turns<J::Work>,
 }
 
 struct Stock<W> {
@@ -321,29 +359,21 @@ impl<'s, J: Judge> Reading<'s, J> {
     }
 
     /// Reads this chunk and judges it, while others read on.
-    fn read_on<'r>(
-        &'r self,
-        scope: &rayon::Scope<'r>,
-        at: usize,
-        done: mpsc::Sender<Done<J::Work>>,
-    ) {
+    fn read_on<'r>(&'r self, scope: &rayon::Scope<'r>, at: usize) {
         let judged = panic::catch_unwind(AssertUnwindSafe(|| {
             if self.is_over.load(Ordering::Relaxed) {
-                return (at, Ok(None));
+                return Ok(None);
             }
-            let slot = self.next().map(|next| {
+            self.next().map(|next| {
                 let next = next?;
                 lock(&self.stock).parked = Some(at + 1);
                 if let Some(at) = self.take_turn() {
-                    let done = done.clone();
-                    scope.spawn(move |scope| self.read_on(scope, at, done));
+                    scope.spawn(move |scope| self.read_on(scope, at));
                 }
                 Some(self.judged(next))
-            });
-            (at, slot)
+            })
         }));
-        // Nobody listens any more if the run has failed.
-        let _ = done.send(judged);
+        self.turns.put(at, judged);
     }
 }
 

@@ -247,6 +247,9 @@ impl<'p, S: Sink, W: Price> Sums<'p, S, W> {
         if judge.pipeline.keeps_accepted {
             report.accepted_numbers = Some(Part::accepted(totals.parts.iter()));
         }
+        // Many small things: to give them back one after the other is a good part of a short run.
+        let give_back = |part: &mut Part| part.seen = Seen::default();
+        totals.crew.each(&mut totals.parts, give_back);
         report.add_counts(&totals.counts);
         for desk in judge.desks.into_inner() {
             report.likely_duplicates += desk.census.likely_duplicates();

@@ -15,6 +15,7 @@ use recipients::{
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, Read as _, Write};
+use std::mem::ManuallyDrop;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -34,6 +35,8 @@ pub(crate) fn run(args: &CheckArgs) -> Result<ExitCode, Failure> {
         lists,
         workers,
     } = rules(&args.list.policy, usize::from(args.list.threads))?;
+    // They end with the process: to take them apart before would take longer.
+    let (checker, workers) = (ManuallyDrop::new(checker), ManuallyDrop::new(workers));
     let sources = open(&args.list, text.as_ref())?;
     let pipeline = pipeline(&args.list, &checker, &workers, text.as_ref())
         .keep_accepted(args.save_seen.is_some());

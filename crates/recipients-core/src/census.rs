@@ -353,6 +353,8 @@ pub struct Census<'c, W = ()> {
     bits: Box<Bits>,
     /// Of a leaf's candidates.
     is_new: Vec<bool>,
+    /// Which of a leaf's candidates are on a list.
+    listed: Vec<u32>,
 }
 
 /// Shows whom it asks.
@@ -418,6 +420,7 @@ impl<'c, W: Copy + Default> Census<'c, W> {
             leaves: Leaves::new(),
             bits: no_bits(),
             is_new: Vec::new(),
+            listed: Vec::new(),
         }
     }
 
@@ -501,6 +504,7 @@ impl<'c, W: Copy + Default> Census<'c, W> {
             leaves,
             bits,
             is_new,
+            listed,
             likely_duplicates,
             ..
         } = self;
@@ -529,7 +533,7 @@ impl<'c, W: Copy + Default> Census<'c, W> {
             let mut left = run;
             for (at, (_, list)) in lists.iter().enumerate() {
                 for set in list.sets() {
-                    let kept = strike(leaf, left, set, bits, |class| {
+                    let kept = strike(leaf, left, set, (bits, listed), |class| {
                         tally.of(class)[LISTED + at] += 1;
                     });
                     left = &mut left[..kept];
@@ -852,21 +856,13 @@ fn strike<W: Copy>(
     leaf: Leaf,
     run: &mut [Local<W>],
     set: &NumberSet,
-    bits: &mut Bits,
+    (bits, listed): (&mut Bits, &mut Vec<u32>),
     mut tell: impl FnMut(u16),
 ) -> usize {
     /// Numbers of the set that are unpacked while one is looked for among the blocks.
     const UNPACKED_MEANWHILE: usize = 96;
     /// As many take as long as to clear all bits.
     const CLEARED: usize = 128;
-    let mut kept = 0;
-    let mut keep = |run: &mut [Local<W>], at: usize, is_there: bool| match is_there {
-        true => tell(run[at].class),
-        false => {
-            run[kept] = run[at];
-            kept += 1;
-        }
-    };
     let numbers = leaf.numbers();
     let blocks = set.blocks(numbers.clone());
     if blocks.is_empty() {
@@ -879,16 +875,31 @@ fn strike<W: Copy>(
                 *word |= 1 << (place % 64);
             }
         });
-        for at in 0..run.len() {
-            let place = usize::from(run[at].place);
-            keep(run, at, bits[place / 64] >> (place % 64) & 1 == 1);
+        // Which are there cannot be foreseen: each is put behind them, and stays if it is.
+        let mut count = 0;
+        listed.resize(run.len(), 0);
+        for (at, candidate) in run.iter().enumerate() {
+            let place = usize::from(candidate.place);
+            listed[count] = at as u32;
+            count += (bits[place / 64] >> (place % 64) & 1) as usize;
         }
+        listed.truncate(count);
         bits.fill(0);
     } else {
-        for at in 0..run.len() {
-            let is_there = set.is_among(blocks.clone(), leaf.msisdn(run[at].place));
-            keep(run, at, is_there);
-        }
+        let is_there = |at: &u32| {
+            let number = leaf.msisdn(run[*at as usize].place);
+            set.is_among(blocks.clone(), number)
+        };
+        listed.clear();
+        listed.extend((0..run.len() as u32).filter(is_there));
+    }
+    let mut kept = listed.first().map_or(run.len(), |&first| first as usize);
+    for (n, &at) in listed.iter().enumerate() {
+        tell(run[at as usize].class);
+        let next = listed.get(n + 1).map_or(run.len(), |&next| next as usize);
+        let between = at as usize + 1..next;
+        run.copy_within(between.clone(), kept);
+        kept += between.len();
     }
     kept
 }

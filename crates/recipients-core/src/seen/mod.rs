@@ -279,13 +279,16 @@ impl Seen {
                     set_bit(bits, number);
                 }
                 let mut taken = make_room(numbers, run.len());
-                for number in run {
+                // Which are new cannot be foreseen: each is put behind them, and stays if it is.
+                let mut len = numbers.len();
+                numbers.resize(len + run.len().min((1 << LEAF_BITS) - len) + 1, 0);
+                new.extend(run.map(|number| {
                     let is_new = set_bit(bits, number);
-                    if is_new {
-                        numbers.push(number);
-                    }
-                    new.push(is_new);
-                }
+                    numbers[len] = number;
+                    len += usize::from(is_new);
+                    is_new
+                }));
+                numbers.truncate(len);
                 if numbers.len() >= most_listed(early) {
                     taken -= node.bytes() as isize;
                     *node = Node::Bitmap(Box::new(*bits));
@@ -473,7 +476,7 @@ fn most_listed(early: bool) -> usize {
 fn make_room(numbers: &mut Vec<u16>, more: usize) -> isize {
     let before = numbers.capacity();
     // There are no more of a leaf, however often they come.
-    let more = more.min((1 << LEAF_BITS) - numbers.len());
+    let more = more.min((1 << LEAF_BITS) - numbers.len()) + 1;
     if before - numbers.len() < more {
         numbers.reserve_exact(more.max(numbers.len() / 3));
     }
