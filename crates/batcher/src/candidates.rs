@@ -19,8 +19,8 @@ const BLOCK: usize = 1 << 12;
 
 /// Candidates, each with what belongs to it, by parts; in the order of the rows as far as numbers can be equal.
 ///
-/// Those of a range that come first make a stream, in pieces; of the ranges that would be at the same place of the
-/// table, only the first one does.
+/// Those of a range make a stream, in pieces: of the ranges that would be at the same place of the table only the
+/// first one does, none whose numbers may have twins, and no longer once one has no room in four bytes.
 pub(crate) struct Candidates<W> {
     open: Box<[Open; STREAMS]>,
     streams: Box<[Stream; STREAMS]>,
@@ -38,7 +38,8 @@ pub(crate) struct Candidates<W> {
 struct Open {
     /// The range of a stream that takes more.
     range: u32,
-    /// Behind the last candidate of the stream; 0 if no range has come to this place yet.
+    /// Behind the last candidate of the stream; 0 if no range has come to this place yet, 1 if those that come
+    /// have no stream.
     end: u32,
 }
 
@@ -96,7 +97,7 @@ impl<W: Copy + Default> Candidates<W> {
         self.far.clear();
     }
 
-    /// Adds one behind those of its part.
+    /// Adds one behind those of its number.
     #[inline(always)]
     pub(crate) fn push(&mut self, candidate: Candidate<W>, parting: Parting) {
         let range = candidate.range();
@@ -118,16 +119,17 @@ impl<W: Copy + Default> Candidates<W> {
     /// The first one of a piece or of a range, or one that has no room in a stream.
     #[inline(never)]
     fn push_first(&mut self, candidate: Candidate<W>, parting: Parting) {
-        let Some(near) = candidate.near() else {
-            // Those of its number that came before it may be in a stream, those behind it must not.
-            self.open.iter_mut().for_each(Open::close);
-            return self.push_far(candidate, parting);
-        };
         let range = candidate.range() as u32;
         let at = range as usize % STREAMS;
         let (open, stream) = (&mut self.open[at], &mut self.streams[at]);
+        let Some(near) = candidate.near() else {
+            // Those of its number that came before it may be in the stream, those behind it must not.
+            open.close();
+            return self.push_far(candidate, parting);
+        };
         if open.end == 0 {
-            if may_have_twins(range) {
+            let first = u64::from(range) << Candidate::RANGE_BITS;
+            if Msisdn::may_have_twins(first..first + (1 << Candidate::RANGE_BITS)) {
                 // They do not all come into one part.
                 open.close();
                 return self.push_far(candidate, parting);
@@ -181,19 +183,17 @@ impl<W: Copy + Default> Candidates<W> {
         })
     }
 
+    /// How many there is room for in pieces that are in use, and how many have no stream.
+    pub(crate) fn room(&self) -> usize {
+        self.next.len() * PIECE + self.far.len()
+    }
+
     pub(crate) fn len(&self) -> usize {
         let places = self.streams.iter().zip(&*self.open);
         let streams = places.filter(|(stream, _)| stream.range != NONE);
         let free = streams.map(|(_, open)| (open.end as usize).wrapping_neg() % PIECE);
-        self.next.len() * PIECE - free.sum::<usize>() + self.far.len()
+        self.room() - free.sum::<usize>()
     }
-}
-
-/// Whether numbers of a range may have likely twins.
-fn may_have_twins(range: u32) -> bool {
-    let first = u64::from(range) << Candidate::RANGE_BITS;
-    let ends = [first, first + (1 << Candidate::RANGE_BITS) - 1].map(Msisdn::from_u64);
-    ends.into_iter().flatten().any(Msisdn::may_have_twin)
 }
 
 #[cfg(test)]

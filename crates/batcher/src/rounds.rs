@@ -197,6 +197,7 @@ pub(crate) fn drive<J: Judge, L: Lane<J>>(
     let most = L::ROUND + L::ROUND.max(2 * crew.workers.threads());
     let reading = Reading {
         judge,
+        crew,
         file,
         parser,
         chunks: Mutex::new(chunks),
@@ -208,9 +209,12 @@ pub(crate) fn drive<J: Judge, L: Lane<J>>(
             batches: Vec::new(),
         }),
         turns: Turns {
-            done: Mutex::default(),
+            all: Mutex::new(Waiting {
+                turn: 0,
+                done: VecDeque::new(),
+                worth: 1,
+            }),
             taker: thread::current(),
-            worth: L::ROUND,
         },
     };
     let mut joined = Joined {
@@ -242,7 +246,9 @@ pub(crate) fn drive<J: Judge, L: Lane<J>>(
                 let reading = &reading;
                 scope.spawn(move |scope| reading.read_on(scope, at));
             }
-            let read = match reading.turns.next() {
+            // More than these are on their way, or may be.
+            let lacking = L::ROUND - joined.round.len();
+            let read = match reading.turns.next(lacking) {
                 Ok(Ok(Some(slot))) => {
                     joined.push(slot)?;
                     continue;
@@ -265,9 +271,15 @@ type Done<W> = thread::Result<Result<Option<Slot<W>>, Error>>;
 /// What was judged, until its turn comes.
 struct Turns<W> {
     /// From the next one on.
-    done: Mutex<(usize, VecDeque<Option<Done<W>>>)>,
+    all: Mutex<Waiting<W>>,
     /// Who takes them.
     taker: Thread,
+}
+
+struct Waiting<W> {
+    /// The turn of the first one.
+    turn: usize,
+    done: VecDeque<Option<Done<W>>>,
     /// How many in a row the taker is woken for: to wake it takes a core from those who judge.
     worth: usize,
 }
@@ -275,32 +287,31 @@ struct Turns<W> {
 impl<W> Turns<W> {
     fn put(&self, at: usize, judged: Done<W>) {
         let is_awaited = {
-            let mut all = lock(&self.done);
-            let (turn, done) = &mut *all;
-            let ahead = at - *turn;
-            if ahead >= done.len() {
-                done.resize_with(ahead + 1, || None);
+            let mut all = lock(&self.all);
+            let ahead = at - all.turn;
+            if ahead >= all.done.len() {
+                all.done.resize_with(ahead + 1, || None);
             }
-            done[ahead] = Some(judged);
-            let mut row = done.iter().map_while(Option::as_ref);
-            row.clone().count() >= self.worth || row.any(|one| !matches!(one, Ok(Ok(Some(_)))))
+            all.done[ahead] = Some(judged);
+            let mut row = all.done.iter().map_while(Option::as_ref);
+            row.clone().count() >= all.worth || row.any(|one| !matches!(one, Ok(Ok(Some(_)))))
         };
         if is_awaited {
             self.taker.unpark();
         }
     }
 
-    /// The next one, once it is there.
-    fn next(&self) -> Done<W> {
+    /// The next one; if it is not there yet, once so many are that it is worth it, or what ends the run.
+    fn next(&self, worth: usize) -> Done<W> {
         loop {
             {
-                let mut all = lock(&self.done);
-                let (turn, done) = &mut *all;
-                if let Some(next) = done.front_mut().and_then(Option::take) {
-                    done.pop_front();
-                    *turn += 1;
+                let mut all = lock(&self.all);
+                if let Some(next) = all.done.front_mut().and_then(Option::take) {
+                    all.done.pop_front();
+                    all.turn += 1;
                     return next;
                 }
+                all.worth = worth;
             }
             thread::park();
         }
@@ -316,6 +327,7 @@ type Next<W> = (Chunk, Slot<W>);
 /// next chunk is for whoever has time. No thread waits for the one that reads.
 struct Reading<'s, J: Judge> {
     judge: &'s J,
+    crew: &'s Crew<'s>,
     file: usize,
     parser: ChunkParser,
     chunks: Mutex<Chunks<'s>>,
@@ -364,6 +376,7 @@ impl<'s, J: Judge> Reading<'s, J> {
             if self.is_over.load(Ordering::Relaxed) {
                 return Ok(None);
             }
+            self.crew.go_on()?;
             self.next().map(|next| {
                 let next = next?;
                 lock(&self.stock).parked = Some(at + 1);

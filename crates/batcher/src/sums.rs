@@ -336,13 +336,14 @@ impl<'p, S: Sink, W: Price> Lane<SumsJudge<'p, W>> for Totals<'p, S, W> {
             self.sink.progress(file, verdicts, slot.end);
             self.window.push(brief);
         }
-        let in_window = self.window.iter().map(|brief| brief.candidates.len());
-        let in_window: usize = in_window.sum();
+        let candidates = self.window.iter().map(|brief| &brief.candidates);
+        let in_window: usize = candidates.clone().map(Candidates::len).sum();
+        let room: usize = candidates.map(Candidates::room).sum();
         // Candidates that wait take memory, too.
         let most = self
             .budget
             .map_or(WINDOW, |budget| WINDOW.min(budget.bytes / 16));
-        if in_window >= most || self.window.len() >= MOST_BRIEFS {
+        if in_window >= most || room >= 2 * most || self.window.len() >= MOST_BRIEFS {
             self.settle(judge)?;
         }
         Ok(())
@@ -460,7 +461,7 @@ impl<'p, W: Price> SumsJudge<'p, W> {
                         let price = price.expect("what it costs is known");
                         clerk.accept(candidate, price);
                     }
-                    None => clerk.reject(verdict, rows.get(at).input()),
+                    None => clerk.reject(verdict, || rows.get(at).input()),
                 }
             }
         });
@@ -545,7 +546,7 @@ impl<W: Price> Clerk<'_, W> {
         {
             return self.unfilled(&unfilled, cell());
         }
-        self.reject(&verdict, cell());
+        self.reject(&verdict, cell);
     }
 
     #[inline(always)]
@@ -579,13 +580,13 @@ impl<W: Price> Clerk<'_, W> {
     #[cold]
     fn unfilled(&mut self, unfilled: &Unfilled, cell: &str) {
         let verdict = self.checker.check(cell);
-        self.reject(&verdict.but(unfilled_reason(unfilled)), cell);
+        self.reject(&verdict.but(unfilled_reason(unfilled)), || cell);
     }
 
-    fn reject(&mut self, verdict: &Verdict, cell: &str) {
+    fn reject<'t>(&mut self, verdict: &Verdict, cell: impl FnOnce() -> &'t str) {
         self.brief.counts.count(verdict);
         if self.keeps_unread && may_be_national(verdict.reason()) {
-            self.brief.unread.push(cell);
+            self.brief.unread.push(cell());
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What runs on which thread: nobody waits for what never comes.
 
-use recipients_batcher::{Checked, Error, Pipeline, Workers};
+use recipients_batcher::{Checked, Error, FileInfo, Pipeline, Rows, Sink, Wants, Workers};
 use recipients_core::Checker;
 use recipients_ingest::Source;
 use std::io;
@@ -55,15 +55,45 @@ fn rows_that_are_made_on_all_threads_come_in_their_order() {
     assert_eq!(last, 60_000);
 }
 
+/// Wants no rows.
+struct Sums;
+
+impl Sink for Sums {
+    type Format = ();
+
+    fn start(&mut self, _: &[FileInfo]) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn rows(&mut self, _: &Rows<'_>, (): ()) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn wants(&self) -> Wants {
+        Wants::Report
+    }
+}
+
+/// Wherever it happens: the caller waits for some chunks at a time.
 #[test]
 fn a_panic_of_whoever_makes_the_rows_is_handed_on() {
-    let panicked = in_time(|| {
-        let source = rows(60_000, |at| assert!(at < 30_000, "no more rows"));
-        let checker = Checker::default();
-        let pipeline = Pipeline::new(&checker).threads(2);
-        panic::catch_unwind(AssertUnwindSafe(|| pipeline.run(vec![source], ignore))).is_err()
-    });
-    assert!(panicked);
+    for chunk in 0..10 {
+        let panicked = in_time(move || {
+            let make = || {
+                rows(60_000, move |at| {
+                    assert!(at <= chunk * CHUNK, "no more rows")
+                })
+            };
+            let checker = Checker::default();
+            let pipeline = Pipeline::new(&checker).threads(2);
+            let runs: [&dyn Fn() -> bool; 2] =
+                [&|| pipeline.run(vec![make()], ignore).is_err(), &|| {
+                    pipeline.run(vec![make()], Sums).is_err()
+                }];
+            runs.map(|run| panic::catch_unwind(AssertUnwindSafe(run)).is_err())
+        });
+        assert_eq!(panicked, [true; 2]);
+    }
 }
 
 /// Rows of a chunk that comes from no file.
@@ -93,18 +123,20 @@ fn a_run_that_has_failed_reads_little_more() {
 
 #[test]
 fn a_flag_is_seen_before_the_next_chunk() {
-    let flag = Arc::new(AtomicBool::new(false));
-    let (made, set) = (Arc::new(AtomicU64::new(0)), Arc::clone(&flag));
-    let counted = Arc::clone(&made);
-    let source = rows(10 * CHUNK, move |at| {
-        counted.store(at + 1, Ordering::Relaxed);
-        set.fetch_or(at == CHUNK + 1, Ordering::Relaxed);
-    });
-    let checker = Checker::default();
-    let pipeline = Pipeline::new(&checker).threads(1).cancel(&flag);
-    let cancelled = pipeline.run(vec![source], ignore);
-    assert!(matches!(cancelled, Err(Error::Cancelled)));
-    assert_eq!(made.load(Ordering::Relaxed), 2 * CHUNK);
+    for threads in [1, 2] {
+        let flag = Arc::new(AtomicBool::new(false));
+        let (made, set) = (Arc::new(AtomicU64::new(0)), Arc::clone(&flag));
+        let counted = Arc::clone(&made);
+        let source = rows(10 * CHUNK, move |at| {
+            counted.store(at + 1, Ordering::Relaxed);
+            set.fetch_or(at == CHUNK + 1, Ordering::Relaxed);
+        });
+        let checker = Checker::default();
+        let pipeline = Pipeline::new(&checker).threads(threads).cancel(&flag);
+        let cancelled = pipeline.run(vec![source], ignore);
+        assert!(matches!(cancelled, Err(Error::Cancelled)));
+        assert_eq!(made.load(Ordering::Relaxed), 2 * CHUNK, "{threads} threads");
+    }
 }
 
 #[test]

@@ -5,6 +5,7 @@
 //! among those seen, range by range ([`Census::settle`]).
 
 use crate::bulk::{Memo, number_of, text_of};
+use crate::leaves::{KEPT, LEAVES_BITS, Leaves, Local};
 use crate::seen::{Bits, LEAF_BITS, LINE, Leaf, no_bits, touch};
 use crate::{Checker, Msisdn, NumberSet, Reason, Seen, Verdict};
 use ahash::RandomState;
@@ -165,7 +166,7 @@ impl<W: Copy> Candidate<W> {
 
     /// The same without its leaf.
     #[inline]
-    fn local(self) -> Local<W> {
+    pub(crate) fn local(self) -> Local<W> {
         Local {
             place: self.word as u16,
             class: self.class(),
@@ -205,13 +206,32 @@ impl Near {
 }
 
 impl<W: Copy> Near<W> {
+    /// The number's place in its range.
+    #[inline]
+    pub(crate) fn place(self) -> u32 {
+        self.word % (1 << Candidate::RANGE_BITS)
+    }
+
+    #[inline]
+    fn class(self) -> u16 {
+        (self.word >> Candidate::RANGE_BITS) as u16
+    }
+
+    /// The same without its leaf.
+    #[inline]
+    pub(crate) fn local(self) -> Local<W> {
+        Local {
+            place: self.word as u16,
+            class: self.class(),
+            with: self.with,
+        }
+    }
+
     /// That of the range of which it is.
     fn in_range(self, range: u64) -> Candidate<W> {
-        let place = u64::from(self.word) % (1 << Candidate::RANGE_BITS);
-        let number = Msisdn::from_u64(range << Candidate::RANGE_BITS | place);
-        let number = number.expect("a number of the range");
-        let class = self.word >> Candidate::RANGE_BITS;
-        Candidate::new(number, class as u16).with(self.with)
+        let number = range << Candidate::RANGE_BITS | u64::from(self.place());
+        let number = Msisdn::from_u64(number).expect("a number of the range");
+        Candidate::new(number, self.class()).with(self.with)
     }
 }
 
@@ -271,14 +291,6 @@ impl<W> std::fmt::Debug for Together<'_, W> {
             Together::Any(batch) => write!(f, "Any({})", batch.len()),
         }
     }
-}
-
-/// What is left of a candidate in its leaf.
-#[derive(Clone, Copy)]
-struct Local<W> {
-    place: u16,
-    class: u16,
-    with: W,
 }
 
 /// What the rules say about facts.
@@ -487,10 +499,10 @@ impl<'c, W: Copy + Default> Census<'c, W> {
     ///
     /// # Panics
     ///
-    /// If the set keeps places.
+    /// If the set keeps places, or candidates are told to be of a range that has no such numbers.
     pub fn settle<'a>(
         &mut self,
-        mut candidates: impl Iterator<Item = Together<'a, W>>,
+        candidates: impl Iterator<Item = Together<'a, W>>,
         seen: &mut Seen,
         mut new: impl FnMut(W),
     ) where
@@ -508,6 +520,7 @@ impl<'c, W: Copy + Default> Census<'c, W> {
             likely_duplicates,
             ..
         } = self;
+        let mut candidates = candidates.fuse();
         let mut batches = Vec::with_capacity(AT_ONCE);
         loop {
             batches.extend(candidates.by_ref().take(AT_ONCE));
@@ -539,7 +552,7 @@ impl<'c, W: Copy + Default> Census<'c, W> {
                     left = &mut left[..kept];
                 }
             }
-            if leaf.may_have_twins() {
+            if Msisdn::may_have_twins(leaf.numbers()) {
                 *likely_duplicates += twins_seen(leaf, left, seen);
             }
             let places = left.iter().map(|candidate| candidate.place);
@@ -572,6 +585,9 @@ impl<'c, W: Copy + Default> Census<'c, W> {
             }
         });
         tally.flush();
+        // All of a list may be equal.
+        is_new.shrink_to(KEPT);
+        listed.shrink_to(KEPT);
     }
 
     /// How many numbers were accepted of which the [likely twin](Msisdn::likely_twin) was, too; each
@@ -698,156 +714,6 @@ fn ruling<'t>(
         Some(number) => Ok(Candidate::new(number, classes.of(verdict))),
         None => Err(verdict),
     }
-}
-
-/// Bits of a range that tell a leaf of it.
-const LEAVES_BITS: u32 = 6;
-
-/// Leaves of a range.
-const LEAVES: usize = 1 << LEAVES_BITS;
-
-/// Ranges that can have buckets of their own in [`Leaves`].
-const RANGES: usize = 64;
-
-/// Candidates by their leaves, in their order within each.
-///
-/// Callers part candidates by wide ranges before, and few such ranges are in a part: nearly always each
-/// leaf has a bucket of its own, and the buckets of a part stay in the second-level cache.
-struct Leaves<W> {
-    /// Each range that has buckets, plus one (0: free), at the place that its bits tell or behind it.
-    ranges: [u64; RANGES],
-    /// Which buckets they have: as many times [`LEAVES`] are before them.
-    slots: [u8; RANGES],
-    /// The ranges that have buckets, by slots.
-    taken: Vec<u64>,
-    buckets: Vec<Vec<Local<W>>>,
-    /// Candidates of ranges that have none.
-    others: Vec<Candidate<W>>,
-    /// Those of one leaf.
-    run: Vec<Local<W>>,
-}
-
-impl<W: Copy> Leaves<W> {
-    /// Places at which a range can be.
-    const PROBES: usize = 8;
-    /// Candidates that a bucket keeps room for.
-    const KEPT: usize = 4096;
-
-    fn new() -> Leaves<W> {
-        Leaves {
-            ranges: [0; RANGES],
-            slots: [0; RANGES],
-            taken: Vec::new(),
-            buckets: Vec::new(),
-            others: Vec::new(),
-            run: Vec::new(),
-        }
-    }
-
-    fn push(&mut self, batch: &[Candidate<W>]) {
-        for candidate in batch {
-            match self.slot(candidate.range()) {
-                Some(slot) => {
-                    let leaf = (candidate.number() >> LEAF_BITS) as usize % LEAVES;
-                    push(&mut self.buckets[slot + leaf], candidate.local());
-                }
-                None => self.others.push(*candidate),
-            }
-        }
-    }
-
-    fn push_near(&mut self, range: u64, batch: &[Near<W>]) {
-        let Some(slot) = self.slot(range) else {
-            let candidates = Together::Near(range, batch).candidates();
-            return self.others.extend(candidates);
-        };
-        let buckets = &mut self.buckets[slot..slot + LEAVES];
-        for near in batch {
-            let local = Local {
-                place: near.word as u16,
-                class: (near.word >> Candidate::RANGE_BITS) as u16,
-                with: near.with,
-            };
-            push(
-                &mut buckets[(near.word >> LEAF_BITS) as usize % LEAVES],
-                local,
-            );
-        }
-    }
-
-    /// How many buckets are before those of a range, if it has some: always the same, until they are drained.
-    #[inline]
-    fn slot(&mut self, range: u64) -> Option<usize> {
-        let key = range + 1;
-        let home = (range.wrapping_mul(0xd6e8_feb8_6659_fd93) >> 58) as usize;
-        for place in home..home + Self::PROBES {
-            let place = place % RANGES;
-            if self.ranges[place] == 0 {
-                self.add(place, range);
-            }
-            if self.ranges[place] == key {
-                return Some(usize::from(self.slots[place]) * LEAVES);
-            }
-        }
-        None
-    }
-
-    #[cold]
-    fn add(&mut self, place: usize, range: u64) {
-        (self.ranges[place], self.slots[place]) = (range + 1, self.taken.len() as u8);
-        self.taken.push(range);
-        let buckets = self.taken.len() * LEAVES;
-        if self.buckets.len() < buckets {
-            self.buckets.resize_with(buckets, Vec::new);
-        }
-    }
-
-    /// Takes what is there, leaf by leaf.
-    fn drain(&mut self, mut each: impl FnMut(Leaf, &mut [Local<W>])) {
-        for (range, buckets) in self.taken.iter().zip(self.buckets.chunks_mut(LEAVES)) {
-            for (leaf, bucket) in buckets.iter_mut().enumerate() {
-                if !bucket.is_empty() {
-                    each(
-                        Leaf::of((range << LEAVES_BITS | leaf as u64) << LEAF_BITS),
-                        bucket,
-                    );
-                    bucket.clear();
-                    // Of a list in order all candidates may come into one bucket, and then into another.
-                    bucket.shrink_to(Self::KEPT);
-                }
-            }
-        }
-        self.ranges = [0; RANGES];
-        self.taken.clear();
-        let leaf = |candidate: &Candidate<W>| Leaf::of(candidate.number());
-        self.others.sort_by_key(leaf);
-        for run in self.others.chunk_by(|one, next| leaf(one) == leaf(next)) {
-            self.run.clear();
-            self.run
-                .extend(run.iter().map(|candidate| candidate.local()));
-            each(leaf(&run[0]), &mut self.run);
-        }
-        self.others.clear();
-        self.others.shrink_to(Self::KEPT);
-        self.run.shrink_to(Self::KEPT);
-    }
-}
-
-#[inline]
-fn push<W>(bucket: &mut Vec<Local<W>>, local: Local<W>) {
-    if bucket.len() == bucket.capacity() {
-        grow(bucket);
-    }
-    bucket.push(local);
-}
-
-/// Few steps: what is grown out of has been touched, and touching memory first is dear.
-#[cold]
-fn grow<T>(bucket: &mut Vec<T>) {
-    bucket.reserve_exact(match bucket.len() {
-        0 => 48,
-        len => 336.max(len / 2),
-    });
 }
 
 /// Moves the candidates of a leaf that are not in a set to the front, in their order; how many they
@@ -1004,21 +870,6 @@ mod tests {
                 prop_assert_eq!(new_bytes, expected_bytes);
             }
         }
-    }
-
-    #[test]
-    fn buckets_of_a_list_in_order_give_their_memory_back() {
-        let mut leaves = Leaves::<()>::new();
-        for first in 0..200 {
-            let numbers = (0..60_000u64).map(|n| 79_000_000_000 + 60_000 * first + n);
-            let batch: Vec<_> = numbers.filter_map(Candidate::from_bits).collect();
-            leaves.push(&batch);
-            let mut found = 0;
-            leaves.drain(|_, run| found += run.len());
-            assert_eq!(found, batch.len());
-        }
-        let room = leaves.buckets.iter().map(Vec::capacity).max();
-        assert_eq!(room, Some(Leaves::<()>::KEPT));
     }
 
     /// Where a list has thousands of numbers in a leaf, few are looked for without unpacking these.

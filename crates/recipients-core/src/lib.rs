@@ -35,6 +35,7 @@ mod code;
 mod contact;
 mod error;
 mod kind;
+mod leaves;
 mod msisdn;
 mod number_set;
 mod plan;

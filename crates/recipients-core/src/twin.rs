@@ -6,6 +6,7 @@
 //! certainty, because landlines look alike. So they are told, and never merged.
 
 use crate::Msisdn;
+use std::ops::Range;
 
 /// Ten digits behind the calling code.
 const TEN: u64 = 10_000_000_000;
@@ -13,10 +14,16 @@ const TEN: u64 = 10_000_000_000;
 const EIGHT: u64 = 100_000_000;
 
 /// Where the numbers are, with the digit and without it.
-const WITH: std::ops::Range<u64> = 521 * TEN..560 * TEN;
-const WITHOUT: std::ops::Range<u64> = 52 * TEN..56 * TEN;
+const WITH: Range<u64> = 521 * TEN..560 * TEN;
+const WITHOUT: Range<u64> = 52 * TEN..56 * TEN;
 
 impl Msisdn {
+    /// Whether any of these numbers may have a [likely twin](Msisdn::likely_twin).
+    pub fn may_have_twins(numbers: Range<u64>) -> bool {
+        let meets = |twins: Range<u64>| numbers.start < twins.end && twins.start < numbers.end;
+        meets(WITH) || meets(WITHOUT)
+    }
+
     /// The same subscriber's number as it may be written otherwise: Brazil's mobile numbers with and
     /// without the ninth digit, Argentina's with and without the 9, Mexico's with and without the 1.
     /// It is a guess: landlines look alike.
@@ -62,9 +69,7 @@ impl Msisdn {
     #[inline]
     pub fn may_have_twin(self) -> bool {
         let number = self.as_u64();
-        let is_in = |range: std::ops::Range<u64>| {
-            number.wrapping_sub(range.start) < range.end - range.start
-        };
+        let is_in = |range: Range<u64>| number.wrapping_sub(range.start) < range.end - range.start;
         is_in(WITHOUT) || is_in(WITH)
     }
 }

@@ -99,13 +99,6 @@ impl Leaf {
     pub(crate) fn msisdn(self, place: u16) -> Msisdn {
         Msisdn::from_u64(self.0 << LEAF_BITS | u64::from(place)).expect("a number of the leaf")
     }
-
-    /// Whether a number of it may have a likely twin.
-    pub(crate) fn may_have_twins(self) -> bool {
-        let Range { start, end } = self.numbers();
-        let ends = [start, end - 1].map(Msisdn::from_u64);
-        ends.into_iter().flatten().any(Msisdn::may_have_twin)
-    }
 }
 
 /// The same to work with, all of them 0.
@@ -281,10 +274,12 @@ impl Seen {
                 let mut taken = make_room(numbers, run.len());
                 // Which are new cannot be foreseen: each is put behind them, and stays if it is.
                 let mut len = numbers.len();
-                numbers.resize(len + run.len().min((1 << LEAF_BITS) - len) + 1, 0);
+                numbers.resize((len + run.len()).min(1 << LEAF_BITS), 0);
                 new.extend(run.map(|number| {
                     let is_new = set_bit(bits, number);
-                    numbers[len] = number;
+                    if let Some(place) = numbers.get_mut(len) {
+                        *place = number;
+                    }
                     len += usize::from(is_new);
                     is_new
                 }));
@@ -476,7 +471,7 @@ fn most_listed(early: bool) -> usize {
 fn make_room(numbers: &mut Vec<u16>, more: usize) -> isize {
     let before = numbers.capacity();
     // There are no more of a leaf, however often they come.
-    let more = more.min((1 << LEAF_BITS) - numbers.len()) + 1;
+    let more = more.min((1 << LEAF_BITS) - numbers.len());
     if before - numbers.len() < more {
         numbers.reserve_exact(more.max(numbers.len() / 3));
     }
