@@ -2,30 +2,8 @@
 
 use criterion::{Criterion, Throughput};
 use recipients::ingest::{Options, Source};
-use recipients::{
-    Checked, Checker, FileInfo, Missing, Pipeline, Rows, Sink, Template, Wants, annotate,
-};
+use recipients::{Checked, Checker, Missing, Pipeline, Template, Wants, annotate};
 use recipients_benches as lists;
-use std::io;
-
-/// Wants what it says, and does nothing with it.
-struct Idle(Wants);
-
-impl Sink for Idle {
-    type Format = ();
-
-    fn start(&mut self, _: &[FileInfo]) -> io::Result<()> {
-        Ok(())
-    }
-
-    fn rows(&mut self, _: &Rows<'_>, (): ()) -> io::Result<()> {
-        Ok(())
-    }
-
-    fn wants(&self) -> Wants {
-        self.0
-    }
-}
 
 fn main() {
     let mut criterion = Criterion::default().configure_from_args();
@@ -55,12 +33,7 @@ fn main() {
             };
             for wants in [Wants::Report, Wants::Rows, Wants::Winners] {
                 group.bench_function(format!("{name}, {threads} threads, {wants:?}"), |b| {
-                    b.iter(|| {
-                        pipeline
-                            .run(open(), Idle(wants))
-                            .expect("checked")
-                            .accepted()
-                    });
+                    b.iter(|| pipeline.run(open(), wants).expect("checked").accepted());
                 });
             }
             group.bench_function(format!("{name}, {threads} threads, annotated"), |b| {

@@ -21,29 +21,30 @@ def country(rows, path):
     subprocess.run([rivals, "list", "one", str(rows), path], check=True)
 
 
-def spread(rows, path):
-    """Numbers that have nothing in common but the countries."""
+def written(rows, path, number):
+    """A number for each row, of its place and 64 bits that look random."""
     state = 1
     with open(path, "w") as out:
         for start in range(0, rows, 100_000):
             lines = []
             for row in range(start, min(start + 100_000, rows)):
                 state = (state * 6364136223846793005 + 1442695040888963407) % 2**64
-                code, digits = COUNTRIES[row % len(COUNTRIES)]
-                lines.append(f"{code}{(state >> 16) % 9 + 1}{(state >> 20) % 10 ** (digits - 1):0{digits - 1}}\n")
+                lines.append(f"{number(row, state)}\n")
             out.write("".join(lines))
+
+
+def spread(rows, path):
+    """Numbers that have nothing in common but the countries."""
+    def number(row, state):
+        code, digits = COUNTRIES[row % len(COUNTRIES)]
+        return f"{code}{(state >> 16) % 9 + 1}{(state >> 20) % 10 ** (digits - 1):0{digits - 1}}"
+
+    written(rows, path, number)
 
 
 def even(rows, path):
     """The same number of them in each of 190 ranges of 2^24, so that all tables of the set grow and burst at once."""
-    state = 1
-    with open(path, "w") as out:
-        for start in range(0, rows, 100_000):
-            lines = []
-            for row in range(start, min(start + 100_000, rows)):
-                state = (state * 6364136223846793005 + 1442695040888963407) % 2**64
-                lines.append(f"{(4180 + row % 190 * 3 << 24) + (state >> 32) % 2**24}\n")
-            out.write("".join(lines))
+    written(rows, path, lambda row, state: (4180 + row % 190 * 3 << 24) + (state >> 32) % 2**24)
 
 
 def made(kind, rows):

@@ -1,7 +1,7 @@
 //! Candidates of a chunk, by ranges of four million numbers, most of them in four bytes.
 //!
-//! A million of them wait until they are looked for together, and to touch a page of memory first costs as much
-//! as to find the candidates that it holds: so they are small, and not much room is left free between them.
+//! A million of them wait until they are looked for together, and memory that is touched first is dear
+//! (`docs/performance.md`): so they are small, and not much room is left free between them.
 
 use crate::parts::{PARTS, Parted, Parting};
 use recipients_core::{Candidate, Msisdn, Near, Together};
@@ -256,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn those_of_a_country_take_five_bytes() {
+    fn those_of_a_country_take_little_more_than_four_bytes() {
         let (mut candidates, parting) = (Candidates::default(), Parting::at_random());
         let count = 40_000;
         for chunk in 0..20 {

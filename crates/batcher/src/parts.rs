@@ -17,7 +17,7 @@ pub(crate) struct Parting {
 impl Parting {
     pub(crate) fn at_random() -> Parting {
         Parting {
-            salt: RandomState::new().hash_one(0u8) >> Parting::BITS,
+            salt: RandomState::new().hash_one(0u8) >> Candidate::RANGE_BITS,
         }
     }
 
@@ -39,14 +39,12 @@ impl Parting {
     pub(crate) fn part_of_range(self, range: u64) -> usize {
         ((range ^ self.salt).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (64 - PARTS.ilog2())) as usize
     }
-
-    const BITS: u32 = Candidate::RANGE_BITS;
 }
 
 /// Which four million numbers it is one of.
 #[inline]
 pub(crate) fn range_of(number: Msisdn) -> u64 {
-    number.as_u64() >> Parting::BITS
+    number.as_u64() >> Candidate::RANGE_BITS
 }
 
 /// Numbers of a chunk, with what belongs to them, by parts; in the order of the rows within each.

@@ -76,6 +76,34 @@ pub enum Wants {
     Winners,
 }
 
+/// A sink that does nothing with what it wants, for whoever needs the report only.
+///
+/// ```
+/// use recipients_batcher::{Pipeline, Wants};
+/// use recipients_core::Checker;
+/// use recipients_ingest::{Options, Source};
+///
+/// let list = Source::from_bytes("list", "380971112233\nnone\n".into(), &Options::auto())?;
+/// let report = Pipeline::new(&Checker::default()).run(vec![list], Wants::Report)?;
+/// assert_eq!((report.accepted(), report.rejected()), (1, 1));
+/// # Ok::<(), recipients_batcher::Error>(())
+/// ```
+impl Sink for Wants {
+    type Format = ();
+
+    fn start(&mut self, _: &[FileInfo]) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn rows(&mut self, _: &Rows<'_>, (): ()) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn wants(&self) -> Wants {
+        *self
+    }
+}
+
 /// Makes something of rows, on any thread and in any order: the text of a file, say.
 pub trait Format: Send + Sync {
     /// What it makes.

@@ -209,7 +209,7 @@ pub(crate) fn drive<J: Judge, L: Lane<J>>(
             batches: Vec::new(),
         }),
         turns: Turns {
-            all: Mutex::new(Waiting {
+            waiting: Mutex::new(Waiting {
                 turn: 0,
                 done: VecDeque::new(),
                 worth: 1,
@@ -246,7 +246,7 @@ pub(crate) fn drive<J: Judge, L: Lane<J>>(
                 let reading = &reading;
                 scope.spawn(move |scope| reading.read_on(scope, at));
             }
-            // More than these are on their way, or may be.
+            // There is room for more than these, so that they come without the caller.
             let lacking = L::ROUND - joined.round.len();
             let read = match reading.turns.next(lacking) {
                 Ok(Ok(Some(slot))) => {
@@ -270,14 +270,13 @@ type Done<W> = thread::Result<Result<Option<Slot<W>>, Error>>;
 
 /// What was judged, until its turn comes.
 struct Turns<W> {
-    /// From the next one on.
-    all: Mutex<Waiting<W>>,
+    waiting: Mutex<Waiting<W>>,
     /// Who takes them.
     taker: Thread,
 }
 
 struct Waiting<W> {
-    /// The turn of the first one.
+    /// Whose turn is next, and what was judged from there on.
     turn: usize,
     done: VecDeque<Option<Done<W>>>,
     /// How many in a row the taker is woken for: to wake it takes a core from those who judge.
@@ -287,14 +286,14 @@ struct Waiting<W> {
 impl<W> Turns<W> {
     fn put(&self, at: usize, judged: Done<W>) {
         let is_awaited = {
-            let mut all = lock(&self.all);
-            let ahead = at - all.turn;
-            if ahead >= all.done.len() {
-                all.done.resize_with(ahead + 1, || None);
+            let mut waiting = lock(&self.waiting);
+            let ahead = at - waiting.turn;
+            if ahead >= waiting.done.len() {
+                waiting.done.resize_with(ahead + 1, || None);
             }
-            all.done[ahead] = Some(judged);
-            let mut row = all.done.iter().map_while(Option::as_ref);
-            row.clone().count() >= all.worth || row.any(|one| !matches!(one, Ok(Ok(Some(_)))))
+            waiting.done[ahead] = Some(judged);
+            let mut row = waiting.done.iter().map_while(Option::as_ref);
+            row.clone().count() >= waiting.worth || row.any(|one| !matches!(one, Ok(Ok(Some(_)))))
         };
         if is_awaited {
             self.taker.unpark();
@@ -305,13 +304,13 @@ impl<W> Turns<W> {
     fn next(&self, worth: usize) -> Done<W> {
         loop {
             {
-                let mut all = lock(&self.all);
-                if let Some(next) = all.done.front_mut().and_then(Option::take) {
-                    all.done.pop_front();
-                    all.turn += 1;
+                let mut waiting = lock(&self.waiting);
+                if let Some(next) = waiting.done.front_mut().and_then(Option::take) {
+                    waiting.done.pop_front();
+                    waiting.turn += 1;
                     return next;
                 }
-                all.worth = worth;
+                waiting.worth = worth;
             }
             thread::park();
         }

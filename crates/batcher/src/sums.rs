@@ -123,6 +123,14 @@ impl<W: Price> Brief<W> {
     }
 }
 
+/// Whether a window has `most` candidates, or takes the memory of twice as many.
+fn is_full<W: Price>(window: &[Brief<W>], most: usize) -> bool {
+    let sum = |of: fn(&Candidates<W>) -> usize| -> usize {
+        window.iter().map(|brief| of(&brief.candidates)).sum()
+    };
+    sum(Candidates::len) >= most || sum(Candidates::room) >= 2 * most || window.len() >= MOST_BRIEFS
+}
+
 /// What a thread works with.
 struct Desk<'p, W> {
     census: Census<'p, W>,
@@ -336,14 +344,11 @@ impl<'p, S: Sink, W: Price> Lane<SumsJudge<'p, W>> for Totals<'p, S, W> {
             self.sink.progress(file, verdicts, slot.end);
             self.window.push(brief);
         }
-        let candidates = self.window.iter().map(|brief| &brief.candidates);
-        let in_window: usize = candidates.clone().map(Candidates::len).sum();
-        let room: usize = candidates.map(Candidates::room).sum();
         // Candidates that wait take memory, too.
         let most = self
             .budget
             .map_or(WINDOW, |budget| WINDOW.min(budget.bytes / 16));
-        if in_window >= most || room >= 2 * most || self.window.len() >= MOST_BRIEFS {
+        if is_full(&self.window, most) {
             self.settle(judge)?;
         }
         Ok(())
@@ -622,5 +627,35 @@ impl<W: Price> Judge for SumsJudge<'_, W> {
             }
             false => self.rows(file, batch, brief),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn brief(numbers: impl Iterator<Item = u64>) -> Brief<()> {
+        let mut brief = Brief::default();
+        let parting = Parting::at_random();
+        for number in numbers {
+            let candidate = Candidate::from_bits(number).unwrap();
+            brief.candidates.push(candidate, parting);
+        }
+        brief
+    }
+
+    /// Few numbers fill a window if each is of another range, and takes a piece; and so do briefs without any.
+    #[test]
+    fn a_window_is_full_by_candidates_by_their_room_and_by_briefs() {
+        let close = |count: u64| brief(79_000_000_000..79_000_000_000 + count);
+        let apart =
+            |count| brief((0..count).map(|n| 79_000_000_000 + (n << Candidate::RANGE_BITS)));
+        assert!(is_full(&[close(500), close(500)], 1000));
+        assert!(!is_full(&[close(500), close(499)], 1000));
+        assert!(is_full(&[apart(20), apart(20)], 1000));
+        assert!(!is_full(&[apart(10), apart(10)], 1000));
+        let empty = |count| -> Vec<Brief<()>> { (0..count).map(|_| Brief::default()).collect() };
+        assert!(is_full(&empty(MOST_BRIEFS), 1000));
+        assert!(!is_full(&empty(MOST_BRIEFS - 1), 1000));
     }
 }

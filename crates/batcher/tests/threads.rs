@@ -1,6 +1,6 @@
 //! What runs on which thread: nobody waits for what never comes.
 
-use recipients_batcher::{Checked, Error, FileInfo, Pipeline, Rows, Sink, Wants, Workers};
+use recipients_batcher::{Checked, Error, Pipeline, Wants, Workers};
 use recipients_core::Checker;
 use recipients_ingest::Source;
 use std::io;
@@ -55,25 +55,6 @@ fn rows_that_are_made_on_all_threads_come_in_their_order() {
     assert_eq!(last, 60_000);
 }
 
-/// Wants no rows.
-struct Sums;
-
-impl Sink for Sums {
-    type Format = ();
-
-    fn start(&mut self, _: &[FileInfo]) -> io::Result<()> {
-        Ok(())
-    }
-
-    fn rows(&mut self, _: &Rows<'_>, (): ()) -> io::Result<()> {
-        Ok(())
-    }
-
-    fn wants(&self) -> Wants {
-        Wants::Report
-    }
-}
-
 /// Wherever it happens: the caller waits for some chunks at a time.
 #[test]
 fn a_panic_of_whoever_makes_the_rows_is_handed_on() {
@@ -88,7 +69,7 @@ fn a_panic_of_whoever_makes_the_rows_is_handed_on() {
             let pipeline = Pipeline::new(&checker).threads(2);
             let runs: [&dyn Fn() -> bool; 2] =
                 [&|| pipeline.run(vec![make()], ignore).is_err(), &|| {
-                    pipeline.run(vec![make()], Sums).is_err()
+                    pipeline.run(vec![make()], Wants::Report).is_err()
                 }];
             runs.map(|run| panic::catch_unwind(AssertUnwindSafe(run)).is_err())
         });

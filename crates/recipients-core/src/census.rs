@@ -5,8 +5,8 @@
 //! among those seen, range by range ([`Census::settle`]).
 
 use crate::bulk::{Memo, number_of, text_of};
-use crate::leaves::{KEPT, LEAVES_BITS, Leaves, Local};
-use crate::seen::{Bits, LEAF_BITS, LINE, Leaf, no_bits, touch};
+use crate::leaves::{KEPT_OF_LEAF, LEAVES_BITS, Leaves, Local};
+use crate::seen::{Bits, LEAF_BITS, Leaf, no_bits};
 use crate::{Checker, Msisdn, NumberSet, Reason, Seen, Verdict};
 use ahash::RandomState;
 use numbering_plan::Answer as Found;
@@ -265,22 +265,6 @@ impl<'a, W: Copy> Together<'a, W> {
         let near = near.iter().map(move |one| one.in_range(range));
         near.chain(any.iter().copied())
     }
-
-    /// Reads a word of each line of memory that they lie in.
-    fn touch(&self) {
-        match self {
-            Together::Near(_, batch) => {
-                let lines = batch.iter().step_by((LINE / size_of::<Near<W>>()).max(1));
-                touch(lines.map(|near| near.word.into()));
-            }
-            Together::Any(batch) => {
-                let lines = batch
-                    .iter()
-                    .step_by((LINE / size_of::<Candidate<W>>()).max(1));
-                touch(lines.map(|candidate| candidate.word));
-            }
-        }
-    }
 }
 
 /// Shows how many.
@@ -323,9 +307,6 @@ const NEW: usize = 0;
 const DUPLICATE: usize = 1;
 const LISTED: usize = 2;
 const FATES: usize = LISTED + 3;
-
-/// Batches that are brought near together.
-const AT_ONCE: usize = 16;
 
 /// Counts recipients by verdict, for whoever wants to know no more than how many there are of each:
 /// several times faster than verdicts one by one. Each thread has its own; those of one list share
@@ -520,21 +501,7 @@ impl<'c, W: Copy + Default> Census<'c, W> {
             likely_duplicates,
             ..
         } = self;
-        let mut candidates = candidates.fuse();
-        let mut batches = Vec::with_capacity(AT_ONCE);
-        loop {
-            batches.extend(candidates.by_ref().take(AT_ONCE));
-            if batches.is_empty() {
-                break;
-            }
-            batches.iter().for_each(Together::touch);
-            for batch in batches.drain(..) {
-                match batch {
-                    Together::Near(range, batch) => leaves.push_near(range, batch),
-                    Together::Any(batch) => leaves.push(batch),
-                }
-            }
-        }
+        leaves.gather(candidates);
         let lists = checker.policy().lists();
         let mut tally = ClassTally {
             counts,
@@ -586,8 +553,8 @@ impl<'c, W: Copy + Default> Census<'c, W> {
         });
         tally.flush();
         // All of a list may be equal.
-        is_new.shrink_to(KEPT);
-        listed.shrink_to(KEPT);
+        is_new.shrink_to(KEPT_OF_LEAF);
+        listed.shrink_to(KEPT_OF_LEAF);
     }
 
     /// How many numbers were accepted of which the [likely twin](Msisdn::likely_twin) was, too; each

@@ -1,6 +1,6 @@
 //! Candidates, brought together by the bitmaps of the seen set that their numbers are in.
 
-use crate::seen::{LEAF_BITS, Leaf};
+use crate::seen::{LEAF_BITS, LINE, Leaf, touch};
 use crate::{Candidate, Near, Together};
 
 /// Bits of a range ([`Candidate::range`]) that tell a leaf of it.
@@ -12,8 +12,11 @@ const LEAVES: usize = 1 << LEAVES_BITS;
 /// Ranges that can have buckets of their own in [`Leaves`].
 const RANGES: usize = 64;
 
-/// Candidates that what is used for each leaf keeps room for.
-pub(crate) const KEPT: usize = 4096;
+/// Batches that are brought near together.
+const AT_ONCE: usize = 16;
+
+/// Candidates that what is used for one leaf after the other keeps room for.
+pub(crate) const KEPT_OF_LEAF: usize = 4096;
 
 /// What is left of a candidate in its leaf.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -45,7 +48,7 @@ impl<W: Copy> Leaves<W> {
     /// Places at which a range can be.
     const PROBES: usize = 8;
     /// Candidates that all buckets together keep room for.
-    const KEPT: usize = 1 << 18;
+    const KEPT_IN_BUCKETS: usize = 1 << 18;
 
     pub(crate) fn new() -> Leaves<W> {
         Leaves {
@@ -58,7 +61,35 @@ impl<W: Copy> Leaves<W> {
         }
     }
 
-    pub(crate) fn push(&mut self, batch: &[Candidate<W>]) {
+    /// Takes candidates in. To wait for the memory of many batches at once is quicker than for one after the
+    /// other.
+    pub(crate) fn gather<'a>(&mut self, candidates: impl Iterator<Item = Together<'a, W>>)
+    where
+        W: 'a,
+    {
+        let mut candidates = candidates.fuse();
+        let mut batches = Vec::with_capacity(AT_ONCE);
+        loop {
+            batches.extend(candidates.by_ref().take(AT_ONCE));
+            if batches.is_empty() {
+                break;
+            }
+            for batch in &batches {
+                match batch {
+                    Together::Near(_, near) => touch(lines(near).map(|one| one.place().into())),
+                    Together::Any(any) => touch(lines(any).map(|one| one.number())),
+                }
+            }
+            for batch in batches.drain(..) {
+                match batch {
+                    Together::Near(range, near) => self.push_near(range, near),
+                    Together::Any(any) => self.push(any),
+                }
+            }
+        }
+    }
+
+    fn push(&mut self, batch: &[Candidate<W>]) {
         for candidate in batch {
             match self.slot(candidate.range()) {
                 Some(slot) => {
@@ -70,7 +101,7 @@ impl<W: Copy> Leaves<W> {
         }
     }
 
-    pub(crate) fn push_near(&mut self, range: u64, batch: &[Near<W>]) {
+    fn push_near(&mut self, range: u64, batch: &[Near<W>]) {
         let Some(slot) = self.slot(range) else {
             let candidates = Together::Near(range, batch).candidates();
             return self.others.extend(candidates);
@@ -86,7 +117,7 @@ impl<W: Copy> Leaves<W> {
     #[inline]
     fn slot(&mut self, range: u64) -> Option<usize> {
         let key = range + 1;
-        let home = (range.wrapping_mul(0xd6e8_feb8_6659_fd93) >> 58) as usize;
+        let home = (range.wrapping_mul(0xd6e8_feb8_6659_fd93) >> (64 - RANGES.ilog2())) as usize;
         for place in home..home + Self::PROBES {
             let place = place % RANGES;
             if self.ranges[place] == 0 {
@@ -123,7 +154,7 @@ impl<W: Copy> Leaves<W> {
         self.ranges = [0; RANGES];
         self.taken.clear();
         // Of a list in order all candidates may come into one bucket, and then into another.
-        if self.buckets.iter().map(Vec::capacity).sum::<usize>() > Self::KEPT {
+        if self.buckets.iter().map(Vec::capacity).sum::<usize>() > Self::KEPT_IN_BUCKETS {
             self.buckets.clear();
         }
 
@@ -137,9 +168,14 @@ impl<W: Copy> Leaves<W> {
             each(leaf(&run[0]), &mut self.run);
         }
         self.others.clear();
-        self.others.shrink_to(KEPT);
-        self.run.shrink_to(KEPT);
+        self.others.shrink_to(KEPT_OF_LEAF);
+        self.run.shrink_to(KEPT_OF_LEAF);
     }
+}
+
+/// Something of each line of memory that these lie in.
+fn lines<T>(things: &[T]) -> impl Iterator<Item = &T> {
+    things.iter().step_by((LINE / size_of::<T>()).max(1))
 }
 
 #[inline]
@@ -207,7 +243,10 @@ mod tests {
             leaves.push(&batch);
             assert!(drained(&mut leaves).into_keys().eq(numbers));
             let room: usize = leaves.buckets.iter().map(Vec::capacity).sum();
-            assert!(room <= Leaves::<()>::KEPT, "room for {room} numbers");
+            assert!(
+                room <= Leaves::<()>::KEPT_IN_BUCKETS,
+                "room for {room} numbers"
+            );
         }
     }
 }

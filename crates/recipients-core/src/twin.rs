@@ -89,6 +89,20 @@ mod tests {
         number.likely_twin().map(|twin| twin.to_string())
     }
 
+    /// Ranges that end right before such numbers have none, and all others tell the same as their numbers.
+    #[test]
+    fn ranges_have_twins_where_their_numbers_do() {
+        for edge in [WITH.start, WITH.end, WITHOUT.start, WITHOUT.end] {
+            for (from, to) in [(3, 0), (3, 1), (1, 0), (0, 2), (5, 5)] {
+                let numbers = edge - from..edge + to;
+                let each = numbers.clone().filter_map(Msisdn::from_u64);
+                let any = each.into_iter().any(Msisdn::may_have_twin);
+                assert_eq!(Msisdn::may_have_twins(numbers), any);
+            }
+        }
+        assert!(Msisdn::may_have_twins(1..999 * TEN));
+    }
+
     #[test]
     fn twins_of_three_countries() {
         for (with, without) in [
