@@ -249,15 +249,12 @@ impl<'p, S: Sink, W: Price> Sums<'p, S, W> {
         let Sums {
             judge, mut totals, ..
         } = self;
-        totals.settle(&judge)?;
+        totals.settle(&judge, !judge.pipeline.keeps_accepted)?;
         totals.read_logs(&judge)?;
         let mut report = totals.report;
         if judge.pipeline.keeps_accepted {
             report.accepted_numbers = Some(Part::accepted(totals.parts.iter()));
         }
-        // Many small things: to give them back one after the other is a good part of a short run.
-        let give_back = |part: &mut Part| part.seen = Seen::default();
-        totals.crew.each(&mut totals.parts, give_back);
         report.add_counts(&totals.counts);
         for desk in judge.desks.into_inner() {
             report.likely_duplicates += desk.census.likely_duplicates();
@@ -273,13 +270,17 @@ impl<'p, S: Sink, W: Price> Sums<'p, S, W> {
 }
 
 impl<'p, S, W: Price> Totals<'p, S, W> {
-    /// Finds out which candidates are duplicates, or sets them aside.
-    fn settle(&mut self, judge: &SumsJudge<'p, W>) -> Result<(), Error> {
+    /// Finds out which candidates are duplicates, or sets them aside. What was seen is given up with the last ones.
+    fn settle(&mut self, judge: &SumsJudge<'p, W>, is_last: bool) -> Result<(), Error> {
         let (window, culprits) = (&self.window, &self.culprits);
         let mut parts: Vec<(usize, &mut Part)> = self.parts.iter_mut().enumerate().collect();
         let settled = self.crew.try_each(&mut parts, |(at, part)| {
             let candidates = window.iter().flat_map(|brief| brief.candidates.part(*at));
             match part.log() {
+                None if is_last => {
+                    let seen = std::mem::take(&mut part.seen);
+                    judge.settle_last(candidates, seen, culprits);
+                }
                 None => judge.settle(candidates, &mut part.seen, culprits),
                 Some(log) => {
                     let mut candidates = candidates.flat_map(Together::candidates);
@@ -321,8 +322,7 @@ impl<'p, S, W: Price> Totals<'p, S, W> {
 }
 
 impl<'p, S: Sink, W: Price> Lane<SumsJudge<'p, W>> for Totals<'p, S, W> {
-    // Little is kept of the rows of a chunk, so that it may be larger than where rows are wanted.
-    const CHUNK: Option<usize> = Some(1 << 19);
+    const CHUNK: Option<usize> = None;
     // What waits takes memory, and a window has many anyway.
     const ROUND: usize = 2;
     const WANTS_ROWS: bool = false;
@@ -349,7 +349,7 @@ impl<'p, S: Sink, W: Price> Lane<SumsJudge<'p, W>> for Totals<'p, S, W> {
             .budget
             .map_or(WINDOW, |budget| WINDOW.min(budget.bytes / 16));
         if is_full(&self.window, most) {
-            self.settle(judge)?;
+            self.settle(judge, false)?;
         }
         Ok(())
     }
@@ -382,11 +382,31 @@ impl<'p, W: Price> SumsJudge<'p, W> {
     ) where
         W: 'a,
     {
-        self.at_desk(|desk| {
-            let segments = &mut desk.segments;
-            let new = |price: W| price.count(segments, culprits);
-            desk.census.settle(candidates, seen, new);
-        });
+        self.at_desk(
+            |Desk {
+                 census, segments, ..
+             }| {
+                census.settle(candidates, seen, |price| price.count(segments, culprits));
+            },
+        );
+    }
+
+    /// The same for the last ones ([`Census::settle_last`]).
+    fn settle_last<'a>(
+        &self,
+        candidates: impl Iterator<Item = Together<'a, W>>,
+        seen: Seen,
+        culprits: &Culprits,
+    ) where
+        W: 'a,
+    {
+        self.at_desk(
+            |Desk {
+                 census, segments, ..
+             }| {
+                census.settle_last(candidates, seen, |price| price.count(segments, culprits));
+            },
+        );
     }
 
     /// Fills a brief: `judge` hands out the candidates and rejects the others.

@@ -300,6 +300,60 @@ impl Seen {
         self.len += new.iter().map(|&is_new| u64::from(is_new)).sum::<u64>();
     }
 
+    /// What [`Seen::insert_run`] says of numbers, for whoever will not ask about this leaf again: they need not be
+    /// there afterwards, and to put them there takes time and memory.
+    ///
+    /// # Panics
+    ///
+    /// If places are kept.
+    pub(crate) fn judge_last_run(
+        &mut self,
+        leaf: Leaf,
+        run: impl ExactSizeIterator<Item = u16> + Clone,
+        bits: &mut Bits,
+        new: &mut Vec<bool>,
+    ) {
+        /// To clear as many bits one by one takes as long as all of them.
+        const CLEARED: usize = 128;
+        new.clear();
+        let Some(first) = run.clone().next() else {
+            return;
+        };
+        assert!(!self.places, "a set without places");
+        let (root, rest) = parts(leaf.msisdn(first));
+        let root = self.roots.get(&root).map(|&at| at as usize);
+        let mut none = Node::Empty;
+        let node = match root {
+            Some(root) => below(&mut self.nodes[root], rest).0,
+            None => &mut none,
+        };
+        let known: &[u16] = match node {
+            Node::Bitmap(words) => {
+                new.extend(run.map(|number| set_bit(words, number)));
+                return;
+            }
+            Node::Listed(numbers) => numbers,
+            _ => &[],
+        };
+        for &number in known {
+            set_bit(bits, number);
+        }
+        new.extend(run.clone().map(|number| set_bit(bits, number)));
+        if known.len() + run.len() < CLEARED {
+            for number in known.iter().copied().chain(run.clone()) {
+                bits[usize::from(number) / 64] = 0;
+            }
+        } else {
+            bits.fill(0);
+        }
+        // What is left are tables.
+        if !matches!(node, Node::Empty | Node::Listed(_)) {
+            for (number, is_new) in run.zip(new) {
+                *is_new = *is_new && self.get(leaf.msisdn(number)).is_none();
+            }
+        }
+    }
+
     /// The first place of the number, if it is there (0 where places are not kept).
     pub fn get(&self, number: Msisdn) -> Option<u64> {
         let (root, mut rest) = parts(number);
@@ -763,15 +817,19 @@ mod tests {
         #[test]
         fn runs_are_a_set(
             acts in prop::collection::vec((0u64..3, 0u64..65_536, 1u64..40, 0usize..900), 0..24),
+            last in prop::collection::vec((0u64..65_536, 1u64..40, 0usize..900), 4),
             small in prop_oneof![Just(0), Just(30_000), Just(1 << 20)],
         ) {
             let mut seen = Seen::numbers_only().spending(small);
             let (mut bits, mut new) = (no_bits(), Vec::new());
             let mut model = std::collections::BTreeSet::new();
+            let leaf_at = |leaf: u64| Leaf::of(79_000_000_000 + (leaf << LEAF_BITS));
+            let run = |leaf, from: u64, step: u64, count: usize| -> Vec<u64> {
+                let first = leaf_at(leaf).numbers().start;
+                (0..count as u64).map(|n| first + (from + n * step * step) % 65_536).collect()
+            };
             for (leaf, from, step, count) in acts {
-                let first = (79_000_000_000 >> LEAF_BITS << LEAF_BITS) + (leaf << LEAF_BITS);
-                let numbers = (0..count as u64).map(|n| first + (from + n * step * step) % 65_536);
-                let run: Vec<_> = numbers.collect();
+                let run = run(leaf, from, step, count);
                 let mut told = Vec::new();
                 if step % 5 == 0 {
                     for &number in &run[..run.len().min(90)] {
@@ -779,7 +837,7 @@ mod tests {
                     }
                 } else {
                     let places = run.iter().map(|&number| number as u16);
-                    seen.insert_run(Leaf::of(first), places, &mut bits, &mut new);
+                    seen.insert_run(leaf_at(leaf), places, &mut bits, &mut new);
                     prop_assert_eq!(new.len(), run.len());
                     told.extend(run.iter().copied().zip(new.iter().copied()));
                 }
@@ -792,7 +850,16 @@ mod tests {
                 prop_assert_eq!(seen.memory(), seen.counted_again());
             }
             let all: Vec<_> = seen.iter().map(|(number, _)| number.as_u64()).collect();
-            prop_assert_eq!(all, model.into_iter().collect::<Vec<_>>());
+            prop_assert_eq!(all, model.iter().copied().collect::<Vec<_>>());
+
+            for (leaf, (from, step, count)) in (0..).zip(last) {
+                let run = run(leaf, from, step, count);
+                let places = run.iter().map(|&number| number as u16);
+                seen.judge_last_run(leaf_at(leaf), places, &mut bits, &mut new);
+                let expected: Vec<bool> = run.iter().map(|&number| model.insert(number)).collect();
+                prop_assert_eq!(&new, &expected);
+                prop_assert!(bits.iter().all(|&word| word == 0));
+            }
         }
     }
 
