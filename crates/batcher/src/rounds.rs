@@ -6,12 +6,11 @@
 //! What comes out does not depend on how the file is parted into chunks, nor on the threads.
 
 use crate::error::Error;
-use rayon::prelude::*;
 use recipients_ingest::{Batch, Chunk, ChunkParser, Chunks, Joints, ParsedChunk, Source};
 use std::collections::VecDeque;
 use std::io;
 use std::panic::{self, AssertUnwindSafe};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, Thread};
 
@@ -72,31 +71,66 @@ pub(crate) trait Judge: Sync {
 #[derive(Clone)]
 pub struct Workers {
     /// None if the caller's thread does everything.
-    pool: Option<Arc<rayon::ThreadPool>>,
+    others: Option<Arc<Others>>,
+}
+
+/// The threads beside the caller's.
+struct Others {
+    pool: rayon::ThreadPool,
+    /// How many of them have nothing to do. A job is given only to these, so that nobody waits for one that
+    /// waits for rows to come.
+    free: AtomicUsize,
+}
+
+impl Others {
+    /// One that has nothing to do, until that is dropped.
+    fn free(&self) -> Option<Hand<'_>> {
+        let one_less = |free: usize| free.checked_sub(1);
+        let taken = self
+            .free
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_less);
+        taken.is_ok().then(|| Hand(&self.free))
+    }
+}
+
+/// A thread that a job can be given to.
+struct Hand<'w>(&'w AtomicUsize);
+
+impl Drop for Hand<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
 }
 
 impl Workers {
-    /// So many threads, one for each core if it is 0. If it is 1, the thread of whoever asks for a run does
-    /// everything.
+    /// So many threads, one for each core if it is 0. That of whoever asks for a run is one of them, and the
+    /// others are started.
     ///
     /// # Errors
     ///
     /// If threads cannot be started.
     pub fn new(threads: usize) -> Result<Workers, Error> {
+        let threads = match threads {
+            0 => thread::available_parallelism().map_or(1, usize::from),
+            threads => threads,
+        };
         if threads == 1 {
-            return Ok(Workers { pool: None });
+            return Ok(Workers { others: None });
         }
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
-        let pool = pool.map_err(|error| Error::Threads(error.to_string()))?;
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads - 1);
+        let pool = pool
+            .build()
+            .map_err(|error| Error::Threads(error.to_string()))?;
+        let free = AtomicUsize::new(pool.current_num_threads());
         Ok(Workers {
-            pool: Some(Arc::new(pool)),
+            others: Some(Arc::new(Others { pool, free })),
         })
     }
 
     /// How many there are.
     pub fn threads(&self) -> usize {
-        let threads = |pool: &Arc<rayon::ThreadPool>| pool.current_num_threads();
-        self.pool.as_ref().map_or(1, threads)
+        let threads = |others: &Arc<Others>| 1 + others.pool.current_num_threads();
+        self.others.as_ref().map_or(1, threads)
     }
 }
 
@@ -126,23 +160,50 @@ impl<'p> Crew<'p> {
         }
     }
 
-    /// [`Crew::each`] for what may fail.
+    /// [`Crew::each`] for what may fail; what is left when it does is not worked on.
     pub(crate) fn try_each<T: Send>(
         &self,
         things: &mut [T],
         work: impl Fn(&mut T) -> io::Result<()> + Sync + Send,
     ) -> io::Result<()> {
-        match &self.workers.pool {
-            None => things.iter_mut().try_for_each(work),
-            Some(pool) => pool.install(|| things.par_iter_mut().try_for_each(work)),
+        let failed = Mutex::new(None);
+        self.each(things, |thing| {
+            if lock(&failed).is_none()
+                && let Err(error) = work(thing)
+            {
+                lock(&failed).get_or_insert(error);
+            }
+        });
+        match failed.into_inner() {
+            Ok(Some(error)) => Err(error),
+            _ => Ok(()),
         }
     }
 
+    /// Works on things, whoever has time on the next one.
     pub(crate) fn each<T: Send>(&self, things: &mut [T], work: impl Fn(&mut T) + Sync + Send) {
-        match &self.workers.pool {
-            None => things.iter_mut().for_each(work),
-            Some(pool) => pool.install(|| things.par_iter_mut().for_each(work)),
-        }
+        let Some(others) = &self.workers.others else {
+            return things.iter_mut().for_each(work);
+        };
+        let things = Mutex::new(things.iter_mut());
+        let next = || lock(&things).next();
+        let work = &work;
+        others.pool.in_place_scope(|scope| {
+            while let Some(thing) = next() {
+                // Threads may have nothing else to do only later.
+                while lock(&things).len() > 0
+                    && let Some(hand) = others.free()
+                {
+                    scope.spawn(move |_| {
+                        let _hand = hand;
+                        while let Some(thing) = next() {
+                            work(thing);
+                        }
+                    });
+                }
+                work(thing);
+            }
+        });
     }
 }
 
@@ -193,8 +254,6 @@ pub(crate) fn drive<J: Judge, L: Lane<J>>(
     }
     let parser = source.parser();
     let (chunks, joints) = source.apart();
-    // While the lane takes a round, the next one is judged; two for each thread.
-    let most = L::ROUND + L::ROUND.max(2 * crew.workers.threads());
     let reading = Reading {
         judge,
         crew,
@@ -203,7 +262,8 @@ pub(crate) fn drive<J: Judge, L: Lane<J>>(
         chunks: Mutex::new(chunks),
         is_over: AtomicBool::new(false),
         stock: Mutex::new(Stock {
-            more: most,
+            // While the lane takes a round, the next one is judged; two for each thread.
+            more: L::ROUND + L::ROUND.max(2 * crew.workers.threads()),
             parked: Some(0),
             slots: Vec::new(),
             batches: Vec::new(),
@@ -212,7 +272,6 @@ pub(crate) fn drive<J: Judge, L: Lane<J>>(
             waiting: Mutex::new(Waiting {
                 turn: 0,
                 done: VecDeque::new(),
-                worth: 1,
             }),
             taker: thread::current(),
         },
@@ -224,44 +283,19 @@ pub(crate) fn drive<J: Judge, L: Lane<J>>(
         reading: &reading,
         round: Vec::new(),
     };
-    let Some(pool) = &crew.workers.pool else {
-        let read = loop {
-            crew.go_on()?;
-            match reading.next() {
-                Ok(Some(slot)) => joined.push(reading.judged(slot))?,
-                Ok(None) => break Ok(()),
-                // Rows before a fault are handed out.
-                Err(error) => break Err(error),
-            }
-        };
-        joined.take()?;
-        return read;
-    };
-    pool.in_place_scope(|scope| {
-        // Of a run that has ended, no more is read.
-        let _ends = Ends(&reading.is_over);
-        loop {
-            crew.go_on()?;
-            if let Some(at) = reading.take_turn() {
-                let reading = &reading;
-                scope.spawn(move |scope| reading.read_on(scope, at));
-            }
-            // There is room for more than these, so that they come without the caller.
-            let lacking = L::ROUND - joined.round.len();
-            let read = match reading.turns.next(lacking) {
-                Ok(Ok(Some(slot))) => {
-                    joined.push(slot)?;
-                    continue;
-                }
-                Ok(Ok(None)) => Ok(()),
-                Ok(Err(error)) => Err(error),
-                Err(panic) => panic::resume_unwind(panic),
-            };
-            // Rows before a fault are handed out.
-            joined.take()?;
-            return read;
-        }
-    })
+    match &crew.workers.others {
+        None => joined.run(None),
+        Some(others) => others
+            .pool
+            .in_place_scope(|scope| joined.run(Some(Helpers { others, scope }))),
+    }
+}
+
+/// Who can help with a run.
+#[derive(Clone, Copy)]
+struct Helpers<'a, 'r> {
+    others: &'r Others,
+    scope: &'a rayon::Scope<'r>,
 }
 
 /// A chunk that was judged; or nothing, behind the last one; or why no more can be read. Or else how a thread
@@ -279,41 +313,31 @@ struct Waiting<W> {
     /// Whose turn is next, and what was judged from there on.
     turn: usize,
     done: VecDeque<Option<Done<W>>>,
-    /// How many in a row the taker is woken for: to wake it takes a core from those who judge.
-    worth: usize,
 }
 
 impl<W> Turns<W> {
     fn put(&self, at: usize, judged: Done<W>) {
-        let is_awaited = {
+        let ahead = {
             let mut waiting = lock(&self.waiting);
             let ahead = at - waiting.turn;
             if ahead >= waiting.done.len() {
                 waiting.done.resize_with(ahead + 1, || None);
             }
             waiting.done[ahead] = Some(judged);
-            let mut row = waiting.done.iter().map_while(Option::as_ref);
-            row.clone().count() >= waiting.worth || row.any(|one| !matches!(one, Ok(Ok(Some(_)))))
+            ahead
         };
-        if is_awaited {
+        if ahead == 0 {
             self.taker.unpark();
         }
     }
 
-    /// The next one; if it is not there yet, once so many are that it is worth it, or what ends the run.
-    fn next(&self, worth: usize) -> Done<W> {
-        loop {
-            {
-                let mut waiting = lock(&self.waiting);
-                if let Some(next) = waiting.done.front_mut().and_then(Option::take) {
-                    waiting.done.pop_front();
-                    waiting.turn += 1;
-                    return next;
-                }
-                waiting.worth = worth;
-            }
-            thread::park();
-        }
+    /// The next one, if it is there.
+    fn next(&self) -> Option<Done<W>> {
+        let mut waiting = lock(&self.waiting);
+        let next = waiting.done.front_mut()?.take()?;
+        waiting.done.pop_front();
+        waiting.turn += 1;
+        Some(next)
     }
 }
 
@@ -323,7 +347,7 @@ type Next<W> = (Chunk, Slot<W>);
 /// The chunks of a file that nobody has read yet.
 ///
 /// One thread reads at a time, and judges what it has read, which is in the caches of its core then; the
-/// next chunk is for whoever has time. No thread waits for the one that reads.
+/// next chunk is for whoever has time. No thread but the caller's waits for the one that reads.
 struct Reading<'s, J: Judge> {
     judge: &'s J,
     crew: &'s Crew<'s>,
@@ -345,6 +369,20 @@ struct Stock<W> {
     batches: Vec<Batch>,
 }
 
+impl<W> Stock<W> {
+    /// Whether a chunk can be read: there is room for more, and nobody is about to.
+    fn has_turn(&self) -> bool {
+        self.more > 0 && self.parked.is_some()
+    }
+
+    /// Which one, for whoever does.
+    fn take_turn(&mut self) -> Option<usize> {
+        let at = self.parked.take_if(|_| self.more > 0)?;
+        self.more -= 1;
+        Some(at)
+    }
+}
+
 impl<'s, J: Judge> Reading<'s, J> {
     fn next(&self) -> Result<Option<Next<J::Work>>, Error> {
         let (batch, slot) = {
@@ -361,16 +399,34 @@ impl<'s, J: Judge> Reading<'s, J> {
         slot
     }
 
-    /// Which chunk the caller lets someone read now, if there is room for more and nobody is about to.
-    fn take_turn(&self) -> Option<usize> {
-        let mut stock = lock(&self.stock);
-        let at = stock.parked.filter(|_| stock.more > 0)?;
-        (stock.more, stock.parked) = (stock.more - 1, None);
-        Some(at)
+    /// Has another thread read on, if there is something to read and one has nothing to do.
+    fn share<'r>(&'r self, helpers: Option<Helpers<'_, 'r>>) {
+        let Some(Helpers { others, scope }) = helpers else {
+            return;
+        };
+        if lock(&self.stock).has_turn()
+            && let Some(hand) = others.free()
+        {
+            scope.spawn(move |scope| {
+                let _hand = hand;
+                self.read_on(Helpers { others, scope });
+            });
+        }
     }
 
-    /// Reads this chunk and judges it, while others read on.
-    fn read_on<'r>(&'r self, scope: &rayon::Scope<'r>, at: usize) {
+    /// Reads chunks and judges them, as long as nobody else reads and there is room.
+    fn read_on<'r>(&'r self, helpers: Helpers<'_, 'r>) {
+        let turn = || lock(&self.stock).take_turn();
+        while let Some(at) = turn() {
+            self.read_one(at, || {
+                self.share(Some(helpers));
+                self.turns.taker.unpark();
+            });
+        }
+    }
+
+    /// Reads this chunk and judges it, while others read on, whom `share` calls.
+    fn read_one(&self, at: usize, share: impl FnOnce()) {
         let judged = panic::catch_unwind(AssertUnwindSafe(|| {
             if self.is_over.load(Ordering::Relaxed) {
                 return Ok(None);
@@ -379,9 +435,7 @@ impl<'s, J: Judge> Reading<'s, J> {
             self.next().map(|next| {
                 let next = next?;
                 lock(&self.stock).parked = Some(at + 1);
-                if let Some(at) = self.take_turn() {
-                    scope.spawn(move |scope| self.read_on(scope, at));
-                }
+                share();
                 Some(self.judged(next))
             })
         }));
@@ -432,7 +486,34 @@ struct Joined<'l, 's, J: Judge, L> {
     round: Vec<Slot<J::Work>>,
 }
 
-impl<J: Judge, L: Lane<J>> Joined<'_, '_, J, L> {
+impl<'l, J: Judge, L: Lane<J>> Joined<'l, '_, J, L> {
+    /// Joins all chunks, and reads and judges those that nobody else does.
+    fn run(&mut self, helpers: Option<Helpers<'_, 'l>>) -> Result<(), Error> {
+        let reading = self.reading;
+        // Of a run that has ended, no more is read.
+        let _ends = Ends(&reading.is_over);
+        let read = loop {
+            self.crew.go_on()?;
+            reading.share(helpers);
+            match reading.turns.next() {
+                Some(Ok(Ok(Some(slot)))) => self.push(slot)?,
+                Some(Ok(Ok(None))) => break Ok(()),
+                Some(Ok(Err(error))) => break Err(error),
+                Some(Err(panic)) => panic::resume_unwind(panic),
+                None => {
+                    let turn = lock(&reading.stock).take_turn();
+                    match turn {
+                        Some(at) => reading.read_one(at, || reading.share(helpers)),
+                        None => thread::park(),
+                    }
+                }
+            }
+        };
+        // Rows before a fault are handed out.
+        self.take()?;
+        read
+    }
+
     /// Joins the next chunk.
     fn push(&mut self, mut slot: Slot<J::Work>) -> Result<(), Error> {
         let Reading { judge, file, .. } = self.reading;
@@ -464,5 +545,29 @@ impl<J: Judge, L: Lane<J>> Joined<'_, '_, J, L> {
         stock.more += self.round.len();
         stock.slots.append(&mut self.round);
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Each thing is worked on once, and a failure is told, on however many threads.
+    #[test]
+    fn each_thing_is_worked_on() {
+        for threads in [1, 2, 5] {
+            let crew = Crew::new(Workers::new(threads).unwrap(), None);
+            for count in [0, 1, 2, 100] {
+                let mut things = vec![0; count];
+                crew.each(&mut things, |thing| *thing += 1);
+                assert_eq!(things, vec![1; count]);
+                let mut things: Vec<usize> = (0..count).collect();
+                let failed = crew.try_each(&mut things, |&mut thing| match thing {
+                    70 => Err(io::ErrorKind::StorageFull.into()),
+                    _ => Ok(()),
+                });
+                assert_eq!(failed.is_err(), count > 70, "{threads} threads");
+            }
+        }
     }
 }

@@ -322,7 +322,9 @@ impl<'p, S, W: Price> Totals<'p, S, W> {
 }
 
 impl<'p, S: Sink, W: Price> Lane<SumsJudge<'p, W>> for Totals<'p, S, W> {
-    const CHUNK: Option<usize> = None;
+    // Little is kept of the rows of a chunk, so that it may be larger than where rows are wanted; but not so
+    // large that the memory of those on their way counts in a short run.
+    const CHUNK: Option<usize> = Some(3 << 17);
     // What waits takes memory, and a window has many anyway.
     const ROUND: usize = 2;
     const WANTS_ROWS: bool = false;

@@ -140,29 +140,41 @@ fn rows_are_read_no_further_ahead_than_sixteen_chunks() {
     assert_eq!(report.unwrap().accepted(), 100 * CHUNK);
 }
 
+/// However many runs wait: the caller of each one can do its work alone.
 #[test]
-fn a_run_that_waits_for_rows_keeps_no_other_from_the_same_threads() {
+fn runs_that_wait_for_rows_keep_no_other_from_the_same_threads() {
     let accepted = in_time(|| {
         let workers = Workers::new(2).unwrap();
-        let (more, wait) = mpsc::channel::<()>();
-        let waiting = workers.clone();
-        let first = thread::spawn(move || {
-            let source = rows(20_000, move |at| {
-                if at == 10_000 {
-                    wait.recv().unwrap();
-                }
-            });
-            let checker = Checker::default();
-            let pipeline = Pipeline::new(&checker).workers(&waiting);
-            pipeline.run(vec![source], ignore).unwrap().accepted()
-        });
-        // Only when the second has ended does the first get what it waits for.
+        let waiting: Vec<_> = (0..4)
+            .map(|_| {
+                let (more, wait) = mpsc::channel::<()>();
+                let (waits, begun) = mpsc::channel::<()>();
+                let workers = workers.clone();
+                let run = thread::spawn(move || {
+                    let source = rows(20_000, move |at| {
+                        if at == 10_000 {
+                            waits.send(()).unwrap();
+                            wait.recv().unwrap();
+                        }
+                    });
+                    let checker = Checker::default();
+                    let pipeline = Pipeline::new(&checker).workers(&workers);
+                    pipeline.run(vec![source], ignore).unwrap().accepted()
+                });
+                begun.recv().unwrap();
+                (run, more)
+            })
+            .collect();
+        // Only when this one has ended do the others get what they wait for.
         let checker = Checker::default();
         let pipeline = Pipeline::new(&checker).workers(&workers);
         let source = rows(40_000, |_| {});
-        let second = pipeline.run(vec![source], ignore).unwrap().accepted();
-        more.send(()).unwrap();
-        first.join().unwrap() + second
+        let last = pipeline.run(vec![source], ignore).unwrap().accepted();
+        let ended = waiting.into_iter().map(|(run, more)| {
+            more.send(()).unwrap();
+            run.join().unwrap()
+        });
+        ended.sum::<u64>() + last
     });
-    assert_eq!(accepted, 60_000);
+    assert_eq!(accepted, 4 * 20_000 + 40_000);
 }

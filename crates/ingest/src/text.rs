@@ -141,7 +141,8 @@ impl Pieces {
         // What is there is written over; to make it zeros first would cost as much as a copy.
         buffer.resize(size + 1, 0);
         buffer[..len].copy_from_slice(known);
-        self.pending.clear();
+        // The head is given back: what comes now is less than a line, most times.
+        self.pending = Vec::new();
         self.start = 0;
         let count = self.read(&mut buffer[len..])?;
         buffer.truncate(len + count);
