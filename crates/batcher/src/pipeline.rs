@@ -527,8 +527,8 @@ impl<'c> Pipeline<'c> {
         self
     }
 
-    /// How many threads judge rows; each run has its own, but for [`Pipeline::workers`]. The default, 0, is
-    /// as many as there are cores.
+    /// How many threads judge rows, the caller's included; each run has its own, but for
+    /// [`Pipeline::workers`]. The default, 0, is as many as there are cores.
     #[must_use]
     pub fn threads(mut self, threads: usize) -> Pipeline<'c> {
         self.threads = threads;

@@ -83,8 +83,8 @@ struct Others {
 }
 
 impl Others {
-    /// One that has nothing to do, until that is dropped.
-    fn free(&self) -> Option<Hand<'_>> {
+    /// One that has nothing to do; it has until the hand is dropped.
+    fn hand(&self) -> Option<Hand<'_>> {
         let one_less = |free: usize| free.checked_sub(1);
         let taken = self
             .free
@@ -192,7 +192,7 @@ impl<'p> Crew<'p> {
             while let Some(thing) = next() {
                 // Threads may have nothing else to do only later.
                 while lock(&things).len() > 0
-                    && let Some(hand) = others.free()
+                    && let Some(hand) = others.hand()
                 {
                     scope.spawn(move |_| {
                         let _hand = hand;
@@ -405,7 +405,7 @@ impl<'s, J: Judge> Reading<'s, J> {
             return;
         };
         if lock(&self.stock).has_turn()
-            && let Some(hand) = others.free()
+            && let Some(hand) = others.hand()
         {
             scope.spawn(move |scope| {
                 let _hand = hand;

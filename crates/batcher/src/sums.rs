@@ -180,7 +180,7 @@ fn read_log<W: Price>(part: &mut Part, judge: &SumsJudge<'_, W>) -> io::Result<(
             break;
         }
         let candidates = std::iter::once(Together::Any(&batch));
-        judge.settle(candidates, &mut seen, &Culprits::default());
+        judge.settle(candidates, &mut seen, false, &Culprits::default());
     }
     if judge.pipeline.keeps_accepted {
         part.keep(&seen);
@@ -270,18 +270,14 @@ impl<'p, S: Sink, W: Price> Sums<'p, S, W> {
 }
 
 impl<'p, S, W: Price> Totals<'p, S, W> {
-    /// Finds out which candidates are duplicates, or sets them aside. What was seen is given up with the last ones.
+    /// Finds out which candidates are duplicates, or sets them aside.
     fn settle(&mut self, judge: &SumsJudge<'p, W>, is_last: bool) -> Result<(), Error> {
         let (window, culprits) = (&self.window, &self.culprits);
         let mut parts: Vec<(usize, &mut Part)> = self.parts.iter_mut().enumerate().collect();
         let settled = self.crew.try_each(&mut parts, |(at, part)| {
             let candidates = window.iter().flat_map(|brief| brief.candidates.part(*at));
             match part.log() {
-                None if is_last => {
-                    let seen = std::mem::take(&mut part.seen);
-                    judge.settle_last(candidates, seen, culprits);
-                }
-                None => judge.settle(candidates, &mut part.seen, culprits),
+                None => judge.settle(candidates, &mut part.seen, is_last, culprits),
                 Some(log) => {
                     let mut candidates = candidates.flat_map(Together::candidates);
                     candidates.try_for_each(|one| log.push(one.to_bits()))?;
@@ -375,40 +371,26 @@ impl<'p, W: Price> SumsJudge<'p, W> {
         !explode && check.annotations.is_none() && check.own > 0
     }
 
-    /// Finds out which candidates are duplicates ([`Census::settle`]).
+    /// Finds out which candidates are duplicates ([`Census::settle`]). With the last ones, what was seen is given up.
     fn settle<'a>(
         &self,
         candidates: impl Iterator<Item = Together<'a, W>>,
         seen: &mut Seen,
+        is_last: bool,
         culprits: &Culprits,
     ) where
         W: 'a,
     {
-        self.at_desk(
-            |Desk {
-                 census, segments, ..
-             }| {
-                census.settle(candidates, seen, |price| price.count(segments, culprits));
-            },
-        );
-    }
-
-    /// The same for the last ones ([`Census::settle_last`]).
-    fn settle_last<'a>(
-        &self,
-        candidates: impl Iterator<Item = Together<'a, W>>,
-        seen: Seen,
-        culprits: &Culprits,
-    ) where
-        W: 'a,
-    {
-        self.at_desk(
-            |Desk {
-                 census, segments, ..
-             }| {
-                census.settle_last(candidates, seen, |price| price.count(segments, culprits));
-            },
-        );
+        self.at_desk(|desk| {
+            let segments = &mut desk.segments;
+            let new = |price: W| price.count(segments, culprits);
+            match is_last {
+                true => desk
+                    .census
+                    .settle_last(candidates, std::mem::take(seen), new),
+                false => desk.census.settle(candidates, seen, new),
+            }
+        });
     }
 
     /// Fills a brief: `judge` hands out the candidates and rejects the others.

@@ -55,7 +55,7 @@ fn rows_that_are_made_on_all_threads_come_in_their_order() {
     assert_eq!(last, 60_000);
 }
 
-/// Wherever it happens: the caller waits for some chunks at a time.
+/// Wherever it happens: on the caller's thread or another.
 #[test]
 fn a_panic_of_whoever_makes_the_rows_is_handed_on() {
     for chunk in 0..10 {

@@ -6,7 +6,7 @@
 
 use crate::bulk::{Memo, number_of, text_of};
 use crate::leaves::{KEPT_OF_LEAF, LEAVES_BITS, Leaves, Local};
-use crate::seen::{Bits, LEAF_BITS, Leaf, no_bits};
+use crate::seen::{Bits, CLEARED_MEANWHILE, LEAF_BITS, Leaf, no_bits};
 use crate::{Checker, Msisdn, NumberSet, Reason, Seen, Verdict};
 use ahash::RandomState;
 use numbering_plan::Answer as Found;
@@ -727,14 +727,12 @@ fn strike<W: Copy>(
 ) -> usize {
     /// Numbers of the set that are unpacked while one is looked for among the blocks.
     const UNPACKED_MEANWHILE: usize = 96;
-    /// As many take as long as to clear all bits.
-    const CLEARED: usize = 128;
     let numbers = leaf.numbers();
     let blocks = set.blocks(numbers.clone());
     if blocks.is_empty() {
         return run.len();
     }
-    if NumberSet::in_blocks(&blocks) + CLEARED <= UNPACKED_MEANWHILE * run.len() {
+    if NumberSet::in_blocks(&blocks) + CLEARED_MEANWHILE <= UNPACKED_MEANWHILE * run.len() {
         set.for_blocks(blocks, |number| {
             let place = number.wrapping_sub(numbers.start) as usize;
             if let Some(word) = bits.get_mut(place / 64) {

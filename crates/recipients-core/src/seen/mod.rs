@@ -76,6 +76,9 @@ pub(crate) const LEAF_BITS: u32 = 16;
 /// Numbers of a leaf that are worth going through its whole bitmap, or all that are in it.
 const MANY: usize = 64;
 
+/// Numbers that are looked at, one by one, while all bits of a leaf are cleared.
+pub(crate) const CLEARED_MEANWHILE: usize = 128;
+
 /// A bit for each number of a leaf.
 pub(crate) type Bits = [u64; 1 << (LEAF_BITS - 6)];
 
@@ -313,19 +316,15 @@ impl Seen {
         bits: &mut Bits,
         new: &mut Vec<bool>,
     ) {
-        /// To clear as many bits one by one takes as long as all of them.
-        const CLEARED: usize = 128;
         new.clear();
         let Some(first) = run.clone().next() else {
             return;
         };
         assert!(!self.places, "a set without places");
         let (root, rest) = parts(leaf.msisdn(first));
-        let root = self.roots.get(&root).map(|&at| at as usize);
-        let mut none = Node::Empty;
-        let node = match root {
-            Some(root) => below(&mut self.nodes[root], rest).0,
-            None => &mut none,
+        let node = match self.roots.get(&root) {
+            Some(&at) => below(&mut self.nodes[at as usize], rest).0,
+            None => &mut Node::Empty,
         };
         let known: &[u16] = match node {
             Node::Bitmap(words) => {
@@ -339,7 +338,7 @@ impl Seen {
             set_bit(bits, number);
         }
         new.extend(run.clone().map(|number| set_bit(bits, number)));
-        if known.len() + run.len() < CLEARED {
+        if known.len() + run.len() < CLEARED_MEANWHILE {
             for number in known.iter().copied().chain(run.clone()) {
                 bits[usize::from(number) / 64] = 0;
             }
