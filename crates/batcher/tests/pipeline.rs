@@ -619,6 +619,7 @@ proptest! {
         encoding in prop::sample::select(&[Encoding::Utf8, Encoding::Windows1251, Encoding::Koi8R, Encoding::Ucs2Be][..]),
         text in any_text(),
         missing in prop::sample::select(&[Missing::Keep, Missing::Remove, Missing::Reject][..]),
+        keeps_accepted: bool,
     ) {
         let numbers: String = numbers
             .iter()
@@ -683,7 +684,7 @@ proptest! {
                 Source::from_bytes("l", encoding.encode(&text).unwrap(), &options)
             };
             let sources = texts.iter().map(open).collect::<Result<Vec<_>, _>>().map_err(|e| e.to_string())?;
-            let mut pipeline = Pipeline::new(&checker).threads(threads).keep_accepted(true);
+            let mut pipeline = Pipeline::new(&checker).threads(threads).keep_accepted(keeps_accepted);
             if let Some(text) = &text {
                 pipeline = pipeline.message(Template::parse(text.as_str()), missing).loose_header(true);
             }
@@ -710,7 +711,8 @@ proptest! {
                 assert_eq!(report.segments(), counts.as_ref());
             }
             let regions = region_suggestions(&report, &checker);
-            let accepted: Vec<Msisdn> = report.accepted_numbers().unwrap().iter().collect();
+            let accepted: Option<Vec<Msisdn>> = report.accepted_numbers().map(|all| all.iter().collect());
+            assert_eq!(accepted.is_some(), keeps_accepted);
             Ok(((format!("{report:?}"), format!("{regions:?}"), accepted), lines))
         };
         let with_rows: Result<_, String> = run(1, 1 << 17, true, None);
