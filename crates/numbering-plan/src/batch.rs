@@ -120,7 +120,7 @@ impl Plan<'_> {
         assert_eq!(fields.len(), answers.len(), "one answer to each field");
         let mut work = Work::new();
         for (fields, answers) in fields.chunks(PASS).zip(answers.chunks_mut(PASS)) {
-            self.pass(path, fields, answers, &mut work);
+            self.pass(path, &[], fields, answers, &mut work);
         }
     }
 
@@ -149,6 +149,7 @@ impl Plan<'_> {
             }
             self.pass(
                 path,
+                text,
                 &lines.fields[..count],
                 &mut answers[..count],
                 &mut work,
@@ -181,15 +182,23 @@ impl Plan<'_> {
         while done < text.len() {
             let (count, bytes) = lines.find(path, &text[done..]);
             let answers = &mut answers[..count];
-            self.pass(path, &lines.fields[..count], answers, &mut work);
+            self.pass(path, text, &lines.fields[..count], answers, &mut work);
             each(&lines.fields[..count], answers);
             done += bytes;
         }
     }
 
-    fn pass(&self, path: Path, fields: &[&[u8]], answers: &mut [Answer], work: &mut Work) {
+    /// The fields may lie within a text.
+    fn pass(
+        &self,
+        path: Path,
+        text: &[u8],
+        fields: &[&[u8]],
+        answers: &mut [Answer],
+        work: &mut Work,
+    ) {
         work.slow.len = 0;
-        arch::read_fields(path, fields, work);
+        arch::read_fields(path, text, fields, work);
         // Fields that need more thought get it now, and join the walk if they can.
         let (mut late, mut labelled) = (List::new(), List::new());
         for at in work.slow.iter() {

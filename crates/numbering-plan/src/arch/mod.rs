@@ -88,16 +88,17 @@ pub(crate) fn read_field(field: &[u8]) -> Option<Read> {
     (!slow).then_some(read)
 }
 
-/// Reads fields, as many as a pass takes at most.
+/// Reads fields, as many as a pass takes at most. If they lie within the text, what stands behind a field may be
+/// loaded along with it.
 #[inline(never)]
-pub(crate) fn read_fields(path: Path, fields: &[&[u8]], work: &mut Work) {
+pub(crate) fn read_fields(path: Path, text: &[u8], fields: &[&[u8]], work: &mut Work) {
     match path.or_portable() {
         #[cfg(target_arch = "x86_64")]
         // SAFETY: `or_portable` leaves only what the processor has.
         Path::Avx512 => unsafe { x86::avx512::read_fields(fields, work) },
         #[cfg(target_arch = "x86_64")]
         // SAFETY: `or_portable` leaves only what the processor has.
-        Path::Avx2 => unsafe { x86::avx2::read_fields(fields, work) },
+        Path::Avx2 => unsafe { x86::avx2::read_fields(text, fields, work) },
         _ => portable::read_fields(fields, work),
     }
 }

@@ -13,12 +13,12 @@ pub(in crate::arch) unsafe fn line_ends(text: &[u8], ends: &mut [u32; PASS + SUR
 /// # Safety
 ///
 /// The processor has AVX2 and BMI.
-pub(in crate::arch) unsafe fn read_fields(fields: &[&[u8]], work: &mut Work) {
+pub(in crate::arch) unsafe fn read_fields(text: &[u8], fields: &[&[u8]], work: &mut Work) {
     // SAFETY: the caller promises the instructions.
     unsafe {
         match work.messy() {
-            true => all_fields::<true>(fields, work),
-            false => all_fields::<false>(fields, work),
+            true => all_fields::<true>(text, fields, work),
+            false => all_fields::<false>(text, fields, work),
         }
     }
 }
@@ -87,21 +87,34 @@ fn find_ends(text: &[u8], ends: &mut [u32; PASS + SURPLUS]) -> usize {
 }
 
 #[target_feature(enable = "avx2,bmi1,bmi2,popcnt,lzcnt")]
-fn all_fields<const EAGER: bool>(fields: &[&[u8]], work: &mut Work) {
+fn all_fields<const EAGER: bool>(text: &[u8], fields: &[&[u8]], work: &mut Work) {
     let mut messy = 0;
     for (at, bytes) in fields.iter().enumerate() {
-        let (read, slow, punctuated) = field::<EAGER>(bytes);
+        let first = match within(text, bytes) {
+            Some(first) => load(first),
+            None => load_alone(bytes),
+        };
+        let (read, slow, punctuated) = field::<EAGER>(first, bytes.len());
         work.put(at, read, slow);
         messy += usize::from(punctuated);
     }
     work.set_messy(messy, fields.len());
 }
 
+/// The first bytes of a field that lies within a text, and what stands behind it if it is shorter; unless the text
+/// ends before.
+#[inline(always)]
+fn within<'t>(text: &'t [u8], bytes: &[u8]) -> Option<&'t [u8; WIDE]> {
+    // Of a field that lies elsewhere this is no place in the text.
+    let at = bytes.as_ptr().addr().wrapping_sub(text.as_ptr().addr());
+    text.get(at..)?.first_chunk()
+}
+
 /// The first bytes of a field, and zeros after them if it is shorter. No byte beyond the field is
 /// touched: its first and its last bytes are loaded, and meet or overlap.
 #[inline]
 #[target_feature(enable = "avx2,bmi1,bmi2,popcnt,lzcnt")]
-fn load_field(bytes: &[u8]) -> __m256i {
+fn load_alone(bytes: &[u8]) -> __m256i {
     let len = bytes.len();
     if let Some(whole) = bytes.first_chunk() {
         return load(whole);
@@ -161,14 +174,35 @@ static FIRST: [u8; 32] = {
     first
 };
 
+/// What is read of a field, of whose first bytes others may stand behind; whether it needs more thought, and
+/// whether it has punctuation.
 #[inline]
 #[target_feature(enable = "avx2,bmi1,bmi2,popcnt,lzcnt")]
-fn field<const EAGER: bool>(bytes: &[u8]) -> (Read, bool, bool) {
-    let len = bytes.len();
+fn field<const EAGER: bool>(text: __m256i, len: usize) -> (Read, bool, bool) {
     let there = _bzhi_u32(u32::MAX, len.min(WIDE) as u32);
-    let text = load_field(bytes);
     let digits = among(text, b'0', 10) & there;
     let pluses = is(text, b'+') & there;
+    let zeros = is(text, b'0') & there;
+    if !EAGER {
+        // Digits, perhaps a plus before them, and no 00: nothing to move together.
+        let plus = pluses & 1;
+        let count = len - plus as usize;
+        let clean = digits | plus == there && zeros >> plus & 3 != 3;
+        if clean && (3..=QUICK_DIGITS).contains(&count) {
+            let text = match plus {
+                0 => text,
+                _ => shifted(text),
+            };
+            let (groups, number) = numbers_of(_mm256_castsi256_si128(text), count);
+            let read = Read {
+                number,
+                groups,
+                len: count as u8,
+                notes: Notes::PLUS * plus as u8,
+            };
+            return (read, false, false);
+        }
+    }
     let mut places = Places {
         digits,
         pluses,
@@ -195,7 +229,6 @@ fn field<const EAGER: bool>(bytes: &[u8]) -> (Read, bool, bool) {
             | among(text, b'\n', 4);
         places.separators = separators & there;
     }
-    let zeros = is(text, b'0') & there;
     let (notes, digits, mut slow) = judge(places, zeros, QUICK_DIGITS);
     slow |= len > WIDE;
     let count = select_unpredictable(slow, 0, digits.count_ones() as usize);
@@ -206,7 +239,21 @@ fn field<const EAGER: bool>(bytes: &[u8]) -> (Read, bool, bool) {
         1 if together => _mm256_castsi256_si128(shifted(text)),
         _ => load_half(&pack(text, digits)),
     };
-    let values = _mm_sub_epi8(packed, _mm_set1_epi8(b'0' as i8));
+    let (groups, number) = numbers_of(packed, count);
+    let read = Read {
+        number,
+        groups,
+        len: count as u8,
+        notes,
+    };
+    (read, slow, places.others != 0)
+}
+
+/// [`numbers`] of so many digits.
+#[inline]
+#[target_feature(enable = "avx2,bmi1,bmi2,popcnt,lzcnt")]
+fn numbers_of(digits: __m128i, count: usize) -> ([u16; 4], u64) {
+    let values = _mm_sub_epi8(digits, _mm_set1_epi8(b'0' as i8));
     let first = FIRST[16 - count..][..16].first_chunk().unwrap_or(&[0; 16]);
     let values = _mm256_broadcastsi128_si256(_mm_and_si128(values, load_half(first)));
     // Bytes with the high bit set become zeros.
@@ -215,15 +262,10 @@ fn field<const EAGER: bool>(bytes: &[u8]) -> (Read, bool, bool) {
         -16, -15, -14, -13, -12, -11, -10, -9, -8, -7, -6, -5, -4, -3, -2, -1,
     );
     let shift = _mm256_inserti128_si256::<1>(_mm256_setzero_si256(), _mm_set1_epi8(count as i8));
-    let arranged = _mm256_shuffle_epi8(values, _mm256_add_epi8(arranged, shift));
-    let (groups, number) = numbers(arranged);
-    let read = Read {
-        number,
-        groups,
-        len: count as u8,
-        notes,
-    };
-    (read, slow, places.others != 0)
+    numbers(_mm256_shuffle_epi8(
+        values,
+        _mm256_add_epi8(arranged, shift),
+    ))
 }
 
 /// Without the first byte.
