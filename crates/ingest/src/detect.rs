@@ -184,7 +184,7 @@ pub(crate) fn dialect(
 ) -> (Dialect, Confidence, Confidence) {
     let (quote, quote_confidence) = match enclosure {
         Choice::Given(quote) => (quote, Confidence::Given),
-        Choice::Auto => match guess_enclosure(head_of(sample)) {
+        Choice::Auto => match guess_enclosure(head_of(sample, TEXT)) {
             // What is opened may close further down.
             (None, _) => guess_enclosure(sample),
             found => found,
@@ -277,8 +277,8 @@ pub(crate) fn own_columns(header: &[String], annotations: &[&str]) -> Option<usi
     (matches && own > 0).then_some(own)
 }
 
-fn head_of(text: &str) -> &str {
-    let mut end = text.len().min(TEXT);
+fn head_of(text: &str, most: usize) -> &str {
+    let mut end = text.len().min(most);
     while !text.is_char_boundary(end) {
         end -= 1;
     }
@@ -369,15 +369,22 @@ fn guess_delimiter(sample: &str, whole: bool, quote: Option<char>) -> (Option<ch
 
 /// The rows that the beginning of the sample holds whole, or, if it is hardly one, all of it.
 pub(crate) fn rows(sample: &str, whole: bool, dialect: Dialect) -> Vec<Vec<String>> {
+    /// Bytes that hold as many rows as are looked at, if these are short: to copy more would take longer than to
+    /// read them.
+    const SHORT: usize = 1 << 15;
     /// A header, a row, and one more to tell which of them is odd.
     const FEW: usize = 3;
-    let head = head_of(sample);
-    let is_all = head.len() == sample.len();
-    let rows = rows_of(head, whole && is_all, dialect);
-    match is_all || rows.len() >= FEW {
-        true => rows,
-        false => rows_of(sample, whole, dialect),
+    for (most, enough) in [(SHORT, ROWS), (TEXT, FEW)] {
+        let head = head_of(sample, most);
+        if head.len() == sample.len() {
+            break;
+        }
+        let rows = rows_of(head, false, dialect);
+        if rows.len() >= enough {
+            return rows;
+        }
     }
+    rows_of(sample, whole, dialect)
 }
 
 fn rows_of(sample: &str, whole: bool, dialect: Dialect) -> Vec<Vec<String>> {
@@ -635,6 +642,37 @@ mod tests {
             for quote in ['"', '\''] {
                 let expected = by_characters(&sample, quote);
                 prop_assert_eq!(opens_and_closes(sample.as_bytes(), quote as u8), expected);
+            }
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        /// Few bytes are enough for short rows, and change nothing.
+        #[test]
+        fn rows_are_those_of_all_that_is_looked_at(
+            pieces in prop::collection::vec(
+                prop_oneof![
+                    4 => "[0-9;\u{e9}]{0,60}(\n|\r\n|\r)",
+                    1 => Just("\"1\n2\";3\n".to_owned()),
+                    1 => Just("\"4;".to_owned()),
+                ],
+                1..12,
+            ),
+            times in 0usize..1200,
+            whole: bool,
+        ) {
+            let sample = pieces.concat().repeat(times);
+            for delimiter in [None, Some(';')] {
+                let dialect = Dialect { delimiter, enclosure: Some('"') };
+                let head = head_of(&sample, TEXT);
+                let is_all = head.len() == sample.len();
+                let mut expected = rows_of(head, whole && is_all, dialect);
+                if !is_all && expected.len() < 3 {
+                    expected = rows_of(&sample, whole, dialect);
+                }
+                prop_assert_eq!(rows(&sample, whole, dialect), expected);
             }
         }
     }

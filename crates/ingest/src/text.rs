@@ -138,11 +138,18 @@ impl Pieces {
             };
         }
         let len = known.len();
-        // What is there is written over; to make it zeros first would cost as much as a copy.
-        buffer.resize(size + 1, 0);
-        buffer[..len].copy_from_slice(known);
-        // The head is given back: what comes now is less than a line, most times.
-        self.pending = Vec::new();
+        if self.pending.capacity() > size && buffer.capacity() <= size {
+            // Memory that has been touched is better than new one.
+            self.pending.drain(..self.start);
+            *buffer = std::mem::take(&mut self.pending);
+            buffer.resize(size + 1, 0);
+        } else {
+            // What is there is written over; to make it zeros first would cost as much as a copy.
+            buffer.resize(size + 1, 0);
+            buffer[..len].copy_from_slice(known);
+            // The head is given back: what comes now is less than a line, most times.
+            self.pending = Vec::new();
+        }
         self.start = 0;
         let count = self.read(&mut buffer[len..])?;
         buffer.truncate(len + count);

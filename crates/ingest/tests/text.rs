@@ -415,3 +415,45 @@ fn a_reader_that_is_interrupted_is_asked_again() {
     let rows = source.into_rows().collect::<Result<Vec<_>, _>>();
     assert_eq!(rows.unwrap().len(), 200_000);
 }
+
+/// What is read of a file to find out what it is comes out as what is read later does, however large the chunks.
+#[test]
+fn the_head_of_a_long_file_comes_out_whole() {
+    let count = 200_000;
+    let text: String = (0..count).map(|n| format!("380{n:09}\n")).collect();
+    let check = |batch: &Batch, next: &mut u64| {
+        for row in batch.rows() {
+            let expected = format!("380{next:09}");
+            assert_eq!(row.get(0), Some(&*expected));
+            *next += 1;
+        }
+    };
+    for before in ["", "\u{feff}", "\u{feff}sep=;\n"] {
+        let list = format!("{before}{text}").into_bytes();
+        for preferred in [
+            100_000,
+            1 << 18,
+            3 << 17,
+            1 << 20,
+            (1 << 20) + (1 << 16),
+            1 << 21,
+        ] {
+            let mut source = Source::from_bytes("l", list.clone(), &Options::auto()).unwrap();
+            source.prefer_chunks_of(preferred);
+            let mut next = 0;
+            // Memory that is used again is not the same as new one.
+            for is_new in [true, true, true, false].into_iter().cycle() {
+                let mut batch = Batch::new();
+                if !is_new {
+                    source.fill(&mut batch).unwrap();
+                    check(&batch, &mut next);
+                }
+                if !source.fill(&mut batch).unwrap() {
+                    break;
+                }
+                check(&batch, &mut next);
+            }
+            assert_eq!(next, count, "{before:?} {preferred}");
+        }
+    }
+}
