@@ -26,7 +26,8 @@ pub(crate) struct Candidates<W> {
     streams: Box<[Stream; STREAMS]>,
     /// The last stream of each part.
     of_part: [Option<u16>; PARTS],
-    blocks: Vec<Box<[Near<W>]>>,
+    /// Each grows with its pieces, and within its room.
+    blocks: Vec<Vec<Near<W>>>,
     /// For each piece that is in use, which one comes behind it.
     next: Vec<u32>,
     /// What is in no stream.
@@ -146,9 +147,13 @@ impl<W: Copy + Default> Candidates<W> {
         }
         let at = piece * PIECE;
         if at / BLOCK == self.blocks.len() {
-            self.blocks.push(vec![Near::default(); BLOCK].into());
+            self.blocks.push(Vec::with_capacity(BLOCK));
         }
-        self.blocks[at / BLOCK][at % BLOCK] = near;
+        let (block, at_block) = (&mut self.blocks[at / BLOCK], at % BLOCK);
+        if block.len() == at_block {
+            block.resize(at_block + PIECE, Near::default());
+        }
+        block[at_block] = near;
         open.end = at as u32 + 1;
     }
 
