@@ -127,6 +127,29 @@ impl Workers {
         })
     }
 
+    /// Does two things, at the same time if one of these threads has nothing else to do. The other one must not
+    /// begin a run.
+    pub fn join<A, B: Send>(
+        &self,
+        one: impl FnOnce() -> A,
+        other: impl FnOnce() -> B + Send,
+    ) -> (A, B) {
+        let hand = self.others.as_ref().and_then(|others| others.hand());
+        let (Some(hand), Some(others)) = (hand, &self.others) else {
+            return (one(), other());
+        };
+        let mut done = None;
+        let place = &mut done;
+        let one = others.pool.in_place_scope(|scope| {
+            scope.spawn(move |_| {
+                let _hand = hand;
+                *place = Some(other());
+            });
+            one()
+        });
+        (one, done.expect("the scope waits for it"))
+    }
+
     /// How many there are.
     pub fn threads(&self) -> usize {
         let threads = |others: &Arc<Others>| 1 + others.pool.current_num_threads();
@@ -567,6 +590,29 @@ mod tests {
                     _ => Ok(()),
                 });
                 assert_eq!(failed.is_err(), count > 70, "{threads} threads");
+            }
+        }
+    }
+
+    /// Two things are done, also within others and beside work that is shared, and the second one by another
+    /// thread if there is one.
+    #[test]
+    fn two_things_are_done() {
+        for threads in [1, 2, 3] {
+            let workers = Workers::new(threads).unwrap();
+            let crew = Crew::new(workers.clone(), None);
+            for _ in 0..20 {
+                let mut things = [0; 50];
+                let ((inner, id), other) = workers.join(
+                    || {
+                        crew.each(&mut things, |thing| *thing += 1);
+                        let inner = workers.join(|| 1, || 2);
+                        (inner, thread::current().id())
+                    },
+                    || thread::current().id(),
+                );
+                assert_eq!((things, inner), ([1; 50], (1, 2)));
+                assert_eq!(id == other, threads == 1);
             }
         }
     }

@@ -29,15 +29,22 @@ pub(crate) fn run(args: &CheckArgs) -> Result<ExitCode, Failure> {
     ];
     refuse_confusion(&args.list, &results, args.save_seen.as_deref(), &[])?;
     output::clean_up_on_interrupt()?;
+    let workers = Workers::new(usize::from(args.list.threads))?;
+    let rules = || rules(&args.list.policy, &workers);
+    let open = || open(&args.list, text.as_ref());
+    // What hands its bytes out as they come may keep us waiting, and whatever is wrong with a stop list is told first.
+    let (rules, sources) = match args.list.files.iter().all(|path| path.is_file()) {
+        true => workers.join(rules, open),
+        false => (Ok(rules()?), open()),
+    };
     let Rules {
         checker,
         seen,
         lists,
-        workers,
-    } = rules(&args.list.policy, usize::from(args.list.threads))?;
+    } = rules?;
+    let sources = sources?;
     // They end with the process: to take them apart before would take longer.
     let (checker, workers) = (ManuallyDrop::new(checker), ManuallyDrop::new(workers));
-    let sources = open(&args.list, text.as_ref())?;
     let pipeline = pipeline(&args.list, &checker, &workers, text.as_ref())
         .keep_accepted(args.save_seen.is_some());
     let mut outputs = Outputs::create(args, &checker, &sources)?;
@@ -260,11 +267,9 @@ pub(crate) struct Rules {
     pub(crate) seen: StopList,
     /// How the lists fared.
     pub(crate) lists: Vec<StopLines>,
-    /// Who has read them, and is to check the recipients.
-    pub(crate) workers: Workers,
 }
 
-pub(crate) fn rules(args: &PolicyArgs, threads: usize) -> Result<Rules, Failure> {
+pub(crate) fn rules(args: &PolicyArgs, workers: &Workers) -> Result<Rules, Failure> {
     let plan = plan(args)?;
     let region = args
         .region
@@ -288,7 +293,6 @@ pub(crate) fn rules(args: &PolicyArgs, threads: usize) -> Result<Rules, Failure>
         .require_operator(args.require_operator);
     // Stop lists are read by the rules that the recipients will be read by (D9).
     let reader = Checker::with_plan(plan, policy.clone());
-    let workers = Workers::new(threads)?;
     let mut lists = Vec::new();
     let mut load = |paths: &[PathBuf], is_seen: bool| -> Result<StopList, Failure> {
         let mut all = StopList::default();
@@ -299,7 +303,7 @@ pub(crate) fn rules(args: &PolicyArgs, threads: usize) -> Result<Rules, Failure>
                     path.display()
                 )));
             }
-            let loaded = stop_list::load(path, &reader, args.allow_bad_stop_lines, &workers)?;
+            let loaded = stop_list::load(path, &reader, args.allow_bad_stop_lines, workers)?;
             lists.push(StopLines {
                 is_seen,
                 file: path.display().to_string(),
@@ -321,7 +325,6 @@ pub(crate) fn rules(args: &PolicyArgs, threads: usize) -> Result<Rules, Failure>
         checker: Checker::with_plan(plan, policy),
         seen,
         lists,
-        workers,
     })
 }
 

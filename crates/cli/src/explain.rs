@@ -3,12 +3,12 @@
 use crate::args::ExplainArgs;
 use crate::check::rules;
 use crate::failure::{ACCEPTED, Failure, NONE_ACCEPTED, unless_broken_pipe};
-use recipients::{Checker, Msisdn, Step, Verdict};
+use recipients::{Checker, Msisdn, Step, Verdict, Workers};
 use std::io::{self, Write};
 use std::process::ExitCode;
 
 pub(crate) fn run(args: &ExplainArgs) -> Result<ExitCode, Failure> {
-    let checker = rules(&args.policy, 0)?.checker;
+    let checker = rules(&args.policy, &Workers::new(0)?)?.checker;
     let (verdict, steps) = checker.explain(&args.number);
     let mut out = io::stdout().lock();
     tell(&mut out, &args.number, &checker, verdict, &steps).or_else(unless_broken_pipe)?;

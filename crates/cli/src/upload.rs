@@ -15,6 +15,7 @@ use recipients::annotate::{self, Annotation};
 use recipients::ingest::{Source, Writer};
 use recipients::{
     Checked, Checker, Code, FileInfo, Limits, Pipeline, Reason, Rows, Sink, Template, Wants,
+    Workers,
 };
 use recipients_api_adapter::ApiCode;
 use recipients_api_adapter::client::{
@@ -518,12 +519,8 @@ fn run(args: &UploadArgs, key: &ApiKey, start: Start) -> Result<ExitCode, Failur
     let stop = Arc::new(AtomicBool::new(false));
     output::stop_on_interrupt(&stop)?;
     let files = fingerprints(&args.list)?;
-    let Rules {
-        checker,
-        lists,
-        workers,
-        ..
-    } = check::rules(&args.list.policy, usize::from(args.list.threads))?;
+    let workers = Workers::new(usize::from(args.list.threads))?;
+    let Rules { checker, lists, .. } = check::rules(&args.list.policy, &workers)?;
     let plan = checker.plan().version().to_owned();
     if let Start::Again { binding, name, .. } = &start {
         refuse_difference(binding, &files, &plan, name)?;
@@ -1225,12 +1222,8 @@ fn dry_run(args: &UploadArgs) -> Result<ExitCode, Failure> {
     output::clean_up_on_interrupt()?;
     let text = check::message(&args.list)?;
     let is_template = kind(args, text.as_ref()) == 3;
-    let Rules {
-        checker,
-        lists,
-        workers,
-        ..
-    } = check::rules(&args.list.policy, usize::from(args.list.threads))?;
+    let workers = Workers::new(usize::from(args.list.threads))?;
+    let Rules { checker, lists, .. } = check::rules(&args.list.policy, &workers)?;
     let prices = args.prices.as_ref().map(|path| {
         let unreadable =
             |words: String| Failure::Unreadable(format!("--prices {}: {words}", path.display()));
