@@ -134,9 +134,9 @@ const RANKED_SLOTS: usize = 1 << 11;
 /// Slots of a table, or numbers of a list, of 16 bits that take as much as a bitmap.
 const BITMAP_SLOTS: usize = (1 << 16) / 8 / 2;
 
-/// The same while the whole set is small: then what is quicker is better than what is smaller.
-const BITMAP_EARLY: u32 = 64;
-const BITMAP_LISTED_EARLY: usize = 1 << 9;
+/// Numbers of a table or a list of 16 bits that give way to a bitmap while the whole set is small: then what is
+/// quicker is better than what is smaller.
+const BITMAP_EARLY: usize = 1 << 9;
 
 enum Node {
     Empty,
@@ -515,7 +515,7 @@ fn set_bit(bits: &mut Bits, number: u16) -> bool {
 /// Numbers that a list of 16 bits holds before it gives way to a bitmap.
 fn most_listed(early: bool) -> usize {
     match early {
-        true => BITMAP_LISTED_EARLY,
+        true => BITMAP_EARLY,
         false => BITMAP_SLOTS,
     }
 }
@@ -619,7 +619,10 @@ fn insert(mut node: &mut Node, mut rest: u32, place: u32, shape: Shape, mixer: &
             Node::Table24(table) => table.len >= BURST[1],
             Node::Table16(table) => match shape.places {
                 true => table.slots() >= RANKED_SLOTS,
-                false => table.slots() >= BITMAP_SLOTS || shape.early && table.len >= BITMAP_EARLY,
+                false => {
+                    table.slots() >= BITMAP_SLOTS
+                        || shape.early && table.len as usize >= BITMAP_EARLY
+                }
             },
             Node::Ranked(_) => false,
         };
