@@ -275,7 +275,7 @@ mod tests {
         let room: usize = candidates
             .blocks
             .iter()
-            .map(|block| size_of_val(&**block))
+            .map(|block| block.capacity() * size_of::<Near>())
             .sum();
         assert!(
             room < 6 * count as usize,

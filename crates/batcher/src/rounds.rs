@@ -134,8 +134,10 @@ impl Workers {
         one: impl FnOnce() -> A,
         other: impl FnOnce() -> B + Send,
     ) -> (A, B) {
-        let hand = self.others.as_ref().and_then(|others| others.hand());
-        let (Some(hand), Some(others)) = (hand, &self.others) else {
+        let Some(others) = &self.others else {
+            return (one(), other());
+        };
+        let Some(hand) = others.hand() else {
             return (one(), other());
         };
         let mut done = None;
@@ -613,6 +615,13 @@ mod tests {
                 );
                 assert_eq!((things, inner), ([1; 50], (1, 2)));
                 assert_eq!(id == other, threads == 1);
+                // Whoever panics leaves the threads as they were.
+                for panics in [1, 2] {
+                    let ask = |which| assert_ne!(which, panics);
+                    let both = || workers.join(|| ask(1), || ask(2));
+                    let panicked = panic::catch_unwind(AssertUnwindSafe(both));
+                    assert!(panicked.is_err());
+                }
             }
         }
     }

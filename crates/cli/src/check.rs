@@ -29,12 +29,15 @@ pub(crate) fn run(args: &CheckArgs) -> Result<ExitCode, Failure> {
     ];
     refuse_confusion(&args.list, &results, args.save_seen.as_deref(), &[])?;
     output::clean_up_on_interrupt()?;
+    let policy = &args.list.policy;
+    let reader = reader(policy)?;
     let workers = Workers::new(usize::from(args.list.threads))?;
-    let rules = || rules(&args.list.policy, &workers);
+    let rules = || with_lists(&reader, policy, &workers);
     let open = || open(&args.list, text.as_ref());
-    // What hands its bytes out as they come may keep us waiting, and whatever is wrong with a stop list is told first.
-    let (rules, sources) = match args.list.files.iter().all(|path| path.is_file()) {
+    let mut read = args.list.files.iter().chain(stop_lists(policy));
+    let (rules, sources) = match workers.threads() > 1 && read.all(|path| is_at_hand(path)) {
         true => workers.join(rules, open),
+        // What is wrong with a stop list is told without waiting for the list.
         false => (Ok(rules()?), open()),
     };
     let Rules {
@@ -42,9 +45,9 @@ pub(crate) fn run(args: &CheckArgs) -> Result<ExitCode, Failure> {
         seen,
         lists,
     } = rules?;
-    let sources = sources?;
     // They end with the process: to take them apart before would take longer.
     let (checker, workers) = (ManuallyDrop::new(checker), ManuallyDrop::new(workers));
+    let sources = sources?;
     let pipeline = pipeline(&args.list, &checker, &workers, text.as_ref())
         .keep_accepted(args.save_seen.is_some());
     let mut outputs = Outputs::create(args, &checker, &sources)?;
@@ -170,12 +173,7 @@ pub(crate) fn refuse_confusion(
     grows: Option<&Path>,
     also_read: &[&Option<PathBuf>],
 ) -> Result<(), Failure> {
-    let lists = [
-        &args.policy.stop_list,
-        &args.policy.system_stop_list,
-        &args.policy.seen,
-    ];
-    refuse_reading_twice(args.files.iter().chain(lists.into_iter().flatten()))?;
+    refuse_reading_twice(args.files.iter().chain(stop_lists(&args.policy)))?;
     let read: Vec<PathBuf> = args
         .files
         .iter()
@@ -230,10 +228,20 @@ pub(crate) fn place_read(path: &Path) -> PathBuf {
     }
 }
 
+/// Whether nobody has to wait for what is in a file: it does not come from another program, and is no workbook, all
+/// of which is read when it is opened.
+fn is_at_hand(path: &Path) -> bool {
+    path != Path::new("-") && path.is_file() && !is_called_workbook(path)
+}
+
+fn is_called_workbook(path: &Path) -> bool {
+    let extension = path.extension().and_then(OsStr::to_str).unwrap_or_default();
+    ["xls", "xlsx", "xlsb", "ods"].contains(&extension.to_ascii_lowercase().as_str())
+}
+
 /// Rows are written as text.
 pub(crate) fn refuse_workbook(path: &Path) -> Result<(), Failure> {
-    let extension = path.extension().and_then(OsStr::to_str).unwrap_or_default();
-    if ["xls", "xlsx", "xlsb", "ods"].contains(&extension.to_ascii_lowercase().as_str()) {
+    if is_called_workbook(path) {
         return Err(Failure::Usage(format!(
             "{}: rows are written as text, so the name must not say that it is a workbook",
             path.display()
@@ -270,6 +278,17 @@ pub(crate) struct Rules {
 }
 
 pub(crate) fn rules(args: &PolicyArgs, workers: &Workers) -> Result<Rules, Failure> {
+    with_lists(&reader(args)?, args, workers)
+}
+
+/// The lists of numbers that are not to be written to.
+fn stop_lists(args: &PolicyArgs) -> impl Iterator<Item = &PathBuf> {
+    let lists = [&args.stop_list, &args.system_stop_list, &args.seen];
+    lists.into_iter().flatten()
+}
+
+/// What stop lists are read by: the rules that the recipients will be read by (D9), but for these lists.
+fn reader(args: &PolicyArgs) -> Result<Checker, Failure> {
     let plan = plan(args)?;
     let region = args
         .region
@@ -282,7 +301,7 @@ pub(crate) fn rules(args: &PolicyArgs, workers: &Workers) -> Result<Rules, Failu
             .collect()
     };
     let operators = |list: &[String]| operators(plan, list);
-    let policy = Policy::default()
+    let rules = Policy::default()
         .region(region)
         .lines(args.lines.into())
         .several_numbers(args.several.into())
@@ -291,8 +310,11 @@ pub(crate) fn rules(args: &PolicyArgs, workers: &Workers) -> Result<Rules, Failu
         .allow_operators(operators(&args.operators)?)
         .deny_operators(operators(&args.deny_operators)?)
         .require_operator(args.require_operator);
-    // Stop lists are read by the rules that the recipients will be read by (D9).
-    let reader = Checker::with_plan(plan, policy.clone());
+    Ok(Checker::with_plan(plan, rules))
+}
+
+/// The same with the lists.
+fn with_lists(reader: &Checker, args: &PolicyArgs, workers: &Workers) -> Result<Rules, Failure> {
     let mut lists = Vec::new();
     let mut load = |paths: &[PathBuf], is_seen: bool| -> Result<StopList, Failure> {
         let mut all = StopList::default();
@@ -303,7 +325,7 @@ pub(crate) fn rules(args: &PolicyArgs, workers: &Workers) -> Result<Rules, Failu
                     path.display()
                 )));
             }
-            let loaded = stop_list::load(path, &reader, args.allow_bad_stop_lines, workers)?;
+            let loaded = stop_list::load(path, reader, args.allow_bad_stop_lines, workers)?;
             lists.push(StopLines {
                 is_seen,
                 file: path.display().to_string(),
@@ -317,12 +339,14 @@ pub(crate) fn rules(args: &PolicyArgs, workers: &Workers) -> Result<Rules, Failu
     let own = load(&args.stop_list, false)?;
     let system = load(&args.system_stop_list, false)?;
     let seen = load(&args.seen, true)?;
-    let policy = policy
+    let policy = reader
+        .policy()
+        .clone()
         .own_stop_list(own)
         .system_stop_list(system)
         .seen_before(seen.clone());
     Ok(Rules {
-        checker: Checker::with_plan(plan, policy),
+        checker: Checker::with_plan(reader.plan(), policy),
         seen,
         lists,
     })

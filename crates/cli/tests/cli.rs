@@ -723,6 +723,48 @@ fn standard_input_and_several_files() {
     assert_eq!(duplicate["file"], "standard input");
 }
 
+/// What is wrong with a stop list is told first, and without waiting for a list that is still being made.
+#[test]
+fn a_bad_stop_list_is_told_before_the_list() {
+    let folder = folder(&[("bad.txt", "nobody 1\n"), ("none.bin", "\0\0")]);
+    for threads in ["1", "2"] {
+        for list in ["-", "none.bin", "missing.csv"] {
+            let mut child = Command::new(env!("CARGO_BIN_EXE_recipients"))
+                .current_dir(folder.path())
+                .args([
+                    "check",
+                    list,
+                    "--threads",
+                    threads,
+                    "--stop-list",
+                    "bad.txt",
+                ])
+                .stdin(Stdio::piped())
+                .stdout(Stdio::piped())
+                .stderr(Stdio::piped())
+                .spawn()
+                .unwrap();
+            let input = child.stdin.take();
+            let waits_since = std::time::Instant::now();
+            while child.try_wait().unwrap().is_none() {
+                if waits_since.elapsed().as_secs() > 30 {
+                    child.kill().unwrap();
+                    panic!("{list}: waits for the list");
+                }
+                std::thread::sleep(std::time::Duration::from_millis(10));
+            }
+            drop(input);
+            let output = child.wait_with_output().unwrap();
+            assert_eq!(exit(&output), 4, "{}", said(&output));
+            assert!(
+                said(&output).contains("bad.txt: 1 of its lines"),
+                "{}",
+                said(&output)
+            );
+        }
+    }
+}
+
 /// D17: near misses are told, and so is what is wrong with a header.
 #[test]
 fn d17_headers() {

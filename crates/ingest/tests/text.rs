@@ -428,8 +428,11 @@ fn the_head_of_a_long_file_comes_out_whole() {
             *next += 1;
         }
     };
-    for before in ["", "\u{feff}", "\u{feff}sep=;\n"] {
-        let list = format!("{before}{text}").into_bytes();
+    let utf8 = ["", "\u{feff}", "\u{feff}sep=;\n"].map(|before| format!("{before}{text}").into());
+    let ucs2 = Encoding::Ucs2Le.encode(&text).unwrap();
+    let ucs2 = [Encoding::Ucs2Le.bom(), &ucs2].concat();
+    for list in utf8.into_iter().chain([ucs2]) {
+        let beginning = list[..8].to_vec();
         for preferred in [
             100_000,
             1 << 18,
@@ -453,7 +456,7 @@ fn the_head_of_a_long_file_comes_out_whole() {
                 }
                 check(&batch, &mut next);
             }
-            assert_eq!(next, count, "{before:?} {preferred}");
+            assert_eq!(next, count, "{beginning:?} {preferred}");
         }
     }
 }
