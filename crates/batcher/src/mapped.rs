@@ -4,7 +4,7 @@
 
 #![allow(unsafe_code, reason = "mapping a file into memory is unsafe")]
 
-use memmap2::MmapOptions;
+use memmap2::Mmap;
 use recipients_core::NumberSet;
 use std::fs::File;
 use std::io::{self, Read};
@@ -36,7 +36,7 @@ pub fn open_number_set(path: &Path, threads: usize) -> io::Result<Option<NumberS
     // documentation forbids; such files are replaced by renaming, and the old one stays what it
     // is as long as it is mapped. Nothing is read through the map but plain bytes, every place in
     // them is checked against its length, and no decision about memory rests on them.
-    let map = unsafe { MmapOptions::new().populate().map(&file)? };
+    let map = unsafe { Mmap::map(&file)? };
     NumberSet::open_on(map, threads)
         .map(Some)
         .map_err(io::Error::other)
