@@ -183,33 +183,15 @@ fn field<const EAGER: bool>(text: __m256i, len: usize) -> (Read, bool, bool) {
     let digits = among(text, b'0', 10) & there;
     let pluses = is(text, b'+') & there;
     let zeros = is(text, b'0') & there;
-    if !EAGER {
-        // Digits, perhaps a plus before them, and no 00: nothing to move together.
-        let plus = pluses & 1;
-        let count = len - plus as usize;
-        let clean = digits | plus == there && zeros >> plus & 3 != 3;
-        if clean && (3..=QUICK_DIGITS).contains(&count) {
-            let text = match plus {
-                0 => text,
-                _ => shifted(text),
-            };
-            let (groups, number) = numbers_of(_mm256_castsi256_si128(text), count);
-            let read = Read {
-                number,
-                groups,
-                len: count as u8,
-                notes: Notes::PLUS * plus as u8,
-            };
-            return (read, false, false);
-        }
+    let mut places = Places::new(digits, pluses, there);
+    if !EAGER && let Some((plus, count)) = plain(places, zeros, there, len) {
+        let text = match plus {
+            0 => text,
+            _ => shifted(text),
+        };
+        let read = numbers_of(_mm256_castsi256_si128(text), count);
+        return (read_plain(read, plus, count), false, false);
     }
-    let mut places = Places {
-        digits,
-        pluses,
-        others: there & !digits & !pluses,
-        unclear: 0,
-        separators: 0,
-    };
     if EAGER || places.others != 0 {
         let lower = _mm256_or_si256(text, _mm256_set1_epi8(0x20));
         let mut beyond = _mm256_movemask_epi8(text) as u32 & there;

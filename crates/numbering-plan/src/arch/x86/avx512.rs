@@ -103,29 +103,11 @@ fn field<const EAGER: bool>(bytes: &[u8]) -> (Read, bool, bool) {
     let digits = _mm256_mask_cmplt_epu8_mask(there, values, _mm256_set1_epi8(10));
     let zeros = _mm256_mask_cmpeq_epi8_mask(digits, values, _mm256_setzero_si256());
     let pluses = _mm256_cmpeq_epi8_mask(text, _mm256_set1_epi8(b'+' as i8));
-    if !EAGER {
-        // Digits, perhaps a plus before them, and no 00: nothing to move together.
-        let plus = pluses & 1;
-        let len = bytes.len() - plus as usize;
-        let clean = digits | plus == there && zeros >> plus & 3 != 3;
-        if clean && (3..=QUICK_DIGITS).contains(&len) {
-            let (groups, number) = numbers(arranged(values, len, plus));
-            let read = Read {
-                number,
-                groups,
-                len: len as u8,
-                notes: Notes::PLUS * plus as u8,
-            };
-            return (read, false, false);
-        }
+    let mut places = Places::new(digits, pluses, there);
+    if !EAGER && let Some((plus, count)) = plain(places, zeros, there, bytes.len()) {
+        let read = numbers(arranged(values, count, plus));
+        return (read_plain(read, plus, count), false, false);
     }
-    let mut places = Places {
-        digits,
-        pluses,
-        others: there & !digits & !pluses,
-        unclear: 0,
-        separators: 0,
-    };
     if EAGER || places.others != 0 {
         // Letters of either case, moved to where they are smaller than 26.
         let letters = _mm256_sub_epi8(

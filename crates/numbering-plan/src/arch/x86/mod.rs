@@ -107,6 +107,41 @@ struct Places {
     separators: u32,
 }
 
+impl Places {
+    /// Those of a field of which these bytes are there.
+    #[inline(always)]
+    fn new(digits: u32, pluses: u32, there: u32) -> Places {
+        Places {
+            digits,
+            pluses,
+            others: there & !digits & !pluses,
+            unclear: 0,
+            separators: 0,
+        }
+    }
+}
+
+/// Of a field that is nothing but digits, perhaps with a plus before them, and does not begin with `00`: whether
+/// there is a plus (0 or 1), and how many digits. Nothing has to be moved together then.
+#[inline(always)]
+fn plain(places: Places, zeros: u32, there: u32, len: usize) -> Option<(u32, usize)> {
+    let plus = places.pluses & 1;
+    let count = len - plus as usize;
+    let is_clean = places.digits | plus == there && zeros >> plus & 3 != 3;
+    (is_clean && (3..=QUICK_DIGITS).contains(&count)).then_some((plus, count))
+}
+
+/// What is read of such a field.
+#[inline(always)]
+fn read_plain((groups, number): ([u16; 4], u64), plus: u32, count: usize) -> Read {
+    Read {
+        number,
+        groups,
+        len: count as u8,
+        notes: Notes::PLUS * plus as u8,
+    }
+}
+
 /// What the places tell: notes, the digits without `00` in front, and whether the field needs more
 /// thought.
 #[inline(always)]
