@@ -301,7 +301,7 @@ fn reader(args: &PolicyArgs) -> Result<Checker, Failure> {
             .collect()
     };
     let operators = |list: &[String]| operators(plan, list);
-    let rules = Policy::default()
+    let policy = Policy::default()
         .region(region)
         .lines(args.lines.into())
         .several_numbers(args.several.into())
@@ -310,7 +310,7 @@ fn reader(args: &PolicyArgs) -> Result<Checker, Failure> {
         .allow_operators(operators(&args.operators)?)
         .deny_operators(operators(&args.deny_operators)?)
         .require_operator(args.require_operator);
-    Ok(Checker::with_plan(plan, rules))
+    Ok(Checker::with_plan(plan, policy))
 }
 
 /// The same with the lists.
@@ -597,5 +597,28 @@ impl<'c> Sink for &mut Outputs<'c> {
 
     fn progress(&mut self, file: usize, verdicts: u64, bytes: u64) {
         self.progress.rows(file, verdicts, bytes);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Nobody waits for standard input, a folder or a workbook while something else is to be told.
+    #[test]
+    fn what_is_at_hand() {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, expected) in [
+            ("l.csv", true),
+            ("xls", true),
+            ("l.XLSX", false),
+            ("l.ods", false),
+        ] {
+            let path = folder.path().join(name);
+            assert!(!is_at_hand(&path), "{name} is not there");
+            File::create(&path).unwrap();
+            assert_eq!(is_at_hand(&path), expected, "{name}");
+        }
+        assert!(!is_at_hand(folder.path()) && !is_at_hand(Path::new("-")));
     }
 }

@@ -726,7 +726,8 @@ fn standard_input_and_several_files() {
 /// What is wrong with a stop list is told first, and without waiting for a list that is still being made.
 #[test]
 fn a_bad_stop_list_is_told_before_the_list() {
-    let folder = folder(&[("bad.txt", "nobody 1\n"), ("none.bin", "\0\0")]);
+    // A file may be called as standard input is.
+    let folder = folder(&[("bad.txt", "nobody 1\n"), ("none.bin", "\0\0"), ("-", "")]);
     for threads in ["1", "2"] {
         for list in ["-", "none.bin", "missing.csv"] {
             let mut child = Command::new(env!("CARGO_BIN_EXE_recipients"))
