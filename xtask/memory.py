@@ -8,7 +8,8 @@ Usage:
 Prints the peak of each run, two threads, how many bytes each unique number more than in the run of the same kind
 with a million rows came to, and what the peak may be: a constant, and 3 bytes for each unique number of a country or
 12 for each of another list; with a verdict a row another constant more than the same run without, and 6 bytes for
-each. Fails if a peak is larger. Lists are made once and kept in target/lists; results go there, too, and need 4 GB.
+each. Fails if a peak is larger. Lists are made once and kept in target/lists; with the results, which go there, too, they
+need 7 GB.
 """
 import json, os, pathlib, subprocess, sys
 
@@ -33,6 +34,11 @@ def written(rows, path, number):
                 state = (state * 6364136223846793005 + 1442695040888963407) % 2**64
                 lines.append(f"{number(row, state)}\n")
             out.write("".join(lines))
+
+
+def wide(rows, path):
+    """Numbers of a country that uses a thousand million, evenly."""
+    written(rows, path, lambda row, state: 79_000_000_000 + (state >> 32) % 1_000_000_000)
 
 
 def spread(rows, path):
@@ -67,11 +73,6 @@ def run(path, arguments):
     return told["accepted"], usage.ru_maxrss / 1024
 
 
-def wide(rows, path):
-    """Numbers of a country that uses a thousand million, evenly."""
-    written(rows, path, lambda row, state: 79_000_000_000 + (state >> 32) % 1_000_000_000)
-
-
 OUT = ["--output", folder / "out.csv"]
 LITTLE = ["--memory", "64M"]
 # MiB that a run takes whatever the list, that sets may spend to be quicker while ranges are hardly filled, and that rows
@@ -101,7 +102,7 @@ for name, kind, sizes, arguments, constant, bytes_each in KINDS:
         if constant is not None:
             if first is not None:
                 more = f"{(peak - first[1]) * 2**20 / (unique - first[0]):.1f}"
-            before = without.get((kind, millions), 0) if arguments else 0
+            before = without[kind, millions] if arguments else 0
             limit = before + constant + bytes_each * unique / 2**20
             too_large |= peak > limit
             most = f"{limit:.0f}"
