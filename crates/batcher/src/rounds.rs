@@ -129,6 +129,10 @@ impl Workers {
 
     /// Does two things, at the same time if one of these threads has nothing else to do. The other one must not
     /// begin a run.
+    ///
+    /// # Panics
+    ///
+    /// If one of them does, when both have ended.
     pub fn join<A, B: Send>(
         &self,
         one: impl FnOnce() -> A,
